@@ -1,0 +1,75 @@
+"""One ComfyUI server and one browser for all host tests."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from host import browser as host_browser
+from host.browser import ComfyPage
+from host.comfyui import ROOT, ComfyUI
+
+ARTIFACTS = ROOT / "output" / "test-artifacts"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A terminated test run ends like an interrupted one: fixtures are torn down and no server is left behind."""
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what runs against the server or the page."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if "comfy" in fixtures:
+            item.add_marker(pytest.mark.host)
+        if "browser" in fixtures:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def artifacts() -> Path:
+    """Where tests leave pictures and logs for a person to look at."""
+    ARTIFACTS.mkdir(parents=True, exist_ok=True)
+    return ARTIFACTS
+
+
+@pytest.fixture(scope="session")
+def comfy(tmp_path_factory: pytest.TempPathFactory, artifacts: Path) -> Iterator[ComfyUI]:
+    """A running server with this pack inside, the same for all tests."""
+    with ComfyUI(base=tmp_path_factory.mktemp("comfyui")) as server:
+        yield server
+        shutil.copy(server.log_file, artifacts / "server.log")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium; without one, browser tests are skipped, save where `make test` could have installed it."""
+    if host_browser.chromium_path() is None:
+        if os.environ.get("CI") and os.geteuid() == 0 and shutil.which("apt-get"):
+            pytest.fail("no Chromium, though `make chromium` can install it here: look at its output")
+        pytest.skip("no Chromium on this machine: install Debian's package chromium, or run `make test` as root")
+    with host_browser.launch() as launched:
+        yield launched
+
+
+@pytest.fixture(params=host_browser.RENDERERS)
+def renderer(request: pytest.FixtureRequest) -> str:
+    """Both ways the page draws nodes: `classic` and `nodes2`."""
+    return request.param
+
+
+@pytest.fixture
+def page(comfy: ComfyUI, browser: Browser, renderer: str, artifacts: Path, request: pytest.FixtureRequest) -> Iterator[ComfyPage]:
+    """A fresh page in each renderer. Its last picture is kept in `artifacts`, named after the test."""
+    with host_browser.open_page(comfy, browser, renderer) as opened:
+        yield opened
+        name = re.sub(r"[^A-Za-z0-9]+", "_", request.node.name).strip("_")
+        opened.screenshot(artifacts / f"{name}.png")
