@@ -1,0 +1,17 @@
+"""The small model that the pack ships, the drawn world it was trained on, and the training script."""
+
+from __future__ import annotations
+
+from ..parts.ddim import stable_diffusion_alphas
+from ..types import DragModel
+from . import model as _model
+
+
+def drag_model(prompt: str = "") -> DragModel:
+    """The embedded model as the stages want it. Prompt: any of the drawn kinds' names, or nothing."""
+    embedded = _model.load()
+    return DragModel(
+        denoiser=embedded.denoiser, vae=embedded.vae, context=embedded.context(prompt).detach(),
+        empty_context=embedded.context("").detach(), alphas_cumprod=stable_diffusion_alphas(),
+        pixels_per_cell=_model.PATCH, name="embedded",
+    )

@@ -1,0 +1,200 @@
+"""Trains the embedded model from nothing: `python -m dragvideo_core.embedded.train --work DIR` (CPU or GPU).
+
+Three steps, each resumable from DIR: draw pictures of all kinds (other seeds than every test and benchmark), train the
+autoencoder on them, train the denoiser on their latents. `--decoder-steps` afterwards sharpens the decoder alone; the
+latents do not move, so the denoiser stays right. The last line writes `embedded_model.safetensors`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import time
+from multiprocessing import Pool
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import DDPMScheduler
+from torch import Tensor
+from torch.nn import functional
+
+from .drawn_clips import KINDS, SIZE, draw, random_pose, random_scene
+from .model import WEIGHTS, EmbeddedModel, PatchAutoencoder, build_denoiser, save, word_ids
+
+TRAINING_SEED = 1_000_000_000  # pictures have seeds from here on; tests and benchmarks stay far below
+BATCH = 16
+
+
+def main() -> None:
+    options = _options()
+    work = options.work
+    work.mkdir(parents=True, exist_ok=True)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    torch.manual_seed(options.seed)
+    pictures = _pictures(work / "pictures.npy", options.pictures)
+    kinds = torch.arange(len(pictures)) % len(KINDS)
+
+    vae = PatchAutoencoder().to(device)
+    _train_autoencoder(vae, pictures, options.vae_steps, work / "vae.pt")
+    latents = _latents(vae, pictures, work / "latents.pt")
+    model = EmbeddedModel().to(device)
+    model.vae = vae
+    _train_denoiser(model, latents, kinds, options.steps, options.rate, work / "denoiser.pt")
+    _sharpen_decoder(vae, pictures, options.decoder_steps, work / "decoder.pt")
+    said = {"pictures": options.pictures, "vae_steps": options.vae_steps, "steps": options.steps,
+            "decoder_steps": options.decoder_steps, "batch": BATCH, "seed": options.seed}
+    save(model, options.out, metadata={"training": json.dumps(said)})
+    print(f"wrote {options.out} ({options.out.stat().st_size / 1e6:.2f} MB)")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", type=Path, required=True, help="folder for pictures and checkpoints")
+    parser.add_argument("--out", type=Path, default=WEIGHTS)
+    parser.add_argument("--pictures", type=int, default=24_000)
+    parser.add_argument("--vae-steps", type=int, default=2_000)
+    parser.add_argument("--steps", type=int, default=6_000, help="of the denoiser")
+    parser.add_argument("--decoder-steps", type=int, default=0)
+    parser.add_argument("--rate", type=float, default=6e-4, help="learning rate of the denoiser")
+    parser.add_argument("--seed", type=int, default=0)
+    return parser.parse_args()
+
+
+def _draw_one(index: int) -> np.ndarray:
+    rng = np.random.default_rng(TRAINING_SEED + index)
+    scene = random_scene(KINDS[index % len(KINDS)], rng)
+    return draw(scene, random_pose(scene, rng, occluded=rng.uniform() < 0.15))
+
+
+def _pictures(path: Path, count: int) -> np.ndarray:
+    if not path.exists():
+        pictures = np.lib.format.open_memmap(path, "w+", np.uint8, (count, SIZE, SIZE, 3))
+        with Pool() as pool:
+            for index, picture in enumerate(pool.imap(_draw_one, range(count), chunksize=64)):
+                pictures[index] = picture
+    return np.load(path, mmap_mode="r")
+
+
+def _batch(pictures: np.ndarray, device, size: int = BATCH) -> Tensor:
+    chosen = np.sort(torch.randint(len(pictures), (size,)).numpy())
+    frames = torch.from_numpy(pictures[chosen]).to(device).permute(0, 3, 1, 2).float() / 255
+    return frames.flip(-1) if torch.rand(()) < 0.5 else frames
+
+
+def _rate(step: int, steps: int) -> float:
+    """Warm-up, plateau, and a straight line to zero over the last quarter: a run can be prolonged at its plateau."""
+    return min(1.0, (step + 1) / 200, max(0.0, (steps - step) / (0.25 * steps)))
+
+
+def _train_autoencoder(vae: PatchAutoencoder, pictures: np.ndarray, steps: int, path: Path) -> None:
+    """L1, squared error and gradient error, a light KL, and noise on the latents that the decoder must bear."""
+    device = next(vae.parameters()).device
+
+    def loss(frames: Tensor) -> Tensor:
+        posterior = vae.distribution(frames)
+        raw = posterior.sample()
+        raw = raw + 0.03 * torch.randn_like(raw)
+        return _picture_loss(vae.pixels(raw), frames) + 1e-5 * posterior.kl().mean() / (4 * 32 * 32)
+
+    _optimise("autoencoder", vae, 2e-3, steps, path, lambda: loss(_batch(pictures, device)))
+    with torch.no_grad():
+        raw = torch.cat([vae.distribution(_batch(pictures, device, 64)).mode() for _ in range(8)])
+        vae.latent_mean.copy_(raw.mean((0, 2, 3)))
+        vae.latent_std.copy_(raw.std((0, 2, 3)))
+
+
+def _sharpen_decoder(vae: PatchAutoencoder, pictures: np.ndarray, steps: int, path: Path) -> None:
+    if steps == 0:
+        return
+    device = next(vae.parameters()).device
+    vae.kl.encoder.requires_grad_(False)
+    vae.kl.quant_conv.requires_grad_(False)
+
+    def loss() -> Tensor:
+        frames = _batch(pictures, device)
+        with torch.no_grad():
+            raw = vae.distribution(frames).mode()
+            raw = raw + 0.06 * torch.rand(len(raw), 1, 1, 1, device=device) * vae.latent_std[:, None, None] * torch.randn_like(raw)
+        return _picture_loss(vae.pixels(raw), frames)
+
+    _optimise("decoder", vae, 1e-3, steps, path, loss)
+
+
+def _picture_loss(made: Tensor, frames: Tensor) -> Tensor:
+    edges = sum(functional.l1_loss(made.diff(dim=d), frames.diff(dim=d)) for d in (-1, -2))
+    return functional.l1_loss(made, frames) + 2 * functional.mse_loss(made, frames) + edges
+
+
+@torch.no_grad()
+def _latents(vae: PatchAutoencoder, pictures: np.ndarray, path: Path) -> Tensor:
+    """Latents of every picture and of its mirror image, (2 * pictures, 4, 32, 32) float16."""
+    if not path.exists():
+        device, rows = next(vae.parameters()).device, []
+        for mirrored in (False, True):
+            for start in range(0, len(pictures), 64):
+                frames = torch.from_numpy(pictures[start:start + 64]).to(device).permute(0, 3, 1, 2).float() / 255
+                rows.append(vae.encode(frames.flip(-1) if mirrored else frames).half().cpu())
+        torch.save(torch.cat(rows), path)
+    return torch.load(path, weights_only=True)
+
+
+def _train_denoiser(model: EmbeddedModel, latents: Tensor, kinds: Tensor, steps: int, rate: float, path: Path) -> None:
+    """Epsilon loss, weighted by min(SNR, 5) / SNR; one prompt in five is empty; ends with the averaged weights."""
+    device = model.words.weight.device
+    trained = torch.nn.ModuleDict({"denoiser": model.denoiser, "words": model.words})
+    schedule = DDPMScheduler(1000, 0.00085, 0.012, "scaled_linear")
+    alphas = schedule.alphas_cumprod.to(device)
+    snr = alphas / (1 - alphas)
+    words = word_ids([""] + list(KINDS), device)
+
+    def loss() -> Tensor:
+        chosen = torch.randint(len(latents), (BATCH,))
+        clean = latents[chosen].float().to(device)
+        kind = torch.where(torch.rand(BATCH) < 0.2, 0, kinds[chosen % len(kinds)] + 1)
+        noise, timestep = torch.randn_like(clean), torch.randint(950, (BATCH,), device=device)
+        noisy = schedule.add_noise(clean, noise, timestep)
+        made = model.denoiser(noisy, timestep, model.words(words[kind.to(device)])).sample
+        weight = (5 / snr[timestep]).clamp(max=1)
+        return (weight * (made - noise).square().mean((1, 2, 3))).mean()
+
+    _optimise("denoiser", trained, rate, steps, path, loss)
+
+
+def _optimise(name: str, module: torch.nn.Module, rate: float, steps: int, path: Path, loss_of_step) -> None:
+    """AdamW with a moving average of the weights; resumes from `path`; leaves the averaged weights in the module."""
+    module.train()
+    weights = [p for p in module.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(weights, lr=rate, weight_decay=1e-3, betas=(0.9, 0.99))
+    average, first = copy.deepcopy(module.state_dict()), 0
+    if path.exists():
+        held = torch.load(path, map_location=weights[0].device, weights_only=True)
+        module.load_state_dict(held["weights"])
+        optimiser.load_state_dict(held["optimiser"])
+        average, first = held["average"], held["step"]
+    began, mean = time.time(), None
+    for step in range(first, steps):
+        for group in optimiser.param_groups:
+            group["lr"] = rate * _rate(step, steps)
+        loss = loss_of_step()
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(weights, 1.0)
+        optimiser.step()
+        keep = min(0.998, (step + 1) / (step + 10))
+        for key, value in module.state_dict().items():
+            average[key].lerp_(value, 1 - keep) if value.is_floating_point() else average[key].copy_(value)
+        mean = loss.item() if mean is None else 0.98 * mean + 0.02 * loss.item()
+        if (step + 1) % 100 == 0 or step + 1 == steps:
+            print(f"{name} {step + 1}/{steps} loss {mean:.4f} {(time.time() - began) / (step + 1 - first):.2f} s a step", flush=True)
+        if (step + 1) % 200 == 0 or step + 1 == steps:
+            held = {"weights": module.state_dict(), "optimiser": optimiser.state_dict(), "average": average, "step": step + 1}
+            torch.save(held, path.with_suffix(".part"))
+            path.with_suffix(".part").replace(path)
+    module.load_state_dict(average)
+    module.eval()
+
+
+if __name__ == "__main__":
+    main()

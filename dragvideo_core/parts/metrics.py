@@ -1,0 +1,57 @@
+"""Measures of an edit: picture fidelity, and the temporal smoothness of Appendix A."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from .flow import optical_flow
+from .sampling import cell_centres
+
+
+def psnr(made: Tensor, wanted: Tensor, where: Tensor | None = None) -> float:
+    """Peak signal-to-noise ratio in dB of pictures (N, 3, H, W) in [0, 1], over the pixels `where` (N, 1, H, W) is True.
+
+    100 dB at most (equal pictures); NaN when there is no pixel to compare.
+    """
+    error = (made - wanted).square().mean(1, keepdim=True)
+    error = error if where is None else error[where]
+    if error.numel() == 0:
+        return math.nan
+    return min(100.0, -10 * math.log10(max(error.mean().item(), 1e-10)))
+
+
+def bend_of_motion(frames: Tensor) -> Tensor:
+    """Appendix A: how far each pixel of the inner frames (N - 2, H, W) strays from straight motion, in pixels.
+
+    The flows from frame i to its two neighbours say where a pixel was and will be; the measure is its distance to the line
+    segment between these two places.
+    """
+    size = tuple(frames.shape[-2:])
+    here = cell_centres(size, size)
+    strayed = []
+    for i in range(1, len(frames) - 1):
+        before = here + optical_flow(frames[i], frames[i - 1]).permute(1, 2, 0)
+        after = here + optical_flow(frames[i], frames[i + 1]).permute(1, 2, 0)
+        strayed.append(_distance_to_segment(here, before, after))
+    return torch.stack(strayed) if strayed else torch.zeros(0, *size)
+
+
+def smoothness(edited: Tensor, original: Tensor) -> float:
+    """Appendix A: mean bend of motion over the pixels where the edited clip (N, 3, H, W) bends more than the original.
+
+    Pixels; lower is smoother; 0 when nowhere worse; NaN for fewer than three frames.
+    """
+    bend, before = bend_of_motion(edited), bend_of_motion(original)
+    if bend.numel() == 0:
+        return math.nan
+    worse = bend > before
+    return bend[worse].mean().item() if bool(worse.any()) else 0.0
+
+
+def _distance_to_segment(point: Tensor, start: Tensor, end: Tensor) -> Tensor:
+    along = end - start
+    share = ((point - start) * along).sum(-1) / along.square().sum(-1).clamp(min=1e-9)
+    return (start + share.clamp(0, 1)[..., None] * along - point).norm(dim=-1)

@@ -1,0 +1,47 @@
+"""Latent offsets at several denoising steps at once, and how they act together (Sec. 3.3).
+
+Our reading is a chain: the latent at the highest step is its inverted latent plus its offset; the denoiser's output for it
+leads, by one DDIM jump, to the next lower step, where the next offset is added. The part of the inverted latent that the
+jump does not explain (the residual) is measured once with all offsets zero, so that zero offsets give the inverted latents
+back exactly. The other reading adds each offset to its inverted latent independently.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .ddim import Ddim
+
+
+def residual(ddim: Ddim, z_from: Tensor, output: Tensor, z_to: Tensor, step_from: int, step_to: int) -> Tensor:
+    """What has to be added to the DDIM jump from `z_from` to land on the inverted latent `z_to`."""
+    return z_to - ddim.move(z_from, output, step_from, step_to)
+
+
+def add_offset(z_t: Tensor, carried: Tensor | None, offset: Tensor, cell_mask: Tensor | None) -> Tensor:
+    """The denoiser's input x_t (B, 4, h, w).
+
+    z_t: inverted latent; carried: what the chain brought from the step above (None at the highest step, or when steps are
+    independent); cell_mask (B, 1, h, w): with the hard lock, nothing changes where it is 0.
+    """
+    change = offset if carried is None else carried - z_t + offset
+    return z_t + (change if cell_mask is None else change * cell_mask)
+
+
+def check_steps(steps: tuple[int, ...], available: int) -> tuple[int, ...]:
+    """The steps from high to low; ValueError unless each is unique and was reached by the inversion."""
+    ordered = tuple(sorted(set(steps), reverse=True))
+    if len(ordered) != len(steps) or not ordered:
+        raise ValueError(f"drag steps must be given once each: got {steps}. Example: 42, 41, 35, 30")
+    if ordered[0] > available or ordered[-1] < 1:
+        raise ValueError(
+            f"drag steps must lie between 1 and the inversion's last step {available}: got {steps}. "
+            "Raise 'until' on the DDIM Invert node, or choose lower steps."
+        )
+    return ordered
+
+
+def zero_offsets(steps: tuple[int, ...], like: Tensor) -> dict[int, Tensor]:
+    """One zero offset (N, 4, h, w) per step."""
+    return {step: torch.zeros_like(like) for step in steps}

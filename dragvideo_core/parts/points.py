@@ -1,0 +1,52 @@
+"""Point sets, how they are carried from frame to frame, and the mask made of squares (Sec. 3.2, Eq. 1 and 2).
+
+All points are float (x, y) in pixels.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def square_set(centres: Tensor, side: int, spacing: float) -> Tensor:
+    """Points (J, 2) to square sets (J, side * side, 2); the centre is the middle member."""
+    steps = (torch.arange(side, dtype=centres.dtype, device=centres.device) - (side - 1) / 2) * spacing
+    offsets = torch.stack(torch.meshgrid(steps, steps, indexing="xy"), -1).reshape(-1, 2)
+    return centres[:, None] + offsets
+
+
+def carry_background(points: Tensor, is_foreground: Tensor, foreground_after: Tensor) -> Tensor:
+    """Eq. 1: a background point moves like its nearest foreground point.
+
+    points (P, 2) in frame i, is_foreground (P,), foreground_after (P, 2): where the foreground points are in frame i + 1
+    (rows of background points are not read). Returns all points in frame i + 1, (P, 2). Without any foreground point
+    there is no motion to borrow: the points stay where they are.
+    """
+    if not bool(is_foreground.any()):
+        return points
+    motion = foreground_after - points
+    distance = torch.cdist(points, points).masked_fill(~is_foreground[None, :], float("inf"))
+    nearest = distance.argmin(dim=1)
+    return torch.where(is_foreground[:, None], foreground_after, points + motion[nearest])
+
+
+def carry_targets(targets: Tensor, handles: Tensor, handles_after: Tensor) -> Tensor:
+    """Eq. 2: a target (..., 2) moves like its handle."""
+    return targets + handles_after - handles
+
+
+def union_of_squares(points: Tensor, radius: float, size: tuple[int, int]) -> Tensor:
+    """Mask points (N, Q, 2) to the mask (N, 1, H, W) bool: the union of the squares of half side `radius` around them."""
+    height, width = size
+    x = torch.arange(width, device=points.device)
+    y = torch.arange(height, device=points.device)
+    in_x = (x - points[..., 0, None]).abs() <= radius  # (N, Q, W)
+    in_y = (y - points[..., 1, None]).abs() <= radius  # (N, Q, H)
+    return torch.einsum("nqh,nqw->nhw", in_y.float(), in_x.float()).gt(0)[:, None]
+
+
+def covered(points: Tensor, mask_points: Tensor, radius: float) -> Tensor:
+    """Which points (..., 2) lie in the square of some mask point (Q, 2): (...,) bool."""
+    gap = (points[..., None, :] - mask_points).abs().amax(-1)
+    return gap.le(radius).any(-1)

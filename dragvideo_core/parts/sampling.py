@@ -1,0 +1,41 @@
+"""Bilinear lookup of feature maps at points: the only place that converts pixels to feature cells.
+
+Pixel centres are integers, so a picture of W pixels spans [-0.5, W - 0.5], and so does a feature map of w cells over the
+same picture: cell j has its centre at pixel (j + 0.5) * W / w - 0.5. In normalised coordinates both are the same number.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def lookup(features: Tensor, points: Tensor, size: tuple[int, int]) -> Tensor:
+    """Features (B, C, h, w) of pictures of `size` (H, W) at points (B, ..., 2) in pixels: (B, ..., C).
+
+    Outside the picture the nearest border value holds.
+    """
+    shape = points.shape
+    grid = _normalised(points.reshape(shape[0], 1, -1, 2), size).to(features.dtype)
+    found = functional.grid_sample(features, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    return found[:, :, 0].transpose(1, 2).reshape(*shape[:-1], features.shape[1])
+
+
+def cell_centres(cells: tuple[int, int], size: tuple[int, int], device=None) -> Tensor:
+    """Pixel positions (h, w, 2) of the centres of a feature map's cells."""
+    (h, w), (height, width) = cells, size
+    y = (torch.arange(h, device=device) + 0.5) * height / h - 0.5
+    x = (torch.arange(w, device=device) + 0.5) * width / w - 0.5
+    return torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)
+
+
+def mask_to_cells(mask: Tensor, cells: tuple[int, int]) -> Tensor:
+    """A pixel mask (N, 1, H, W) bool to cells (N, 1, h, w) float: 1 where any pixel of the cell is set."""
+    return functional.adaptive_max_pool2d(mask.float(), cells)
+
+
+def _normalised(points: Tensor, size: tuple[int, int]) -> Tensor:
+    height, width = size
+    extent = torch.tensor([width, height], dtype=points.dtype, device=points.device)
+    return (points + 0.5) * 2 / extent - 1

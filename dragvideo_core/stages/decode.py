@@ -1,0 +1,112 @@
+"""Decode: the offsets are replayed on the full trajectory down to clean frames (Sec. 3.3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ..parts import batches, offsets as latent_offsets
+from ..parts.attention import CrossBranch, cross_branch
+from ..parts.ddim import Ddim
+from ..parts.denoiser import predict
+from ..parts.sampling import mask_to_cells
+from ..parts.smoothing import SMOOTHED_STEPS, smooth
+from ..types import DragModel, DragResult, Inversion, OnProgress, PointTracks, UserError, VideoClip, ignore_progress
+
+
+@dataclass(frozen=True)
+class DecodeSettings:
+    cross_branch: Literal["same_frame", "first_frame", "all_frames", "off"] = "same_frame"  # whose keys and values
+    lock: bool = True  # nothing changes outside the mask: latents are held there, pixels come from the clip
+    feather: float = 6.0  # px at 512: over this width inside the mask's edge the clip's pixels fade into the edit
+    smoothing: bool = False  # ControlVideo's temporal smoothing at two late steps
+    chunk: int = 4  # frames at a time
+
+
+def decode(
+    clip: VideoClip, inversion: Inversion, result: DragResult, tracks: PointTracks, model: DragModel,
+    settings: DecodeSettings = DecodeSettings(), on_progress: OnProgress = ignore_progress,
+) -> tuple[VideoClip, Tensor]:
+    """The edited clip, and its clean latents (N, 4, h, w).
+
+    With zero offsets the latents are the inverted ones again: what DDIM alone misses at each step (the residual) is taken
+    from the source branch, whose denoiser call serves its keys and values as well.
+    """
+    if inversion.latents.shape[1] != len(clip):
+        raise UserError(
+            f"the inversion has {inversion.latents.shape[1]} frames, the clip has {len(clip)}: expected the same clip. "
+            "Wire the same frames into the DDIM Invert and the Decode Edit node."
+        )
+    latents = _replay(inversion, result, tracks, model, settings, on_progress)
+    frames = batches.decode(model, latents, settings.chunk)
+    if settings.lock:
+        keep = _inside(tracks.edit_mask, settings.feather * min(clip.size) / 512)
+        frames = clip.frames + keep * (frames - clip.frames)
+    return replace(clip, frames=frames.clamp(0, 1)), latents
+
+
+def _replay(inversion, result, tracks, model, settings, on_progress) -> Tensor:
+    """Edited clean latents (N, 4, h, w) on the CPU."""
+    ddim, device = Ddim(model.alphas_cumprod, model.prediction), model.device
+    top = max(result.offsets)
+    count = inversion.latents.shape[1]
+    cell_mask = mask_to_cells(tracks.edit_mask, inversion.latents.shape[-2:])
+    if not settings.lock:
+        cell_mask = torch.ones_like(cell_mask)
+    edited = latent_offsets.add_offset(inversion.latents[top], None, result.offsets[top], cell_mask)
+    with cross_branch(model.denoiser) as branch:
+        for step in range(top, 0, -1):
+            moved = torch.empty_like(edited)
+            _record_shared(branch, inversion.latents[step], model, ddim.timestep(step), settings)
+            for part in batches.chunks(count, settings.chunk):
+                z_t, below = (inversion.latents[s][part].to(device) for s in (step, step - 1))
+                branch.mode = "record" if settings.cross_branch == "same_frame" else "plain"
+                source = predict(model, z_t, ddim.timestep(step))
+                x_t = edited[part].to(device)
+                branch.mode = "plain" if settings.cross_branch == "off" else "use"
+                branch.rows = _answering_rows(settings, x_t)
+                carried = ddim.move(x_t, predict(model, x_t, ddim.timestep(step)), step, step - 1)
+                carried = carried + latent_offsets.residual(ddim, z_t, source, below, step, step - 1)
+                offset = result.offsets[step - 1][part].to(device) if step - 1 in result.offsets else torch.zeros_like(carried)
+                moved[part] = latent_offsets.add_offset(below, carried, offset, cell_mask[part].to(device)).cpu()
+                on_progress((top - step) * count + part.stop, top * count, None)
+            edited = moved
+            if settings.smoothing and step - 1 in SMOOTHED_STEPS:
+                branch.mode = "plain"
+                smoothed = smooth(edited, model, ddim, step - 1, odd=(step - 1) % 2 == 1, chunk=settings.chunk)
+                below = inversion.latents[step - 1]
+                edited = below + cell_mask * (smoothed - below)
+    return edited
+
+
+def _record_shared(branch: CrossBranch, z_t: Tensor, model: DragModel, timestep: int, settings: DecodeSettings) -> None:
+    """Keys and values that serve every frame, kept for this step, for the choices that need them."""
+    frames = {"first_frame": z_t[:1], "all_frames": z_t}.get(settings.cross_branch)
+    if frames is None:
+        return
+    branch.kept.clear()
+    branch.mode = "add"
+    for part in batches.chunks(len(frames), settings.chunk):
+        predict(model, frames[part].to(model.device), timestep)
+
+
+def _answering_rows(settings: DecodeSettings, x_t: Tensor) -> Tensor | None:
+    """Which kept row answers each frame of the chunk; None: all of them together."""
+    if settings.cross_branch == "same_frame":
+        return torch.arange(len(x_t), device=x_t.device)
+    return torch.zeros(len(x_t), dtype=torch.long, device=x_t.device) if settings.cross_branch == "first_frame" else None
+
+
+def _inside(mask: Tensor, feather: float) -> Tensor:
+    """The mask (N, 1, H, W) bool as weights: 0 outside, rising to 1 over `feather` px inside its edge."""
+    width = max(1, round(feather))
+    padded = functional.pad(mask.float(), [width] * 4, mode="replicate")
+    shrunk = -functional.max_pool2d(-padded, 2 * (width // 2) + 1, stride=1)  # eroded by half the feather
+    blurred = functional.avg_pool2d(shrunk, 2 * (width // 2) + 1, stride=1)
+    spare = (blurred.shape[-1] - mask.shape[-1]) // 2
+    height, breadth = mask.shape[-2:]
+    return blurred[..., spare:spare + height, spare:spare + breadth] * mask

@@ -1,0 +1,202 @@
+"""Drag: latent offsets are optimised until the handles are at their targets in every frame (Sec. 3.3 and 3.4).
+
+One pass over the frames with zero offsets measures the residuals of the chain and the first templates. Every iteration
+is one pass as well: the same denoiser call gives the features that supervise, the features that track, and the output
+that leads to the next step of the chain. Templates and handles change only between passes, so frames may be worked
+through in chunks of any size with the same result; tracking therefore sees the latents of the pass just made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..parts import batches, offsets as latent_offsets, supervision, tracking
+from ..parts.ddim import Ddim
+from ..parts.denoiser import features_and_output
+from ..parts.drawing import draw_points
+from ..parts.sampling import lookup, mask_to_cells
+from ..types import DragModel, DragResult, Inversion, OnProgress, PointTracks, UserError, ignore_progress
+
+
+@dataclass(frozen=True)
+class DragSettings:
+    steps: tuple[int, ...] = (42, 41, 35, 30)  # the set T of Sec. 4.1, in steps of 50
+    learning_rate: float = 0.01  # of Adam without weight decay (Sec. 4.1)
+    iterations: int = 60  # at most (Sec. 4.1)
+    max_move: float = 3.0  # l of Eq. 6, in cells of the grid at half the picture's resolution
+    mask_weight: float = 0.1  # of Eq. 5; unstated, DragDiffusion's
+    patch_radius: int = 1  # of the supervised patch around each point of the set, in cells
+    arrive: float = 2.0  # a pair is there when less than this many cells remain (DragDiffusion's)
+    lock: bool = True  # hard lock: nothing changes outside the mask
+    chained: bool = True  # offsets act as a chain; False: each on its own inverted latent
+    moving_average: bool = True  # of the templates (footnote 2); False: the first template stays
+    chunk: int = 4  # frames at a time
+
+
+def drag(
+    inversion: Inversion, tracks: PointTracks, model: DragModel, settings: DragSettings = DragSettings(),
+    on_progress: OnProgress = ignore_progress,
+) -> DragResult:
+    """Find the offsets. Stops when every pair has arrived or the iterations are used up.
+
+    UserError when steps, tracks and inversion do not fit together.
+    """
+    _check(inversion, tracks, settings)
+    run = _Run(inversion, tracks, model, settings)
+    run.measure()
+    path, losses = [run.handles.cpu()], []
+    for k in range(settings.iterations):
+        if bool(run.arrived().all()):
+            break
+        losses.append(run.iterate())
+        path.append(run.handles.cpu())
+        on_progress(k + 1, settings.iterations, run.picture)
+    return DragResult(
+        offsets={step: offset.detach().cpu() for step, offset in run.offsets.items()}, handle_path=torch.stack(path),
+        losses=torch.stack(losses) if losses else torch.zeros(0, 2), arrived=run.arrived().cpu(),
+    )
+
+
+def _check(inversion: Inversion, tracks: PointTracks, settings: DragSettings) -> None:
+    frames, tracked = inversion.latents.shape[1], tracks.handles.shape[0]
+    if frames != tracked:
+        raise UserError(
+            f"the inversion has {frames} frames, the tracks have {tracked}: expected the same clip. "
+            "Wire the same frames into the Propagate and the DDIM Invert node."
+        )
+    if settings.iterations < 0 or settings.learning_rate <= 0 or settings.max_move <= 0:
+        raise UserError(f"iterations must not be negative, learning_rate and max_move must be positive: got {settings}.")
+    try:
+        latent_offsets.check_steps(settings.steps, len(inversion.latents) - 1)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+
+
+class _Run:
+    """The state of one optimisation. Everything lives on the model's device, float32."""
+
+    def __init__(self, inversion: Inversion, tracks: PointTracks, model: DragModel, settings: DragSettings):
+        self.model, self.settings, device = model, settings, model.device
+        self.size = tuple(tracks.edit_mask.shape[-2:])
+        self.steps = latent_offsets.check_steps(settings.steps, len(inversion.latents) - 1)
+        self.ddim = Ddim(model.alphas_cumprod, model.prediction)
+        self.z = {step: inversion.latents[step].to(device) for step in self.steps}
+        self.cell_mask = mask_to_cells(tracks.edit_mask, inversion.latents.shape[-2:]).to(device)
+        self.edit_mask = tracks.edit_mask
+        self.handles, self.targets = tracks.handles.to(device), tracks.targets.to(device)
+        self.visible = tracks.visible.to(device)
+        self.offsets = latent_offsets.zero_offsets(self.steps, self.z[self.steps[0]])
+        self.optimiser = torch.optim.Adam(list(self.offsets.values()), lr=settings.learning_rate)
+        self.moves = tracking.candidate_moves(settings.max_move, device)
+        self.patch = supervision.patch_offsets(settings.patch_radius, device)
+        self.parts = list(batches.chunks(len(self.handles), settings.chunk))
+        self.residuals: dict[int, Tensor] = {}
+        self.templates: dict[int, Tensor] = {}
+        self.first_distance: dict[int, Tensor] = {}
+        self.last: tuple[Tensor, Tensor] | None = None  # x_t and output of the first frame at the lowest step
+
+    def remaining(self) -> Tensor:
+        """Pixels left from handle to target: the mean over frames, (J, S)."""
+        return (self.targets - self.handles).norm(dim=-1).mean(0)
+
+    def arrived(self) -> Tensor:
+        """(J,) bool: the set is there on average."""
+        return self.remaining().mean(-1) < self.settings.arrive * supervision.GRID
+
+    def measure(self) -> None:
+        """Residuals of the chain and templates of Eq. 3, with all offsets zero."""
+        means = {step: [] for step in self.steps}
+        for step in self.steps:
+            self.residuals[step] = torch.zeros_like(self.z[step])
+        for part in self.parts:
+            above = None
+            for step in self.steps:
+                z_t = self.z[step][part]
+                if above is not None:
+                    self.residuals[step][part] = latent_offsets.residual(self.ddim, *above[1:], z_t, above[0], step)
+                with torch.no_grad():
+                    features, output = features_and_output(self.model, z_t, self.ddim.timestep(step))
+                    means[step].append(self._around(features, self.handles[part]))
+                above = (step, z_t, output)
+        for step in self.steps:
+            self.templates[step] = supervision.mean_over_frames(torch.cat(means[step]), self.visible)
+
+    def iterate(self) -> Tensor:
+        """One iteration: a pass over the frames, an Adam step, one shared move. Returns (drag loss, mask loss)."""
+        weight = self.visible * ~self.arrived()[:, None]
+        grads = {step: torch.zeros_like(offset) for step, offset in self.offsets.items()}
+        newest = {step: [] for step in self.steps}
+        ahead = {step: torch.zeros(self.handles.shape[1:3], device=self.handles.device) for step in self.steps}
+        line = {step: torch.zeros(*self.handles.shape[1:3], len(self.moves), device=self.handles.device) for step in self.steps}
+        total = torch.zeros(2, device=self.handles.device)
+        for part in self.parts:
+            carried = None
+            for index, step in enumerate(self.steps):
+                offset = self.offsets[step][part].detach().requires_grad_()
+                x_t = self._input(step, part, carried, offset)
+                features, output = features_and_output(self.model, x_t, self.ddim.timestep(step))
+                loss, distance, terms = self._loss(features, x_t, step, part, weight)
+                grads[step][part] = torch.autograd.grad(loss, offset)[0]
+                total += terms
+                ahead[step] += distance
+                with torch.no_grad():
+                    newest[step].append(self._around(features, self.handles[part]))
+                    line[step] += self._along(features, step, part)
+                    if index + 1 < len(self.steps):
+                        carried = self.ddim.move(x_t.detach(), output, step, self.steps[index + 1])
+                if part.start == 0:
+                    self.last = (x_t.detach()[:1], output[:1])
+        for step, offset in self.offsets.items():
+            offset.grad = grads[step]
+        self.optimiser.step()
+        self._advance(newest, ahead, line, weight)
+        return total.cpu()
+
+    def _input(self, step: int, part: slice, carried: Tensor | None, offset: Tensor) -> Tensor:
+        if carried is not None and self.settings.chained:
+            carried = carried + self.residuals[step][part]
+        else:
+            carried = None
+        mask = self.cell_mask[part] if self.settings.lock else None
+        return latent_offsets.add_offset(self.z[step][part], carried, offset, mask)
+
+    def _loss(self, features: Tensor, x_t: Tensor, step: int, part: slice, weight: Tensor):
+        handles, targets = self.handles[part], self.targets[part]
+        stepped = handles + supervision.GRID * supervision.directions(handles, targets)
+        drag_loss, distance = supervision.drag_loss(self._around(features, stepped), self.templates[step], weight[part].float())
+        mask_loss = supervision.mask_loss(x_t, self.z[step][part], self.cell_mask[part])
+        return drag_loss + self.settings.mask_weight * mask_loss, distance, torch.stack([drag_loss, mask_loss]).detach()
+
+    def _around(self, features: Tensor, places: Tensor) -> Tensor:
+        """Features of the patch around places (n, J, S, 2): (n, J, S, D, C)."""
+        return lookup(features, places[..., None, :] + self.patch, self.size)
+
+    def _along(self, features: Tensor, step: int, part: slice) -> Tensor:
+        """Distances of Eq. 6 for the frames of a chunk, (J, S, M)."""
+        places = tracking.candidate_points(self.handles[part], self.targets[part], self.moves)
+        middle = len(self.patch) // 2
+        return tracking.distances(lookup(features, places, self.size), self.templates[step][:, :, middle], self.visible[part])
+
+    def _advance(self, newest: dict, ahead: dict, line: dict, weight: Tensor) -> None:
+        """Templates (footnote 2), then handles (Eq. 6 and 7)."""
+        seen = weight.sum(0).clamp(min=1)
+        if self.settings.moving_average:
+            for step in self.steps:
+                distance = ahead[step] / seen
+                first = self.first_distance.setdefault(step, distance)
+                share = supervision.average_share(distance, first)
+                mean = supervision.mean_over_frames(torch.cat(newest[step]), self.visible)
+                self.templates[step] = supervision.moving_average(self.templates[step], mean, share)
+        move = tracking.shared_move(list(line.values()), self.moves, self.remaining())
+        move = torch.where(self.arrived()[:, None], torch.zeros_like(move), move)
+        self.handles = tracking.move_handles(self.handles, self.targets, move)
+
+    @torch.no_grad()
+    def picture(self) -> Tensor:
+        """The first frame as the lowest step predicts it now, with handles and targets: (3, H, W)."""
+        clean, _ = self.ddim.clean_and_noise(*self.last, self.steps[-1])
+        frame = self.model.vae.decode(clean)[0].float().cpu()
+        return draw_points(frame, self.handles[0].cpu(), self.targets[0].cpu(), self.edit_mask[0])

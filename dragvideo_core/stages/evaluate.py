@@ -1,0 +1,70 @@
+"""Evaluate: did the handles get to their targets, did the rest stay, is the motion smooth (Sec. 4 and Appendix A)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ..parts import batches, dift, metrics
+from ..types import DragModel, OnProgress, PointTracks, Score, Scores, UserError, VideoClip, ignore_progress
+
+
+@dataclass(frozen=True)
+class EvaluateSettings:
+    recipe: Literal["image", "video"] = "image"  # which of DIFT's settings
+    ensemble: int = 8  # noises averaged per frame (DIFT)
+    seed: int = 0
+    chunk: int = 4
+
+
+def evaluate(
+    original: VideoClip, edited: VideoClip, tracks: PointTracks, model: DragModel,
+    settings: EvaluateSettings = EvaluateSettings(), on_progress: OnProgress = ignore_progress,
+) -> Scores:
+    """Score an edit of `original`. The model should be the one before tuning, so that it judges without having learnt."""
+    if original.frames.shape != edited.frames.shape:
+        raise UserError(
+            f"original and edited clip must have the same shape: got {tuple(original.frames.shape)} and "
+            f"{tuple(edited.frames.shape)}. Wire the frames that went into the edit."
+        )
+    after = handle_distance(original, edited, tracks, model, settings, on_progress)
+    dragged = (tracks.targets - tracks.handles).norm(dim=-1)[tracks.visible].mean().item()
+    outside = ~tracks.edit_mask
+    return {
+        "mean_distance": Score(after.mean().item(), "px", "lower", "handles to targets after the edit, found by DIFT; 0 is perfect"),
+        "dragged_distance": Score(dragged, "px", "lower", "handles to targets before the edit"),
+        "distance_spread": Score(after.mean(1).std(correction=0).item(), "px", "lower", "of the mean distance over frames"),
+        "outside_psnr": Score(metrics.psnr(edited.frames, original.frames, outside), "dB", "higher", "outside the mask, to the original; 100 is untouched"),
+        "smoothness": Score(metrics.smoothness(edited.frames, original.frames), "px", "lower", "bend of motion where the edit made it worse (Appendix A)"),
+    }
+
+
+def handle_distance(
+    original: VideoClip, edited: VideoClip, tracks: PointTracks, model: DragModel, settings: EvaluateSettings, on_progress: OnProgress
+) -> Tensor:
+    """Distance (N, J) in px from where each handle is found in the edited frames to its target.
+
+    The middle of each set is described in the original frame and looked for in the edited one, no further from the target
+    than twice the drag.
+    """
+    recipe, middle = dift.RECIPES[settings.recipe], tracks.handles.shape[2] // 2
+    rows = []
+    for part in batches.chunks(len(original), settings.chunk):
+        before, after = (_described(clip.frames[part], model, settings, recipe) for clip in (original, edited))
+        for i, (source, changed) in enumerate(zip(before, after), start=part.start):
+            handles, targets = tracks.handles[i, :, middle], tracks.targets[i, :, middle]
+            reach = float(2 * (targets - handles).abs().amax() + 2 * model.pixels_per_cell)
+            wanted = dift.sample(source, handles, original.size)
+            found, _ = dift.match(wanted, changed, original.size, around=targets, window=reach)
+            rows.append((found - targets).norm(dim=-1))
+        on_progress(part.stop, len(original), None)
+    return torch.stack(rows)
+
+
+def _described(frames: Tensor, model: DragModel, settings: EvaluateSettings, recipe: dift.Recipe) -> Tensor:
+    latents = batches.encode(model, frames, settings.chunk).to(model.device)
+    generator = torch.Generator().manual_seed(settings.seed)
+    return dift.describe(model, latents, recipe, settings.ensemble, generator).cpu()

@@ -1,0 +1,49 @@
+"""Invert: each frame's latent is carried towards noise by DDIM (Sec. 3.3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from ..parts import batches
+from ..parts.ddim import Ddim
+from ..parts.denoiser import predict
+from ..types import DragModel, Inversion, OnProgress, UserError, VideoClip, ignore_progress
+
+
+@dataclass(frozen=True)
+class InvertSettings:
+    total: int = 50  # steps of the whole schedule
+    until: int = 42  # last step to reach: the highest of the paper's set
+    refinements: int = 1  # extra denoiser calls per step that solve the implicit equation of exact inversion
+    chunk: int = 4  # frames at a time
+
+
+def invert(
+    clip: VideoClip, model: DragModel, settings: InvertSettings = InvertSettings(), on_progress: OnProgress = ignore_progress
+) -> Inversion:
+    """Latents of the clip at steps 0 to `until`.
+
+    Each step predicts the noise for the level it goes to. The prediction should be made at the new latent, which is not
+    known yet: the first guess uses the old one, and each refinement repeats it at the latent found so far.
+    """
+    if not 1 <= settings.until <= settings.total:
+        raise UserError(f"'until' must lie between 1 and {settings.total} (total): got {settings.until}.")
+    ddim = Ddim(model.alphas_cumprod, model.prediction, settings.total)
+    clean = batches.encode(model, clip.frames, settings.chunk)
+    latents = torch.empty(settings.until + 1, *clean.shape)
+    latents[0] = clean
+    parts = list(batches.chunks(len(clip), settings.chunk))
+    done, work = 0, settings.until * len(clip)
+    for part in parts:
+        z_t = clean[part].to(model.device)
+        for step in range(settings.until):
+            guess = z_t
+            for _ in range(1 + settings.refinements):
+                guess = ddim.invert_move(z_t, predict(model, guess, ddim.timestep(step + 1)), step, step + 1)
+            z_t = guess
+            latents[step + 1, part] = z_t.cpu()
+            done += part.stop - part.start
+            on_progress(done, work, None)
+    return Inversion(latents=latents, timesteps=torch.tensor([ddim.timestep(s) for s in range(settings.until + 1)]))

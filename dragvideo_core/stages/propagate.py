@@ -1,0 +1,136 @@
+"""Propagate: the clicked points become sets, and the sets go through all frames (Sec. 3.2)."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ..parts import batches, dift, points
+from ..types import DragModel, OnProgress, PointPicks, PointTracks, Segmenter, UserError, VideoClip, ignore_progress
+
+REFERENCE = 512  # the paper's picture size: spacings and radii are given at this size and scale with the clip
+
+
+@dataclass(frozen=True)
+class PropagateSettings:
+    """Sizes are pixels at 512 x 512."""
+
+    set_side: int = 3  # points per side of the square set (Sec. 4.4: 3 x 3)
+    set_spacing: float = 8.0  # between them; unstated in the paper
+    mask_radius: float = 28.0  # half side of a mask point's square; unstated in the paper
+    recipe: Literal["image", "video"] = "image"  # which of DIFT's settings
+    ensemble: int = 8  # noises averaged per frame (DIFT)
+    window: float = 80.0  # a point moves at most this far between frames; keeps the match near
+    seed: int = 0  # of DIFT's noise
+    chunk: int = 4  # frames at a time
+
+
+def propagate(
+    clip: VideoClip, picks: PointPicks, segmenter: Segmenter, model: DragModel,
+    settings: PropagateSettings = PropagateSettings(), on_progress: OnProgress = ignore_progress,
+) -> PointTracks:
+    """Carry handle sets, targets and mask points from the picks' frame to all others, forward and backward.
+
+    Foreground points are found by DIFT, background points move with their nearest foreground point (Eq. 1), targets move
+    with their handles (Eq. 2), the mask is the union of the squares around the mask points. Warns when a target lies in
+    no square of the mask: it cannot be reached. UserError when the picks do not belong to this clip.
+    """
+    _check(clip, picks)
+    scale = min(clip.size) / REFERENCE
+    handles = points.square_set(picks.handles.float(), settings.set_side, settings.set_spacing * scale)
+    targets = points.square_set(picks.targets.float(), settings.set_side, settings.set_spacing * scale)
+    warning = unreachable(picks, settings.mask_radius * scale)
+    if warning:
+        warnings.warn(warning, stacklevel=2)
+    start = torch.cat([handles.reshape(-1, 2), picks.mask_points.float().reshape(-1, 2)])
+    places, foreground, visible = _carry(clip, start, picks.frame, segmenter, model, settings, scale, on_progress)
+
+    shape, count = handles.shape[:2], handles.shape[0] * handles.shape[1]
+    moved = places[:, :count].unflatten(1, shape)
+    mask_points = places[:, count:]
+    if len(picks.mask_points):
+        mask = points.union_of_squares(mask_points, settings.mask_radius * scale, clip.size)
+    else:
+        mask = torch.ones(len(clip), 1, *clip.size, dtype=torch.bool)
+    return PointTracks(
+        handles=moved, targets=points.carry_targets(targets, handles, moved), mask_points=mask_points, edit_mask=mask,
+        is_foreground=foreground[:, :count].unflatten(1, shape), visible=visible[:, :count].unflatten(1, shape),
+    )
+
+
+def unreachable(picks: PointPicks, radius: float) -> str:
+    """A sentence about the targets that lie in no mask square, or nothing. `radius` in the clip's pixels."""
+    if len(picks.mask_points) == 0:
+        return ""
+    outside = (~points.covered(picks.targets, picks.mask_points, radius)).nonzero().flatten().tolist()
+    if not outside:
+        return ""
+    names = ", ".join(str(j + 1) for j in outside)
+    return (
+        f"target {names} lies outside every mask square and cannot be reached: expected each target inside the mask. "
+        "Add a mask point near it on the Pick Points node, or raise 'mask_radius' on the Propagate node."
+    )
+
+
+def _check(clip: VideoClip, picks: PointPicks) -> None:
+    if picks.size != clip.size:
+        raise UserError(
+            f"the points were picked on {picks.size[1]} x {picks.size[0]} frames, but the clip here is {clip.size[1]} x {clip.size[0]}. "
+            "Wire the same frames into the Pick Points and the Propagate node."
+        )
+    if not 0 <= picks.frame < len(clip):
+        raise UserError(
+            f"the points sit on frame {picks.frame}, but the clip has frames 0 to {len(clip) - 1}. "
+            "Wire the same frames into the Pick Points and the Propagate node."
+        )
+
+
+def _carry(
+    clip: VideoClip, start: Tensor, frame: int, segmenter: Segmenter, model: DragModel, settings: PropagateSettings,
+    scale: float, on_progress: OnProgress,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Points (P, 2) of one frame in all frames: places (N, P, 2), is_foreground (N, P), visible (N, P)."""
+    count = len(clip)
+    recipe, window = dift.RECIPES[settings.recipe], settings.window * scale
+    features = _features(clip, model, settings, recipe, on_progress)
+    places = start.expand(count, -1, -1).clone()
+    foreground = torch.ones(count, len(start), dtype=torch.bool)
+    visible = torch.ones_like(foreground)
+    foreground[frame] = _is_foreground(segmenter, clip, frame, start)
+    first = dift.sample(features[frame], start, clip.size)
+    for order in (range(frame + 1, count), range(frame - 1, -1, -1)):
+        here, latest, before = start, first, foreground[frame]
+        for i in order:
+            descriptors = first + latest  # the first frame keeps the point from drifting, the last one from losing it
+            found, _ = dift.match(descriptors, features[i], clip.size, around=here, window=window)
+            here = points.carry_background(here, before, found)
+            here = torch.stack([here[:, 0].clamp(0, clip.size[1] - 1), here[:, 1].clamp(0, clip.size[0] - 1)], -1)
+            places[i] = here
+            latest = dift.sample(features[i], here, clip.size)
+            before = foreground[i] = _is_foreground(segmenter, clip, i, here)
+            on_progress(count + (i if i > frame else frame - i), 2 * count, None)
+    return places, foreground, visible
+
+
+def _features(clip, model, settings, recipe, on_progress) -> list[Tensor]:
+    """DIFT descriptors of each frame: (C, h, w) on the CPU."""
+    latents = batches.encode(model, clip.frames, settings.chunk)
+    described = []
+    for part in batches.chunks(len(clip), settings.chunk):
+        generator = torch.Generator().manual_seed(settings.seed)  # the same noises for every chunk
+        found = dift.describe(model, latents[part].to(model.device), recipe, settings.ensemble, generator)
+        described.extend(found.cpu())
+        on_progress(part.stop, 2 * len(clip), None)
+    return described
+
+
+def _is_foreground(segmenter: Segmenter, clip: VideoClip, index: int, places: Tensor) -> Tensor:
+    """Which places (P, 2) lie on the foreground; they are the prompts as well (Sec. 3.2)."""
+    mask = segmenter.foreground(index, clip.frames[index], places)
+    column = places[:, 0].round().long().clamp(0, clip.size[1] - 1)
+    row = places[:, 1].round().long().clamp(0, clip.size[0] - 1)
+    return mask[row, column]

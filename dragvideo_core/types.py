@@ -1,0 +1,152 @@
+"""Every value that crosses a stage border.
+
+Axis letters: N frames, K iterations, T denoising steps, J handle/target pairs, S points in a point set (9 for 3 x 3),
+Q mask points, H x W pixels, h x w latent cells, C feature channels. Points are float (x, y), pixel centres at integers,
+in pixels of the clip. All dataclasses are frozen and their tensors are never changed in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+
+class UserError(ValueError):
+    """Something the user can put right: the text says what was expected, what came, and what to do."""
+
+
+# Called by every long stage after each piece of work with (done, total, picture). `picture()` draws the state of the
+# work as (3, H, W) float RGB in [0, 1]; it costs time, so call it only when somebody looks; it is None where there is
+# nothing to show. To cancel, raise: nothing is left behind.
+OnProgress = Callable[[int, int, Callable[[], Tensor] | None], None]
+
+
+def ignore_progress(done: int, total: int, picture: Callable[[], Tensor] | None) -> None:
+    """The default `on_progress`."""
+
+
+@dataclass(frozen=True)
+class VideoClip:
+    """Frames to edit."""
+
+    frames: Tensor  # (N, 3, H, W) float32 RGB in [0, 1], on the CPU; H and W multiples of 64
+    source_index: Tensor  # (N,) int64: which frame of the file each one is
+    fps: float  # of the clip as it is here: after skipping frames
+
+    def __post_init__(self):
+        shape = tuple(self.frames.shape)
+        if len(shape) != 4 or shape[1] != 3 or shape[0] == 0:
+            raise UserError(f"a clip needs frames of shape (N, 3, H, W) with N >= 1: got {shape}. Check what is wired in as the video.")
+        if shape[2] % 64 or shape[3] % 64 or 0 in shape:
+            raise UserError(
+                f"frame width and height must be multiples of 64: got {shape[3]} x {shape[2]}. "
+                "Load the video with the Drag-A-Video 'Load Video' node, or resize and crop it with its 'width' and 'height'."
+            )
+        if not torch.isfinite(self.frames).all():
+            raise UserError("the frames contain NaN or infinity: expected finite values in [0, 1]. Check the node that made them.")
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W)"""
+        return self.frames.shape[2], self.frames.shape[3]
+
+    def __len__(self) -> int:
+        return self.frames.shape[0]
+
+
+@dataclass(frozen=True)
+class PointPicks:
+    """What the user clicked on one frame."""
+
+    handles: Tensor  # (J, 2)
+    targets: Tensor  # (J, 2)
+    mask_points: Tensor  # (Q, 2), Q may be 0: then every pixel may change
+    frame: int  # index into the clip: 0 unless the points sit on a later key frame
+    size: tuple[int, int]  # (H, W) that the coordinates refer to
+
+
+class Segmenter(Protocol):
+    """Says which pixels belong to the things that were clicked."""
+
+    def foreground(self, index: int, frame: Tensor, prompts: Tensor) -> Tensor:
+        """Frame number `index`, its picture (3, H, W), prompts (P, 2) lying on the thing: (H, W) bool."""
+
+
+@dataclass(frozen=True)
+class PointTracks:
+    """The point sets in every frame (Sec. 3.2)."""
+
+    handles: Tensor  # (N, J, S, 2)
+    targets: Tensor  # (N, J, S, 2)
+    is_foreground: Tensor  # (N, J, S) bool
+    visible: Tensor  # (N, J, S) bool: False where the point is hidden in that frame
+    edit_mask: Tensor  # (N, 1, H, W) bool, True = may change
+    mask_points: Tensor  # (N, Q, 2), Q may be 0
+
+
+class LatentCodec(Protocol):
+    """A latent diffusion model's autoencoder. Latents are those that the denoiser sees (scaling factor applied)."""
+
+    def encode(self, frames: Tensor) -> Tensor:
+        """Frames (N, 3, H, W) in [0, 1] to latents (N, 4, h, w)."""
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Latents (N, 4, h, w) to frames (N, 3, H, W) in [0, 1]."""
+
+
+@dataclass(frozen=True)
+class DragModel:
+    """A Stable-Diffusion-shaped model: what the stages need of it and nothing more."""
+
+    denoiser: torch.nn.Module  # diffusers UNet2DConditionModel; its parameters' device and dtype are used
+    vae: LatentCodec
+    context: Tensor  # (1, L, D) embedding of the prompt
+    empty_context: Tensor  # (1, L, D) embedding of the empty prompt, for DIFT
+    alphas_cumprod: Tensor  # (1000,) float32 noise schedule
+    prediction: str = "epsilon"  # or "v_prediction"
+    pixels_per_cell: int = 8  # H / h
+    name: str = "model"
+    lora: dict[str, Tensor] | None = None  # weights that `tune` trained and fused, in peft's names
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.denoiser.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return next(self.denoiser.parameters()).dtype
+
+
+@dataclass(frozen=True)
+class Inversion:
+    """The clip's latents along DDIM inversion."""
+
+    latents: Tensor  # (T + 1, N, 4, h, w) float32 on the CPU; index = step, 0 = clean
+    timesteps: Tensor  # (T + 1,) int64: the timestep of each step
+
+
+@dataclass(frozen=True)
+class DragResult:
+    """The edit: what has to be added to the latents, and how it was found."""
+
+    offsets: dict[int, Tensor]  # step -> (N, 4, h, w) float32 on the CPU
+    handle_path: Tensor  # (K + 1, N, J, S, 2) px: the handles before and after each iteration
+    losses: Tensor  # (K, 2): drag loss, mask loss
+    arrived: Tensor  # (J,) bool: did the pair reach its target before the iterations ran out
+
+
+@dataclass(frozen=True)
+class Score:
+    """One measured number."""
+
+    value: float
+    unit: str
+    better: str  # "lower" or "higher"
+    meaning: str
+
+
+Scores = dict[str, Score]
