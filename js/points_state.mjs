@@ -1,0 +1,220 @@
+/**
+ * The picks: what the user drew on one frame, as plain data, and every edit of it.
+ *
+ * A picks object is never changed in place; each edit returns a new one:
+ *   { size: [W, H], frame, pairs: [{ handle: [x, y], target: [x, y] }], mask_points: [[x, y]], seed? }
+ * Points are (x, y) in pixels of `size`, pixel centres at integers. `seed` names the upstream value that the points
+ * were made from, if any. No DOM, no ComfyUI: everything here runs under Node's own test runner.
+ */
+
+export const VERSION = 1;
+export const DEFAULT_SIZE = [512, 512];
+/** How far beside its handle the target of a pair made with the keyboard starts, as a share of the frame's width. */
+const NEW_TARGET_SHARE = 0.125;
+
+/** No points yet. */
+export function emptyPicks(size = DEFAULT_SIZE) {
+  return { size: [...size], frame: 0, pairs: [], mask_points: [] };
+}
+
+const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
+const isPoint = (value) => Array.isArray(value) && value.length === 2 && value.every(isNumber);
+const isSize = (value) => isPoint(value) && value.every((side) => side >= 1);
+
+/** Why a parsed JSON value is no picks object: a sentence, or null if it is one. */
+function fault(data) {
+  if (data === null || typeof data !== "object" || Array.isArray(data)) return "it is not a picks object";
+  if (data.version !== VERSION) return `its version is ${JSON.stringify(data.version)}, this editor reads version ${VERSION}`;
+  if (!isSize(data.size)) return 'its "size" is not [width, height]';
+  if (!Array.isArray(data.pairs) || !data.pairs.every((pair) => isPoint(pair?.handle) && isPoint(pair?.target)))
+    return 'its "pairs" are not a list of {"handle": [x, y], "target": [x, y]}';
+  if (data.mask_points !== undefined && !(Array.isArray(data.mask_points) && data.mask_points.every(isPoint)))
+    return 'its "mask_points" are not a list of [x, y]';
+  if (data.frame !== undefined && !(Number.isInteger(data.frame) && data.frame >= 0)) return 'its "frame" is not a frame number';
+  return null;
+}
+
+/**
+ * The widget's text to `{ picks, problem }`. `problem` is null, or a sentence saying why the text could not be read; then
+ * `picks` is empty and the caller keeps the text until the user edits, so that nothing is lost.
+ */
+export function parsePicks(text, size = DEFAULT_SIZE) {
+  if (typeof text !== "string" || text.trim() === "") return { picks: emptyPicks(size), problem: null };
+  let data;
+  try {
+    data = JSON.parse(text);
+  } catch {
+    return { picks: emptyPicks(size), problem: "The points could not be read: it is not JSON." };
+  }
+  const reason = fault(data);
+  if (reason) return { picks: emptyPicks(size), problem: `The points could not be read: ${reason}.` };
+  const picks = {
+    size: [...data.size],
+    frame: data.frame ?? 0,
+    pairs: data.pairs.map(({ handle, target }) => ({ handle: [...handle], target: [...target] })),
+    mask_points: (data.mask_points ?? []).map((point) => [...point]),
+  };
+  if (typeof data.seed === "string") picks.seed = data.seed;
+  return { picks, problem: null };
+}
+
+const rounded = (value) => Math.round(value * 100) / 100;
+const roundedPoint = ([x, y]) => [rounded(x), rounded(y)];
+
+/** Picks to the widget's text: always the same keys in the same order, coordinates to 1/100 pixel. */
+export function serialisePicks(picks) {
+  const data = {
+    version: VERSION,
+    size: picks.size,
+    frame: picks.frame,
+    pairs: picks.pairs.map(({ handle, target }) => ({ handle: roundedPoint(handle), target: roundedPoint(target) })),
+    mask_points: picks.mask_points.map(roundedPoint),
+  };
+  if (picks.seed !== undefined) data.seed = picks.seed;
+  return JSON.stringify(data);
+}
+
+/** Nothing drawn at all? */
+export function isBlank(picks) {
+  return picks.pairs.length === 0 && picks.mask_points.length === 0;
+}
+
+/** The nearest point inside the frame. */
+export function clampPoint([x, y], [width, height]) {
+  return [Math.min(Math.max(x, 0), width - 1), Math.min(Math.max(y, 0), height - 1)];
+}
+
+/**
+ * A selection names one thing: `{ kind: "handle" | "target" | "pair" | "mask", index }`.
+ * Does it still name something in these picks?
+ */
+export function exists(picks, selection) {
+  if (!selection) return false;
+  const list = selection.kind === "mask" ? picks.mask_points : picks.pairs;
+  return selection.index >= 0 && selection.index < list.length;
+}
+
+/** The point a selection names; for a whole pair its handle. */
+export function pointOf(picks, { kind, index }) {
+  if (kind === "mask") return picks.mask_points[index];
+  return kind === "target" ? picks.pairs[index].target : picks.pairs[index].handle;
+}
+
+export function addPair(picks, handle, target) {
+  const pair = { handle: clampPoint(handle, picks.size), target: clampPoint(target, picks.size) };
+  return { ...picks, pairs: [...picks.pairs, pair] };
+}
+
+/** A pair with its handle at `point` and its target to the right of it (to the left where the frame ends). */
+export function addPairAt(picks, point) {
+  const [width] = picks.size;
+  const step = Math.max(1, Math.round(width * NEW_TARGET_SHARE));
+  const side = point[0] + step <= width - 1 ? step : -step;
+  return addPair(picks, point, [point[0] + side, point[1]]);
+}
+
+export function addMaskPoints(picks, points) {
+  return { ...picks, mask_points: [...picks.mask_points, ...points.map((point) => clampPoint(point, picks.size))] };
+}
+
+/** Puts the selected point at `point`; a selected pair goes there with its handle, its target follows. */
+export function moveTo(picks, selection, point) {
+  const inside = clampPoint(point, picks.size);
+  if (selection.kind === "mask")
+    return { ...picks, mask_points: picks.mask_points.map((old, index) => (index === selection.index ? inside : old)) };
+  if (selection.kind === "pair") {
+    const from = picks.pairs[selection.index].handle;
+    return moveBy(picks, selection, point[0] - from[0], point[1] - from[1]);
+  }
+  const pairs = picks.pairs.map((pair, index) => (index === selection.index ? { ...pair, [selection.kind]: inside } : pair));
+  return { ...picks, pairs };
+}
+
+/** Moves the selected thing by (dx, dy) pixels. A pair keeps its shape: it stops as a whole at the frame's border. */
+export function moveBy(picks, selection, dx, dy) {
+  if (selection.kind !== "pair") {
+    const [x, y] = pointOf(picks, selection);
+    return moveTo(picks, selection, [x + dx, y + dy]);
+  }
+  const pair = picks.pairs[selection.index];
+  const shift = [dx, dy].map((delta, axis) => {
+    const ends = [pair.handle[axis], pair.target[axis]];
+    const lowest = Math.min(0, -Math.min(...ends));
+    const highest = Math.max(0, picks.size[axis] - 1 - Math.max(...ends));
+    return Math.min(Math.max(delta, lowest), highest);
+  });
+  const moved = (point) => [point[0] + shift[0], point[1] + shift[1]];
+  const pairs = picks.pairs.map((old, index) =>
+    index === selection.index ? { handle: moved(old.handle), target: moved(old.target) } : old
+  );
+  return { ...picks, pairs };
+}
+
+/** Removes the selected mask point, or the pair that the selected end belongs to. */
+export function remove(picks, { kind, index }) {
+  const others = (_, position) => position !== index;
+  if (kind === "mask") return { ...picks, mask_points: picks.mask_points.filter(others) };
+  return { ...picks, pairs: picks.pairs.filter(others) };
+}
+
+/** A copy of the selected mask point or pair, `offset` pixels down and right: `{ picks, selection }`. */
+export function duplicate(picks, { kind, index }, offset = 12) {
+  if (kind === "mask") {
+    const [x, y] = picks.mask_points[index];
+    const copied = addMaskPoints(picks, [[x + offset, y + offset]]);
+    return { picks: copied, selection: { kind: "mask", index: copied.mask_points.length - 1 } };
+  }
+  const { handle, target } = picks.pairs[index];
+  const selection = { kind: "pair", index: picks.pairs.length };
+  const copied = { ...picks, pairs: [...picks.pairs, { handle: [...handle], target: [...target] }] };
+  const lower = moveBy(copied, selection, offset, offset);
+  const isSame = lower.pairs[selection.index].handle.every((value, axis) => value === handle[axis]);
+  return { picks: isSame ? moveBy(copied, selection, -offset, -offset) : lower, selection };
+}
+
+export function clear(picks) {
+  return { ...picks, pairs: [], mask_points: [] };
+}
+
+export function setFrame(picks, frame) {
+  return { ...picks, frame: Math.max(0, Math.round(frame)) };
+}
+
+/** Is the point on the frame? */
+export function isInside([x, y], [width, height]) {
+  return x >= 0 && y >= 0 && x <= width - 1 && y <= height - 1;
+}
+
+/** The same points in a frame of another size: each keeps its place relative to the frame; none inside falls outside. */
+export function rescale(picks, size) {
+  const [fx, fy] = [size[0] / picks.size[0], size[1] / picks.size[1]];
+  const scaled = (point) => {
+    const moved = [(point[0] + 0.5) * fx - 0.5, (point[1] + 0.5) * fy - 0.5];
+    return isInside(point, picks.size) ? clampPoint(moved, size) : moved;
+  };
+  return {
+    ...picks,
+    size: [...size],
+    pairs: picks.pairs.map(({ handle, target }) => ({ handle: scaled(handle), target: scaled(target) })),
+    mask_points: picks.mask_points.map(scaled),
+  };
+}
+
+/** All things that can be selected one after another with the keyboard. */
+export function selectables(picks) {
+  const ends = picks.pairs.flatMap((_, index) => [
+    { kind: "handle", index },
+    { kind: "target", index },
+  ]);
+  return [...ends, ...picks.mask_points.map((_, index) => ({ kind: "mask", index }))];
+}
+
+/** The selectable after (`step` = 1) or before (-1) the selected one, in a ring; null if there is none. */
+export function nextSelection(picks, selection, step) {
+  const all = selectables(picks);
+  if (all.length === 0) return null;
+  const kind = selection?.kind === "pair" ? "handle" : selection?.kind;
+  const at = all.findIndex((item) => item.kind === kind && item.index === selection.index);
+  if (at < 0) return step > 0 ? all[0] : all[all.length - 1];
+  return all[(at + step + all.length) % all.length];
+}
