@@ -323,6 +323,8 @@ def main(arguments: list[str]) -> int:
     
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the server is stopped on the way out
+    from host import demo  # imports this module
+
     commands = {"get": lambda: print(source.get()), "serve": serve, "demo": demo.main}
     if len(arguments) != 1 or arguments[0] not in commands:
         print(f"usage: python -m host.comfyui {'|'.join(commands)}", file=sys.stderr)

@@ -56,11 +56,11 @@ def _widget_values(node: dict[str, Any], info: dict[str, Any]) -> dict[str, Any]
     names = list(_widget_names(info))
     if isinstance(saved, dict):
         return {name: saved[name] for name in names if name in saved}
-    known = [name for name in names if name is not None]
-    if len(saved) < len(known) or len(saved) > len(names) and node["type"] not in WITH_EXTRA_WIDGETS:
+    needed = max((place + 1 for place, name in enumerate(names) if name is not None), default=0)
+    if len(saved) < needed or len(saved) > len(names) and node["type"] not in WITH_EXTRA_WIDGETS:
         raise BadWorkflow(
-            f"node {node['id']} ({node['type']}): {len(names)} widget values expected ({', '.join(known)}), got {len(saved)}. "
-            "Open the workflow on the page and save it again."
+            f"node {node['id']} ({node['type']}): {len(names)} widget values expected ({', '.join(filter(None, names))}), "
+            f"got {len(saved)}. Open the workflow on the page and save it again."
         )
     return {name: value for name, value in zip(names, saved) if name is not None}
 

@@ -1,0 +1,122 @@
+"""`make demo`: the bundled demo workflow, queued in a real ComfyUI, its results fetched into `output/demo/`."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Any, TextIO
+
+from host.comfyui import ROOT, ComfyUI, Event, Graph, HostError, Run
+from host.ui_to_api import ui_to_api
+
+WORKFLOW = ROOT / "workflows" / "Drag-A-Video demo.json"
+OUTPUT = ROOT / "output" / "demo"
+SECONDS = 1800  # longer than any machine that is still useful takes
+FILES = {"edited": "edited.mp4", "before_after": "before_after.png"}  # what a saved file's name begins with -> our name
+SCORES = "scores.json"
+
+
+def demo_graph(comfy: ComfyUI) -> Graph:
+    """The API form of the demo workflow, for this server."""
+    return ui_to_api(json.loads(WORKFLOW.read_text(encoding="utf-8")), comfy.object_info())
+
+
+def collect(comfy: ComfyUI, run: Run, folder: Path) -> dict[str, Path]:
+    """Fetch the demo's results into `folder`; raises `HostError` where one is missing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    found: dict[str, Path] = {}
+    for output in run.outputs.values():
+        for saved in _saved_files(output):
+            name = next((name for start, name in FILES.items() if saved["filename"].startswith(start)), None)
+            if name and Path(saved["filename"]).suffix == Path(name).suffix:
+                found[name] = folder / name
+                found[name].write_bytes(comfy.view(saved))
+        scores = _scores(output)
+        if scores is not None:
+            found[SCORES] = folder / SCORES
+            found[SCORES].write_text(json.dumps(scores, indent=2) + "\n", encoding="utf-8")
+    missing = {*FILES.values(), SCORES} - found.keys()
+    if missing:
+        raise HostError(f"the demo ran, but made no {', '.join(sorted(missing))}: it showed {json.dumps(run.outputs)[:1000]}")
+    return found
+
+
+def _saved_files(output: dict[str, Any]) -> list[dict[str, str]]:
+    listed = [item for value in output.values() if isinstance(value, list) for item in value]
+    return [item for item in listed if isinstance(item, dict) and "filename" in item]
+
+
+def _scores(output: dict[str, Any]) -> dict[str, Any] | None:
+    """The first text of a node's output that is a JSON object."""
+    for text in output.get("text", []):
+        try:
+            told = json.loads(text)
+        except (TypeError, ValueError):
+            continue
+        if isinstance(told, dict):
+            return told
+    return None
+
+
+class ProgressLines:
+    """Shows a run in the terminal: one line for each node, redrawn in place where the output is a terminal."""
+
+    WIDTH = 30
+
+    def __init__(self, graph: Graph, out: TextIO = sys.stdout):
+        self.graph = graph
+        self.out = out
+        self.live = out.isatty()
+        self.node: str | None = None
+        self.node_started = 0.0
+        self.last_shown = 0.0
+
+    def __call__(self, event: Event) -> None:
+        if event.kind == "executing":
+            self._finish(event.seconds)
+            self.node, self.node_started, self.last_shown = event.data.get("node"), event.seconds, event.seconds
+            if self.node is not None and self.live:
+                self._show("")
+        elif event.kind == "progress" and event.data.get("node") == self.node:
+            done, total = event.data["value"], max(event.data["max"], 1)
+            if self.live or event.seconds - self.last_shown > 5:
+                self.last_shown = event.seconds
+                filled = int(self.WIDTH * done / total)
+                self._show(f"[{'#' * filled}{'.' * (self.WIDTH - filled)}] {done:.0f}/{total:.0f}")
+        elif event.kind.startswith("execution_") and event.kind != "execution_start":
+            self._finish(event.seconds)
+
+    def _show(self, bar: str) -> None:
+        line = f"  {self._title():<34} {bar}"
+        print(f"\r{line:<79}" if self.live else line.rstrip(), end="" if self.live else "\n", file=self.out, flush=True)
+
+    def _finish(self, seconds: float) -> None:
+        if self.node is None:
+            return
+        line = f"  {self._title():<34} done in {seconds - self.node_started:.1f} s"
+        print(f"\r{line:<79}" if self.live else line, file=self.out, flush=True)
+        self.node = None
+
+    def _title(self) -> str:
+        return self.graph.get(self.node or "", {}).get("_meta", {}).get("title", self.node or "")[:34]
+
+
+def main() -> None:
+    """Run the demo and say where its files are; raises `HostError` with the server's last words where it fails."""
+    started = time.monotonic()
+    print("starting ComfyUI ...", flush=True)
+    with ComfyUI() as comfy:
+        shutil.rmtree(OUTPUT, ignore_errors=True)
+        graph = demo_graph(comfy)
+        print(f"running {WORKFLOW.relative_to(ROOT)} on {comfy.url}", flush=True)
+        run = comfy.run(graph, on_event=ProgressLines(graph), timeout=SECONDS)
+        if run.status != "success":
+            told = f"{run.error.get('node_type', '')}: {run.error.get('exception_message', '')}" if run.error else run.status
+            raise HostError(f"the demo graph ended with: {told}\n{comfy.log_tail()}")
+        found = collect(comfy, run, OUTPUT)
+    print(f"\ndone in {time.monotonic() - started:.0f} s:")
+    for path in found.values():
+        print(f"  {path.relative_to(ROOT)}")
