@@ -320,11 +320,9 @@ def serve() -> None:
 
 def main(arguments: list[str]) -> int:
     """`get`, `serve` or `demo`."""
-    
+    from host import demo  # which imports this module
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the server is stopped on the way out
-    from host import demo  # imports this module
-
     commands = {"get": lambda: print(source.get()), "serve": serve, "demo": demo.main}
     if len(arguments) != 1 or arguments[0] not in commands:
         print(f"usage: python -m host.comfyui {'|'.join(commands)}", file=sys.stderr)

@@ -1,0 +1,25 @@
+"""`comfy-lint` on the API form of every bundled workflow, against the definitions of a real server."""
+
+import json
+import subprocess
+
+import pytest
+
+from host import source
+from host.comfyui import ROOT, ComfyUI
+from host.ui_to_api import ui_to_api
+
+TOOL = source.CACHE / "lint" / "bin" / "comfy-lint"
+WORKFLOWS = sorted((ROOT / "workflows").glob("*.json"))
+
+
+@pytest.mark.lint
+@pytest.mark.skipif(not TOOL.exists(), reason="comfy-lint is not installed: `make test` installs it into .cache/lint")
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_comfy_lint(comfy: ComfyUI, tmp_path, path):
+    info = comfy.object_info()
+    (tmp_path / "object_info.json").write_text(json.dumps(info))
+    (tmp_path / "graph.json").write_text(json.dumps(ui_to_api(json.loads(path.read_text(encoding="utf-8")), info)))
+    command = [TOOL, "--schema-cache", tmp_path / "object_info.json", "--strict", tmp_path / "graph.json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
