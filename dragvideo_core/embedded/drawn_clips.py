@@ -67,10 +67,10 @@ def random_scene(kind: str, rng: np.random.Generator) -> Scene:
         value[[0, 1]] = value[[1, 0]]
     return Scene(
         kind=kind, seed=int(rng.integers(2**31)), colours=_from_hsv(hues % 1, saturation, value.clip(0, 1)),
-        facing=float(rng.choice([-1.0, 1.0])), scale=rng.uniform(0.9, 1.1), bands=int(rng.integers(4, 8)),
-        head=rng.uniform(0.9, 1.15) * {"creature": 8, "flower": 11, "robot": 6.5, "crocodile": 8, "balloon": 13}[kind],
-        thick=rng.uniform(0.9, 1.15) * {"creature": 5, "flower": 2.6, "robot": 4.2, "crocodile": 9, "balloon": 1.2}[kind],
-        petals=int(rng.integers(5, 9)), ground=rng.uniform(104, 114),
+        facing=float(rng.choice([-1.0, 1.0])), scale=rng.uniform(0.9, 1.1), bands=int(rng.integers(2, 5)),
+        head=rng.uniform(0.9, 1.15) * {"creature": 10, "flower": 13, "robot": 8, "crocodile": 10, "balloon": 15}[kind],
+        thick=rng.uniform(0.9, 1.15) * {"creature": 7, "flower": 3.8, "robot": 5.6, "crocodile": 10, "balloon": 2}[kind],
+        petals=int(rng.integers(5, 7)), ground=rng.uniform(104, 114),
     )
 
 
@@ -192,17 +192,17 @@ def _background(scene: Scene, camera: float) -> Image.Image:
         for _ in range(3):
             pen.ellipse((x + rng.uniform(-8, 8), y + rng.uniform(-2, 2)), rng.uniform(6, 11), rng.uniform(3, 5),
                         sky * 0.4 + 150)
-    style, gap, shade = rng.integers(3), rng.uniform(9, 16), rng.uniform(0.8, 0.92)
+    style, gap, shade = rng.integers(3), rng.uniform(15, 24), rng.uniform(0.8, 0.9)
     for x in np.arange(-48, SIZE + 48, gap):
         if style == 0:  # furrows
-            pen.polygon([(x + camera, horizon), (x + 3 + camera, horizon), (2 * x - 58 + camera, SIZE),
+            pen.polygon([(x + camera, horizon), (x + 4 + camera, horizon), (2 * x - 54 + camera, SIZE),
                          (2 * x - 64 + camera, SIZE)], ground * shade)
         elif style == 1:  # tufts
             y = horizon + 4 + rng.uniform(0, 1) * (SIZE - horizon - 6)
-            pen.polygon([(x - 3 + camera, y), (x + camera, y - 5), (x + 3 + camera, y)], ground * shade * [0.8, 1.05, 0.7])
+            pen.polygon([(x - 5 + camera, y), (x + camera, y - 7), (x + 5 + camera, y)], ground * shade * [0.8, 1.05, 0.7])
         else:  # pebbles
             y = horizon + 3 + rng.uniform(0, 1) * (SIZE - horizon - 4)
-            pen.ellipse((x + camera, y), rng.uniform(1.5, 4), rng.uniform(1, 2), ground * shade)
+            pen.ellipse((x + camera, y), rng.uniform(3.5, 6), rng.uniform(2, 3), ground * shade)
     for _ in range(int(rng.integers(0, 3))):  # clutter: bushes and stones behind the thing
         x, y, r = rng.uniform(0, SIZE) + camera, horizon + rng.uniform(0, 6), rng.uniform(4, 9)
         colour = rng.uniform([40, 80, 40], [130, 150, 110])
@@ -215,24 +215,23 @@ def _creature(pen: _Pen, scene: Scene, pose: Pose) -> None:
     body, bands, head, detail, accessory, _ = scene.colours
     k, f = scene.scale, scene.facing
     trunk = pose.root + np.array([-f * 15 * k, 9 * k])
-    for j, dx in enumerate((-13, -6, 7, 13)):
+    for j, dx in enumerate((-12, 11)):
         swing = 3.0 * math.sin(pose.phase + j * 1.9)
         foot = np.array([trunk[0] + dx * k + swing, scene.ground])
-        pen.tube(_line(trunk + np.array([dx * k, 4 * k]), foot, 4), np.full(4, 2.8 * k), np.tile(body * (0.7 + 0.1 * (j % 2)), (3, 1)))
+        pen.tube(_line(trunk + np.array([dx * k, 4 * k]), foot, 4), np.full(4, 4.2 * k), np.tile(body * (0.7 + 0.1 * j), (3, 1)))
     tail = trunk + np.array([-f * 20 * k, 0])
-    pen.tube(_curve(tail, tail + np.array([-f * 12 * k, -8 * k + 3 * math.sin(pose.phase)]), 0.3, 6), np.linspace(2.6, 0.8, 6) * k,
+    pen.tube(_curve(tail, tail + np.array([-f * 12 * k, -8 * k + 3 * math.sin(pose.phase)]), 0.3, 6), np.linspace(3.6, 2.0, 6) * k,
              np.tile(body * 0.9, (5, 1)))
     pen.ellipse(trunk, 22 * k, 11.5 * k, body)
-    for j in range(4):
-        pen.ellipse(trunk + np.array([(-14 + 8.5 * j) * k, (2.5 if j % 2 else -3) * k]), 3.2 * k, 2.6 * k, bands)
+    for j in range(3):
+        pen.ellipse(trunk + np.array([(-12 + 11 * j) * k, (2.5 if j % 2 else -2.5) * k]), 4.4 * k, 3.8 * k, bands)
     _draw_tube(pen, scene, pose)
     at = _part_frame(pose, f)
-    pen.ellipse(at(-2, -6), 1.4, 3.6, detail)
-    pen.ellipse(at(2.5, -6), 1.4, 3.6, detail)
+    pen.ellipse(at(-3, -scene.head * 0.75), 2.4, 4.6, detail)
     pen.ellipse(at(1, 0), scene.head, scene.head * 0.72, head, f * pose.tilt)
     pen.ellipse(at(scene.head * 0.85, 1.6), scene.head * 0.5, scene.head * 0.42, accessory, f * pose.tilt)
-    pen.ellipse(at(2, -1.8), 2.1, 2.1, (250, 250, 245))
-    pen.ellipse(at(2.6, -1.8), 1.1, 1.1, (20, 20, 25))
+    pen.ellipse(at(2, -2), 3.2, 3.2, (250, 250, 245))
+    pen.ellipse(at(2.8, -2), 1.8, 1.8, (20, 20, 25))
 
 
 def _flower(pen: _Pen, scene: Scene, pose: Pose) -> None:
@@ -243,7 +242,7 @@ def _flower(pen: _Pen, scene: Scene, pose: Pose) -> None:
         base = spine[int(share * 19)]
         leaf = base + np.array([side * 11 * k, -4 * k + 1.5 * math.sin(pose.phase + side)])
         angle = math.atan2(*(leaf - base)[::-1])
-        pen.ellipse((base + leaf) / 2, 7 * k, 2.8 * k, (70, 150, 70), angle)
+        pen.ellipse((base + leaf) / 2, 8 * k, 3.6 * k, (70, 150, 70), angle)
     _draw_tube(pen, replace(scene, colours=np.array([[60, 130, 60], [95, 165, 80]])), pose)
     pen.polygon([(x - 12 * k, y - 2), (x + 12 * k, y - 2), (x + 9 * k, scene.ground), (x - 9 * k, scene.ground)], body)
     pen.polygon([(x - 11 * k, y + 6), (x + 11 * k, y + 6), (x + 10.4 * k, y + 10), (x - 10.4 * k, y + 10)], bands)
@@ -251,9 +250,9 @@ def _flower(pen: _Pen, scene: Scene, pose: Pose) -> None:
     for j in range(scene.petals):
         turn = 2 * math.pi * j / scene.petals + pose.tilt
         offset = 0.62 * scene.head * np.array([math.cos(turn), math.sin(turn)])
-        pen.ellipse(pose.tip + offset, scene.head * 0.52, scene.head * 0.36, head * (0.85 + 0.15 * (j % 2)), turn)
+        pen.ellipse(pose.tip + offset, scene.head * 0.52, scene.head * 0.4, head * (0.85 + 0.15 * (j % 2)), turn)
     pen.ellipse(pose.tip, scene.head * 0.42, scene.head * 0.42, detail)
-    pen.ellipse(pose.tip, scene.head * 0.2, scene.head * 0.2, accessory)
+    pen.ellipse(pose.tip, scene.head * 0.22, scene.head * 0.22, accessory)
 
 
 def _robot(pen: _Pen, scene: Scene, pose: Pose) -> None:
@@ -270,11 +269,11 @@ def _robot(pen: _Pen, scene: Scene, pose: Pose) -> None:
     pen.box(x - 11 * k, y - 12 * k, x + 11 * k, y + 14 * k, body)
     pen.box(x - 7 * k, y - 6 * k, x + 7 * k, y + 2 * k, bands)
     for j in range(3):
-        pen.ellipse((x + (j - 1) * 5 * k, y + 8 * k), 1.7, 1.7, (detail, head, accessory)[j])
+        pen.ellipse((x + (j - 1) * 6.5 * k, y + 8 * k), 2.4, 2.4, (detail, head, accessory)[j])
     pen.box(x - 8 * k, y - 27 * k, x + 8 * k, y - 13 * k, head)
-    for dx in (-3.5, 3.5):
-        pen.ellipse((x + (dx + f) * k, y - 21 * k), 2.2 * k, 2.2 * k, (250, 250, 245))
-        pen.ellipse((x + (dx + 1.7 * f) * k, y - 21 * k), 1.1 * k, 1.1 * k, (20, 20, 25))
+    for dx in (-3.8, 3.8):
+        pen.ellipse((x + (dx + f) * k, y - 21 * k), 3 * k, 3 * k, (250, 250, 245))
+        pen.ellipse((x + (dx + 1.8 * f) * k, y - 21 * k), 1.7 * k, 1.7 * k, (20, 20, 25))
     _draw_tube(pen, scene, pose)
     at = _part_frame(pose, f)
     for side in (-1, 1):
@@ -290,23 +289,24 @@ def _crocodile(pen: _Pen, scene: Scene, pose: Pose) -> None:
     low = np.array([x + f * 38 * k, y + 9 * k])
     pen.polygon([pose.root, pose.tip + np.array([0, 2]), low], (150, 40, 50))  # the open mouth
     pen.tube(_line(np.array([x - f * 4, y + 8 * k]), low, 6), np.linspace(7, 4.5, 6) * k, np.tile(body * 0.85, (5, 1)))
-    for j in range(5):
-        tooth = np.array([x + f * (10 + 6.5 * j) * k, y + 5 * k - 0.4 * j])
-        pen.polygon([tooth - [2, 0], tooth + [2, 0], tooth - [0, 5]], (245, 245, 235))
+    for j in range(3):
+        tooth = np.array([x + f * (14 + 10 * j) * k, y + 5 * k - 0.4 * j])
+        pen.polygon([tooth - [3.4, 0], tooth + [3.4, 0], tooth - [0, 6.5]], (245, 245, 235))
     pen.tube(_line(pose.root + [0, 4], np.array([x - f * 70, y + 8]), 5), np.linspace(13, 15, 5) * k, np.tile(body, (4, 1)))
-    for j in range(4):
-        pen.polygon([(x - f * (10 + 11 * j) - 5, y - 8 * k), (x - f * (10 + 11 * j) + 5, y - 8 * k), (x - f * (10 + 11 * j), y - 15 * k)], bands)
+    for j in range(3):
+        pen.polygon([(x - f * (13 + 14 * j) - 6.5, y - 8 * k), (x - f * (13 + 14 * j) + 6.5, y - 8 * k), (x - f * (13 + 14 * j), y - 16 * k)], bands)
     spine = _spine(pose, 16)
     inward = _normals(spine) * f
-    for j in (4, 7, 10, 13):
+    for j in (5, 9, 13):
         tooth = spine[j] + inward[j] * (scene.thick * (1 - 0.45 * j / 15))
-        pen.polygon([tooth - (spine[j + 1] - spine[j]), tooth + (spine[j + 1] - spine[j]), tooth + inward[j] * 5], (245, 245, 235))
+        along = 1.3 * (spine[j + 1] - spine[j])
+        pen.polygon([tooth - along, tooth + along, tooth + inward[j] * 6], (245, 245, 235))
     _draw_tube(pen, scene, pose)
     pen.ellipse(pose.tip, scene.head, scene.head * 0.8, head, pose.tilt)
-    pen.ellipse(_part_frame(pose, f)(3, -2.5), 1.8, 1.4, (25, 25, 25))
-    pen.ellipse((x - f * 2, y - 8 * k), 5.5 * k, 5.5 * k, accessory)
-    pen.ellipse((x - f * 1, y - 9 * k), 3.2 * k, 3.2 * k, (250, 250, 245))
-    pen.ellipse((x, y - 9 * k), 1.6 * k, 1.6 * k, (20, 20, 25))
+    pen.ellipse(_part_frame(pose, f)(3.5, -3), 2.4, 2, (25, 25, 25))
+    pen.ellipse((x - f * 2, y - 8 * k), 7 * k, 7 * k, accessory)
+    pen.ellipse((x - f * 1, y - 9 * k), 4.4 * k, 4.4 * k, (250, 250, 245))
+    pen.ellipse((x, y - 9 * k), 2.2 * k, 2.2 * k, (20, 20, 25))
 
 
 def _balloon(pen: _Pen, scene: Scene, pose: Pose) -> None:
@@ -321,8 +321,7 @@ def _balloon(pen: _Pen, scene: Scene, pose: Pose) -> None:
     pen.polygon([at(-3, r * 1.3), at(3, r * 1.3), at(0, r * 1.0)], head * 0.8)
     pen.ellipse(pose.tip, r, r * 1.15, head, pose.tilt)
     pen.ellipse(pose.tip, r * 0.55, r * 1.13, accessory, pose.tilt)
-    pen.ellipse(pose.tip, r * 0.2, r * 1.1, head, pose.tilt)
-    pen.ellipse(at(-r * 0.4, -r * 0.5), r * 0.17, r * 0.24, (252, 252, 250), pose.tilt + 0.5)
+    pen.ellipse(at(-r * 0.42, -r * 0.5), r * 0.2, r * 0.28, (252, 252, 250), pose.tilt + 0.5)
 
 
 def _draw_tube(pen: _Pen, scene: Scene, pose: Pose) -> None:

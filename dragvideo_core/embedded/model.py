@@ -31,7 +31,7 @@ def build_denoiser() -> UNet2DConditionModel:
         sample_size=32, in_channels=4, out_channels=4, cross_attention_dim=WIDTH, layers_per_block=1, norm_num_groups=16,
         block_out_channels=(64, 96, 96, 64), attention_head_dim=(2, 3, 3, 2),
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
-        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
     )
 
 

@@ -100,7 +100,8 @@ def _train_autoencoder(vae: PatchAutoencoder, pictures: np.ndarray, steps: int, 
 
     _optimise("autoencoder", vae, 2e-3, steps, path, lambda: loss(_batch(pictures, device)))
     with torch.no_grad():
-        raw = torch.cat([vae.distribution(_batch(pictures, device, 64)).mode() for _ in range(8)])
+        frames = torch.from_numpy(pictures[:512]).to(device).permute(0, 3, 1, 2).float() / 255
+        raw = torch.cat([vae.distribution(part).mode() for part in frames.split(64)])
         vae.latent_mean.copy_(raw.mean((0, 2, 3)))
         vae.latent_std.copy_(raw.std((0, 2, 3)))
 
