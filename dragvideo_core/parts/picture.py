@@ -19,7 +19,7 @@ from ..types import UserError, VideoClip
 def picture(frame: av.VideoFrame, aspect: float = 1.0) -> tuple[Tensor, float]:
     """A decoded frame, whose stored pixels are `aspect` times as wide as high, as it is meant to be seen: (3, H, W)
     float32 RGB in [0, 1], turned as its display matrix says, over black where it is transparent; and the aspect of
-    its pixels after turning.
+    its pixels after turning. Raises `UserError` for a pixel format that has no way to RGB.
     """
     is_deep = any(c.bits > 8 for c in frame.format.components)
     has_alpha = frame.format.has_palette or any(c.is_alpha for c in frame.format.components)
@@ -27,7 +27,14 @@ def picture(frame: av.VideoFrame, aspect: float = 1.0) -> tuple[Tensor, float]:
         layout = "rgba64le" if is_deep else "rgba"
     else:
         layout = "rgb48le" if is_deep else "rgb24"
-    values = torch.from_numpy(frame.to_ndarray(format=layout).astype(np.float32)) / (65535.0 if is_deep else 255.0)
+    try:
+        stored = frame.to_ndarray(format=layout)
+    except (av.FFmpegError, ValueError) as error:
+        raise UserError(
+            f"a frame of {frame.width} x {frame.height} px in the pixel format '{frame.format.name}' cannot be turned "
+            f"into RGB ({error}). Convert the video to H.264 mp4."
+        ) from error
+    values = torch.from_numpy(stored.astype(np.float32)) / (65535.0 if is_deep else 255.0)
     rgb = values[..., :3] * values[..., 3:] if has_alpha else values
     rgb = rgb.permute(2, 0, 1)
     turn = _display_matrix(frame)
@@ -50,10 +57,10 @@ def _display_matrix(frame: av.VideoFrame) -> np.ndarray | None:
 
 
 def natural_size(rgb: Tensor, aspect: float) -> tuple[int, int]:
-    """(H, W) at which a picture (3, H, W) with pixels `aspect` times as wide as high is seen, each floored to a
-    multiple of 64. Raises `UserError` if it is smaller than that.
+    """(H, W) at which a picture (3, H', W') with pixels `aspect` times as wide as high is seen, each floored to a
+    multiple of 64. Pixels that are not square are stretched, never shrunk. Raises `UserError` if it is smaller.
     """
-    height, width = rgb.shape[1], math.floor(rgb.shape[2] * aspect + 1e-6)
+    height, width = (math.floor(side + 1e-6) for side in _seen_size(rgb, aspect))
     if height < 64 or width < 64:
         raise UserError(
             f"a clip at the source's own size needs at least 64 x 64 px: got {width} x {height}. "
@@ -62,17 +69,22 @@ def natural_size(rgb: Tensor, aspect: float) -> tuple[int, int]:
     return height // 64 * 64, width // 64 * 64
 
 
+def _seen_size(rgb: Tensor, aspect: float) -> tuple[float, float]:
+    return rgb.shape[1] * max(1.0, 1.0 / aspect), rgb.shape[2] * max(1.0, aspect)
+
+
 def fit(rgb: Tensor, size: tuple[int, int], aspect: float = 1.0, scale: bool = True) -> Tensor:
     """Cuts the largest centred window of the shape of `size` (H, W) out of a picture (3, H', W') and resizes it to
     `size`: the short side fits, the long one is cropped. With `scale=False` the window is `size` itself, if it is
     not larger than the picture. The values stay within the range of the picture's.
     """
     height, width = rgb.shape[1:]
-    window_height = min(float(height), width * aspect * size[0] / size[1])
-    if not scale and size[0] <= height and size[1] <= width * aspect + 1e-6:
-        window_height = float(size[0])
-    rows = min(height, max(1, round(window_height)))
-    columns = min(width, max(1, round(window_height * size[1] / size[0] / aspect)))
+    seen_height, seen_width = _seen_size(rgb, aspect)
+    zoom = min(seen_height / size[0], seen_width / size[1])  # of the window, over `size`
+    if not scale and zoom >= 1.0 - 1e-6:
+        zoom = 1.0
+    rows = min(height, max(1, round(size[0] * zoom * height / seen_height)))
+    columns = min(width, max(1, round(size[1] * zoom * width / seen_width)))
     top, left = (height - rows) // 2, (width - columns) // 2
     window = rgb[:, top : top + rows, left : left + columns]
     if window.shape[1:] != tuple(size):

@@ -26,8 +26,8 @@ MAX_PIXELS = 2**26  # of one source frame: twice 8K video
 MAX_AUDIO_VALUES = 2**28  # samples times channels: 1 GiB
 FIRST_FRAME_SECONDS = 8.0  # a file that has shown no picture by then is given up
 _REORDER = 64  # packets: more than any codec keeps frames back
-_DEMUXER_OPTIONS = {"protocol_whitelist": "none"}  # no file or address other than the bytes we hand over
-_DECODER_OPTIONS = {"max_pixels": str(MAX_PIXELS)}  # a picture may be larger than its container says
+_DECODER_OPTIONS = {"max_pixels": str(MAX_PIXELS)}  # also where the picture is larger than its container says
+_OPTIONS = _DECODER_OPTIONS | {"protocol_whitelist": "none"}  # no file or address but the bytes we hand over
 _DECODER_ERRORS = (av.FFmpegError, ValueError, OSError)
 
 
@@ -74,17 +74,18 @@ class VideoReader:
         than the header says is accepted, each with a `DamagedVideoWarning`. Raises `UserError` if there is no picture.
         """
         header, opened = self.header, time.monotonic()
-        index, last, is_whole = 0, -math.inf, True
+        index, last, bad, warned = 0, -math.inf, False, False
         for packet in self._packets():
             try:
                 decoded = self._stream.decode(packet)
             except _DECODER_ERRORS:
-                if is_whole:
-                    self._warn("some of its packets cannot be decoded: their frames are left out")
-                is_whole, decoded = False, []
+                bad, decoded = True, []
             for frame in decoded:
                 last = max(last, index / header.rate if frame.pts is None else float(frame.pts * frame.time_base))
                 shown = float((frame.duration or 0) * (frame.time_base or 0)) or 1.0 / header.rate
+                if bad and not warned:
+                    warned = True
+                    self._warn("some of its packets cannot be decoded, their frames are left out")
                 yield SourceFrame(index, last, shown, frame)
                 index += 1
             if index == 0 and time.monotonic() - opened > FIRST_FRAME_SECONDS:
@@ -131,11 +132,13 @@ def open_video(path: str | Path) -> Iterator[VideoReader]:
     with _open_container(path) as container:
         stream = next((s for s in container.streams.video if not _is_cover(s)), None)
         if stream is None:
-            kinds = ", ".join(sorted({s.type for s in container.streams})) or "nothing"
+            kinds = ", ".join(sorted({s.type for s in container.streams})) or "nothing: it is truncated or damaged"
             raise UserError(
                 f"'{Path(path).name}' has no video stream: expected a video or a picture, got {kinds}. "
-                "Choose another file."
+                "Choose or copy another file."
             )
+        if stream.codec_context is None:
+            raise UserError(f"no decoder for the video in '{Path(path).name}'. Convert it to H.264 mp4.")
         stream.thread_count = 2
         stream.codec_context.options = _DECODER_OPTIONS
         yield VideoReader(container, stream, Path(path).name)
@@ -150,11 +153,11 @@ def _open_container(path: str | Path):
         raise UserError(f"'{path.name}' is empty: expected a video, got 0 bytes. Copy or download it again.")
     with open(path, "rb") as file:
         try:
-            container = av.open(_Nameless(file), options=_DEMUXER_OPTIONS, metadata_errors="ignore")
+            container = av.open(_Nameless(file), options=_OPTIONS, metadata_errors="ignore")
         except _DECODER_ERRORS as error:
             raise UserError(
-                f"'{path.name}' cannot be read: expected a video or a picture, got something that is not one, or is "
-                f"truncated before its first frame ({type(error).__name__}). Convert it to H.264 mp4."
+                f"'{path.name}' cannot be read: expected a video or a picture, got something else, or a file that is "
+                f"truncated (an mp4 has its index at the end) ({type(error).__name__}). Copy or convert it again."
             ) from error
         with container:
             yield container
@@ -176,8 +179,8 @@ def _header(container, stream, name: str) -> VideoHeader:
     width, height = stream.width, stream.height
     if width <= 0 or height <= 0 or width * height > MAX_PIXELS:
         raise UserError(
-            f"'{name}' says that its frames are {width} x {height} px: expected at most {MAX_PIXELS} px in all "
-            "(8192 x 8192). Choose another file, or scale it down first."
+            f"'{name}' cannot be used: expected frames of 1 to {MAX_PIXELS} px (8192 x 8192), got {width} x {height} or "
+            "a size that cannot be read. Choose another file, or scale it down first."
         )
     rate = float(stream.average_rate or stream.guessed_rate or 0)
     if not 1e-3 <= rate <= 1e4:
@@ -209,7 +212,7 @@ def read_audio(path: str | Path, clip: VideoClip) -> tuple[Tensor, int] | None:
     seconds = len(clip) / clip.fps
     with _open_container(path) as container:
         stream = next(iter(container.streams.audio), None)
-        if stream is None or start is None:
+        if stream is None or stream.codec_context is None or start is None:
             return None
         rate, channels = stream.codec_context.sample_rate, stream.codec_context.channels
         samples = round(seconds * rate)

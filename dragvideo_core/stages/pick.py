@@ -1,0 +1,188 @@
+"""Pick: the text that the Pick Points node holds to checked points (the user's input of Sec. 3.1).
+
+The text is versioned JSON, points in pixels of the picture they were clicked on, pixel centres at integers:
+
+    {"version": 1, "size": [W, H], "frame": 0,
+     "pairs": [{"handle": [x, y], "target": [x, y]}, ...], "mask_points": [[x, y], ...]}
+
+The points of KJNodes are read as well: `[{"x": .., "y": ..}, ...]` with handles and targets in turn, or
+`{"positive": [handles], "negative": [targets]}`, in pixels of the clip. The text may come from a stranger's workflow:
+its length is bounded before it is parsed, and everything in it is checked.
+"""
+
+from __future__ import annotations
+
+import json
+import reprlib
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..types import PointPicks, UserError
+
+VERSION = 1
+MAX_TEXT = 1_000_000  # characters
+MAX_PAIRS = 256
+MAX_MASK_POINTS = 1024
+MAX_SIDE = 100_000  # px of the picture that was clicked on
+
+Point = tuple[float, float]
+Size = tuple[int, int]  # (H, W)
+
+
+def pick(text: str, size: Size, frames: int) -> PointPicks:
+    """Reads the points for a clip of `frames` frames of `size` (H, W). Points that were clicked on a picture of
+    another size are rescaled. Raises `UserError`, naming the Pick Points node, for a text that is not such JSON, an
+    unknown version, unpaired points, no pair at all, points that are no numbers or outside the picture, too many of
+    them, or a frame that the clip does not have.
+    """
+    found = _parse(text)
+    if isinstance(found, dict) and not {"positive", "negative"} & found.keys():
+        handles, targets, mask_points, frame, clicked = _read_own(found, size)
+    else:
+        (handles, targets), mask_points, frame, clicked = _read_kjnodes(found), [], 0, size
+    if not handles:
+        raise _wrong("at least one pair", "no pair", "Drag from a handle to where it should go on the canvas")
+    if len(handles) > MAX_PAIRS:
+        raise _wrong(f"at most {MAX_PAIRS} pairs", len(handles), "Delete some")
+    if len(mask_points) > MAX_MASK_POINTS:
+        raise _wrong(f"at most {MAX_MASK_POINTS} mask points", len(mask_points), "Delete some")
+    if not 0 <= frame < frames:
+        raise _wrong(f"a frame from 0 to {frames - 1}", frame, "Choose a frame that the clip has, or load more frames")
+    for what, points in (("handle", handles), ("target", targets), ("mask point", mask_points)):
+        _check_inside(what, points, clicked)
+    return PointPicks(
+        handles=_rescale(handles, clicked, size),
+        targets=_rescale(targets, clicked, size),
+        mask_points=_rescale(mask_points, clicked, size),
+        frame=frame,
+        size=tuple(size),
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------- formats
+
+
+def _parse(text: str) -> Any:
+    if not isinstance(text, str):
+        raise _wrong("a JSON text", type(text).__name__, "Wire in a STRING")
+    if len(text) > MAX_TEXT:
+        raise _wrong(f"at most {MAX_TEXT} characters", len(text), "Delete points")
+    if not text.strip():
+        raise _wrong("at least one pair", "an empty text", "Drag from a handle to where it should go on the canvas")
+    try:
+        return _loads(text)
+    except ValueError as error:
+        try:
+            return _loads(text.replace("'", '"'))  # KJNodes' points often come in single quotes
+        except ValueError:
+            raise _wrong("JSON", f"{reprlib.repr(text)} ({error})", "Clear the points and draw them again") from error
+
+
+def _loads(text: str) -> Any:
+    def refuse(name: str):
+        raise ValueError(f"{name} is not a number that a point can have")
+
+    try:
+        return json.loads(text, parse_constant=refuse)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def _read_own(found: dict, size: Size) -> tuple[list[Point], list[Point], list[Point], int, Size]:
+    version = found.get("version")
+    if type(version) is not int or version != VERSION:
+        raise _wrong(
+            f'"version" {VERSION}', reprlib.repr(version), "Update Drag-A-Video if the points are newer, or draw them again"
+        )
+    width, height = _members(found.get("size", [size[1], size[0]]), 2, '"size": [width, height]')
+    for side in (width, height):
+        if type(side) is not int or not 1 <= side <= MAX_SIDE:
+            raise _wrong(f'"size" of two whole numbers from 1 to {MAX_SIDE}', reprlib.repr(side), "Draw the points again")
+    frame = found.get("frame", 0)
+    if type(frame) is not int:
+        raise _wrong('a whole number as "frame"', reprlib.repr(frame), "Draw the points again")
+    handles, targets = [], []
+    for number, pair in enumerate(_list(found.get("pairs", []), '"pairs"', MAX_PAIRS), 1):
+        if not isinstance(pair, dict) or not {"handle", "target"} <= pair.keys():
+            raise _wrong(
+                "a handle and a target in every pair", f"pair {number}: {reprlib.repr(pair)}",
+                "Add the missing end on the canvas, or delete the pair",
+            )
+        handles.append(_point(_members(pair["handle"], 2, f"[x, y] as the handle of pair {number}"), f"handle {number}"))
+        targets.append(_point(_members(pair["target"], 2, f"[x, y] as the target of pair {number}"), f"target {number}"))
+    mask_points = [
+        _point(_members(point, 2, f"[x, y] as mask point {number}"), f"mask point {number}")
+        for number, point in enumerate(_list(found.get("mask_points", []), '"mask_points"', MAX_MASK_POINTS), 1)
+    ]
+    return handles, targets, mask_points, frame, (height, width)
+
+
+def _read_kjnodes(found: Any) -> tuple[list[Point], list[Point]]:
+    if isinstance(found, dict):
+        handles = _xy_points(found.get("positive", []), '"positive"')
+        targets = _xy_points(found.get("negative", []), '"negative"')
+    else:
+        points = _xy_points(found, "the points")
+        handles, targets = points[0::2], points[1::2]
+    if len(handles) != len(targets):
+        raise _wrong(
+            "handles and targets that pair up", f"{len(handles)} handles, {len(targets)} targets",
+            "Add the missing point on the canvas, or delete the odd one",
+        )
+    return handles, targets
+
+
+def _xy_points(found: Any, what: str) -> list[Point]:
+    points = []
+    for number, point in enumerate(_list(found, what, 2 * MAX_PAIRS), 1):
+        if not isinstance(point, dict) or not {"x", "y"} <= point.keys():
+            raise _wrong('points {"x": .., "y": ..}', f"point {number}: {reprlib.repr(point)}", "Draw the points again")
+        points.append(_point((point["x"], point["y"]), f"point {number}"))
+    return points
+
+
+# ------------------------------------------------------------------------------------------------------------ checks
+
+
+def _list(found: Any, what: str, most: int) -> list:
+    if not isinstance(found, list):
+        raise _wrong(f"a list as {what}", reprlib.repr(found), "Draw the points again")
+    if len(found) > most:
+        raise _wrong(f"at most {most} entries in {what}", len(found), "Delete some")
+    return found
+
+
+def _members(found: Any, count: int, what: str) -> list:
+    if not isinstance(found, list) or len(found) != count:
+        raise _wrong(what, reprlib.repr(found), "Draw the points again")
+    return found
+
+
+def _point(values, what: str) -> Point:
+    for value in values:
+        is_number = type(value) in (int, float) and abs(value) <= 1e9  # false for NaN too
+        if not is_number:
+            raise _wrong(f"two finite numbers as {what}", reprlib.repr(value), "Draw the point again")
+    return float(values[0]), float(values[1])
+
+
+def _check_inside(what: str, points: list[Point], size: Size) -> None:
+    """Pixel centres lie at integers, so the picture reaches from -0.5 to W - 0.5."""
+    height, width = size
+    for number, (x, y) in enumerate(points, 1):
+        if not (-0.5 <= x <= width - 0.5 and -0.5 <= y <= height - 0.5):
+            raise _wrong(
+                f"{what} {number} inside the {width} x {height} picture", f"({x:g}, {y:g})", "Move it into the frame"
+            )
+
+
+def _rescale(points: list[Point], size_from: Size, size_to: Size) -> Tensor:
+    """(P, 2) float32; the same place in a picture of another size, pixel centres at integers in both."""
+    scale = torch.tensor([size_to[1] / size_from[1], size_to[0] / size_from[0]])
+    return (torch.tensor(points).reshape(-1, 2) + 0.5) * scale - 0.5
+
+
+def _wrong(expected: str, got: object, what_to_do: str) -> UserError:
+    return UserError(f"Pick Points: expected {expected}, got {got}. {what_to_do} (in the Pick Points node).")

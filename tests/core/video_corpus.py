@@ -1,0 +1,124 @@
+"""Videos written on the spot for the tests of `load`: every kind that a camera, a phone or an accident makes.
+
+Frame i of `grey_frames` is one flat grey of its own, so a loaded frame tells which one it was; `quarters` has another
+colour in each corner, so it tells which way up it is.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+RED, GREEN, BLUE, WHITE = (220, 20, 20), (20, 200, 20), (20, 20, 220), (230, 230, 230)
+
+
+def grey(index: int) -> int:
+    """The level, 0 to 255, of frame `index`: steps of 7, so that compression cannot take one frame for another."""
+    return 20 + 7 * (index % 32)
+
+
+def grey_frames(count: int, width: int = 64, height: int = 64) -> np.ndarray:
+    """(count, height, width, 3) uint8"""
+    levels = np.array([grey(i) for i in range(count)], np.uint8)
+    return np.broadcast_to(levels[:, None, None, None], (count, height, width, 3)).copy()
+
+
+def quarters(width: int = 128, height: int = 64) -> np.ndarray:
+    """(1, height, width, 3) uint8: red, green / blue, white"""
+    picture = np.empty((height, width, 3), np.uint8)
+    picture[: height // 2, : width // 2], picture[: height // 2, width // 2 :] = RED, GREEN
+    picture[height // 2 :, : width // 2], picture[height // 2 :, width // 2 :] = BLUE, WHITE
+    return picture[None]
+
+
+def write(
+    path: Path,
+    frames: np.ndarray,
+    codec: str = "libx264",
+    pixels: str = "yuv420p",
+    rate: int | Fraction = 30,
+    stamps_ms: list[int] | None = None,
+    rotation: float | None = None,
+    mirrored: bool = False,
+    aspect: Fraction | None = None,
+    sound: np.ndarray | None = None,
+    options: dict[str, str] | None = None,
+    container_options: dict[str, str] | None = None,
+    format: str | None = None,
+) -> Path:
+    """Writes uint8 frames (N, H, W, 3 or 4); `stamps_ms` gives each its own time; `sound` is (channels, samples) float32 at
+    8000 Hz. Returns `path`.
+    """
+    with av.open(str(path), "w", format=format, options=container_options or {}) as container:
+        stream = container.add_stream(codec, rate=rate, options=options or {})
+        stream.height, stream.width, stream.pix_fmt = frames.shape[1], frames.shape[2], pixels
+        stream.thread_count = 1
+        if aspect is not None:
+            stream.codec_context.sample_aspect_ratio = aspect
+        if stamps_ms is not None:
+            stream.codec_context.time_base = Fraction(1, 1000)
+        if rotation is not None:
+            stream.set_display_rotation(rotation, hflip=mirrored)
+        track = None if sound is None else container.add_stream("pcm_s16le", rate=8000, layout=_layout(sound))
+        for index, values in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(values, format="rgba" if values.shape[-1] == 4 else "rgb24")
+            if stamps_ms is not None:
+                frame.pts, frame.time_base = stamps_ms[index], Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+        if track is not None:
+            block = av.AudioFrame.from_ndarray((sound.T.reshape(1, -1) * 32767).astype(np.int16), "s16", _layout(sound))
+            block.sample_rate, block.pts, block.time_base = 8000, 0, Fraction(1, 8000)
+            container.mux(track.encode(block))
+            container.mux(track.encode())
+    return path
+
+
+def _layout(sound: np.ndarray) -> str:
+    return "mono" if len(sound) == 1 else "stereo"
+
+
+def truncate(path: Path, share: float) -> Path:
+    """Keeps the first `share` of the file's bytes."""
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * share)])
+    return path
+
+
+def sound_only(path: Path) -> Path:
+    """A file with sound and no picture."""
+    with av.open(str(path), "w") as container:
+        track = container.add_stream("pcm_s16le", rate=8000, layout="mono")
+        block = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), "s16", "mono")
+        block.sample_rate = 8000
+        container.mux(track.encode(block))
+        container.mux(track.encode())
+    return path
+
+
+def png_that_claims(path: Path, width: int, height: int) -> Path:
+    """A picture file of some bytes whose header says `width` x `height`."""
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    body = zlib.compress(bytes(10_000))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", body) + chunk(b"IEND", b""))
+    return path
+
+
+def patch_mp4(path: Path, box: bytes, offset: int, value: int) -> Path:
+    """Overwrites the 32-bit number `offset` bytes behind the name of every `box` of an mp4 file."""
+    data = bytearray(path.read_bytes())
+    at = data.find(box)
+    assert at >= 0, f"no {box!r} in {path.name}"
+    while at >= 0:
+        struct.pack_into(">I", data, at + len(box) + offset, value)
+        at = data.find(box, at + 1)
+    path.write_bytes(bytes(data))
+    return path
