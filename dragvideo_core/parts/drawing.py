@@ -16,6 +16,8 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 from torch.nn import functional
 
+from ..types import PointTracks
+
 HANDLE = (220, 50, 32)
 TARGET = (0, 90, 181)
 RIM = (255, 255, 255)
@@ -69,6 +71,37 @@ def draw_mask(picture: Tensor, mask: Tensor) -> Tensor:
     colour = torch.tensor(MASK_EDGE, dtype=torch.float32).reshape(3, 1, 1) / 255
     dimmed = picture * (0.45 + 0.55 * inside)
     return dimmed * (1 - edge) + colour * edge
+
+
+def draw_tracks(frames: Tensor, tracks: PointTracks) -> Tensor:
+    """Every frame of (N, 3, H, W) with its point sets and its mask: (N, 3, H', W'), enlarged until legible."""
+    return torch.stack([
+        draw_points(frame, tracks.handles[i], tracks.targets[i], tracks.edit_mask[i]) for i, frame in enumerate(frames)
+    ])
+
+
+def draw_before_after(before: Tensor, after: Tensor, tracks: PointTracks) -> Tensor:
+    """The sheet that shows an edit: first, middle and last frame with points, with sets and mask, and edited.
+
+    Args:
+        before, after: frames (N, 3, H, W) of the unedited and of the edited clip.
+        tracks: of the same frames.
+
+    Returns:
+        (3, H', W') float32 in [0, 1].
+    """
+    count, middle = len(before), tracks.handles.shape[2] // 2
+    chosen = sorted({0, (count - 1) // 2, count - 1})
+    handles, targets = tracks.handles[:, :, middle], tracks.targets[:, :, middle]
+    scale = enlargement(tuple(before.shape[-2:]))
+    rows = [
+        ("original,\nhandle to\ntarget", [draw_points(before[i], handles[i], targets[i], scale=scale) for i in chosen]),
+        ("propagated\npoint sets,\nmask", [
+            draw_points(before[i], tracks.handles[i], tracks.targets[i], tracks.edit_mask[i], scale) for i in chosen
+        ]),
+        ("edited", [enlarge(after[i], scale) for i in chosen]),
+    ]
+    return draw_sheet(rows, [f"frame {i + 1} of {count}" for i in chosen])
 
 
 def draw_sheet(rows: Sequence[tuple[str, Sequence[Tensor]]], columns: Sequence[str], note: str = "") -> Tensor:

@@ -1,0 +1,7 @@
+"""Drag-A-Video for ComfyUI: drag points on one frame of a video, and every other frame follows."""
+
+from .nodes import comfy_entrypoint
+
+WEB_DIRECTORY = "./js"
+
+__all__ = ["comfy_entrypoint", "WEB_DIRECTORY"]

@@ -1,0 +1,32 @@
+"""The nodes, one per stage of the pipeline."""
+
+from __future__ import annotations
+
+from comfy_api.latest import ComfyExtension, io
+
+from . import host
+from .decode import Decode
+from .demo_clip import DemoClip
+from .drag import Drag
+from .evaluate import Evaluate
+from .invert import Invert
+from .load import LoadVideo
+from .model import EmbeddedModel
+from .pick import Pick
+from .propagate import Propagate
+from .segment import Segment
+from .tune import Tune
+
+NODES = [LoadVideo, DemoClip, Pick, Segment, EmbeddedModel, Propagate, Tune, Invert, Drag, Decode, Evaluate]
+
+
+class DragAVideo(ComfyExtension):
+    """What ComfyUI asks for the nodes."""
+
+    async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        host.register_folders()
+        return NODES
+
+
+async def comfy_entrypoint() -> DragAVideo:
+    return DragAVideo()

@@ -1,0 +1,52 @@
+"""A drawn clip to try everything on."""
+
+from __future__ import annotations
+
+from comfy_api.latest import io
+
+from ..dragvideo_core.embedded.demo_clip import FPS, MOST_FRAMES, demo_clip
+from ..dragvideo_core.embedded.drawn_clips import KINDS
+from . import convert, host, sockets
+
+
+class DemoClip(io.ComfyNode):
+    """Draws a short 128 x 128 clip of something with one part that can be dragged, with points that fit it. As the clip
+    is drawn from numbers, it also draws the TRUE edited clip, to compare your edit with. Another seed, another clip."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return sockets.schema(
+            cls, node_id="DragAVideo_DemoClip", display_name="Drawn Demo Clip",
+            search_aliases=["test video", "sample video", "example clip"],
+            inputs=[
+                io.Combo.Input("kind", options=list(KINDS), default=KINDS[0], tooltip="What is drawn."),
+                io.Int.Input(
+                    "seed", default=0, min=0, max=999_999_999, control_after_generate=False,
+                    tooltip="Of colours, proportions, background, motion and of the drag that is suggested.",
+                ),
+                io.Int.Input("frames", default=8, min=1, max=MOST_FRAMES, tooltip=f"How many frames, at {FPS:g} per second."),
+                io.Boolean.Input("occluded", default=False, tooltip="Let a pole pass in front of the part that is dragged."),
+                sockets.advanced(io.Float.Input(
+                    "drag_x", default=0.0, min=-100.0, max=100.0, step=0.5,
+                    tooltip="Pixels by which the true edit moves the part to the right. With 'drag_y' also 0: a drag that fits.",
+                )),
+                sockets.advanced(io.Float.Input(
+                    "drag_y", default=0.0, min=-100.0, max=100.0, step=0.5,
+                    tooltip="Pixels by which the true edit moves the part down. With 'drag_x' also 0: a drag that fits.",
+                )),
+            ],
+            outputs=[
+                io.Image.Output("images", display_name="frames", tooltip="The clip."),
+                io.Image.Output("true_edit", display_name="true edit", tooltip="The clip as a perfect edit would make it."),
+                io.String.Output("picks_json", display_name="points", tooltip="Points that fit: wire them into Pick Points."),
+                io.Float.Output("frame_rate", display_name="fps", tooltip="Frames per second."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, kind: str, seed: int, frames: int, occluded: bool, drag_x: float, drag_y: float) -> io.NodeOutput:
+        drag = (drag_x, drag_y) if drag_x or drag_y else None
+        drawn = host.run(demo_clip, kind, seed, frames, occluded, drag)
+        return io.NodeOutput(
+            convert.to_image(drawn.clip.frames), convert.to_image(drawn.true_edit.frames), drawn.picks, drawn.clip.fps
+        )

@@ -1,0 +1,49 @@
+"""Segment: which pixels belong to the thing that was clicked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from comfy_api.latest import io
+from torch import Tensor
+
+from ..dragvideo_core.stages.segment import segment
+from ..dragvideo_core.types import UserError
+from . import host, sockets
+
+NONE = "none"
+
+
+class Segment(io.ComfyNode):
+    """Tells points on the thing from points on the background, which then move with it (Eq. 1 of the paper). By a Segment
+    Anything checkpoint, or by a MASK that you have; without either every point counts as foreground."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return sockets.schema(
+            cls, node_id="DragAVideo_SAM", display_name="SAM Segment",
+            search_aliases=["segment anything", "sam", "foreground mask"],
+            inputs=[
+                io.Combo.Input(
+                    "checkpoint", options=[NONE, *host.sam_names()], default=NONE,
+                    tooltip="A Segment Anything checkpoint (vit_b, vit_l or vit_h) in models/sams. 'none': use the MASK, or count "
+                    "every point as foreground.",
+                ),
+                io.Mask.Input(
+                    "mask", optional=True, tooltip="White on the thing: one for all frames, or one per frame. It wins over SAM.",
+                ),
+            ],
+            outputs=[sockets.Segmenter.Output("segmenter", tooltip="For Propagate Points.")],
+        )
+
+    @classmethod
+    def validate_inputs(cls, checkpoint: str) -> bool | str:
+        try:
+            return checkpoint in (None, NONE) or bool(host.sam_path(checkpoint))
+        except UserError as error:
+            return str(error)
+
+    @classmethod
+    def execute(cls, checkpoint: str, mask: Tensor | None = None) -> io.NodeOutput:
+        sam = None if checkpoint == NONE else host.sam_path(checkpoint)
+        return io.NodeOutput(host.run(segment, mask, sam))

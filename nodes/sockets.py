@@ -1,0 +1,46 @@
+"""What the nodes' schemas are made of: this pack's socket types, and the inputs that several nodes share."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from typing import Any, get_args, get_type_hints
+
+from comfy_api.latest import io
+
+CATEGORY = "Drag-A-Video"
+
+Model = io.Custom("DRAGVIDEO_MODEL")  # dragvideo_core.types.DragModel
+Picks = io.Custom("DRAGVIDEO_PICKS")  # PointPicks
+Segmenter = io.Custom("DRAGVIDEO_SEGMENTER")  # Segmenter
+Tracks = io.Custom("DRAGVIDEO_TRACKS")  # PointTracks
+Inversion = io.Custom("DRAGVIDEO_INVERSION")  # Inversion
+Edit = io.Custom("DRAGVIDEO_EDIT")  # DragResult
+
+
+def schema(node: type[io.ComfyNode], **fields: Any) -> io.Schema:
+    """The schema of a node: its docstring is the description; fields that this ComfyUI does not know are left out."""
+    fields = {"category": CATEGORY, "description": inspect.getdoc(node), **fields}
+    known = {field.name for field in dataclasses.fields(io.Schema)}
+    return io.Schema(**{name: value for name, value in fields.items() if name in known})
+
+
+def video(tooltip: str = "The frames to edit: an IMAGE batch or a VIDEO. Wire the same frames into every node.") -> io.Input:
+    """The clip, as an IMAGE batch or a VIDEO."""
+    return io.MultiType.Input("video", [io.Image, io.Video], tooltip=tooltip)
+
+
+def model() -> io.Input:
+    """The model that all stages share."""
+    return Model.Input("model", tooltip="The diffusion model: from Embedded Model, or from Tune LoRA.")
+
+
+def choices(settings: type, name: str) -> list[str]:
+    """The values that a settings class allows for a field of type Literal."""
+    return list(get_args(get_type_hints(settings)[name]))
+
+
+def advanced(widget: io.Input) -> io.Input:
+    """A widget that most people leave as it is: the page folds it away where it can."""
+    widget.extra_dict = {**widget.extra_dict, "advanced": True}
+    return widget
