@@ -1,4 +1,4 @@
-"""Who may import whom: types <- parts (and embedded) <- stages <- pipeline, and nodes -> dragvideo_core. Read with `ast`."""
+"""Who may import whom: types <- parts (and embedded) <- stages <- pipeline; nodes -> dragvideo_core (by `ast`)."""
 
 import ast
 import subprocess
@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HOST_MODULES = {"comfy", "comfy_api", "comfy_execution", "comfy_extras", "folder_paths", "server", "nodes", "execution"}
 OWN = {"dragvideo_core", "nodes", "tests"}
 
-# The room of a module -> the rooms that it may import from. A stage imports no other stage, so "stages" is not in its own row.
+# The room of a module -> the rooms that it may import from. A stage imports no other stage: it is not in its own row.
 MAY_IMPORT = {
     "types": set(),
     "parts": {"types", "parts"},
@@ -106,7 +106,10 @@ def test_a_wrong_arrow_is_seen(place, line):
         ("dragvideo_core/stages/drag.py", "from ..parts import offsets"),
         ("dragvideo_core/parts/points.py", "from .sampling import bilinear\nfrom ..types import VideoClip"),
         ("dragvideo_core/pipeline.py", "from .stages.drag import drag"),
-        ("nodes/drag.py", "import comfy.utils\nfrom ..dragvideo_core.stages.drag import drag\nfrom .sockets import Edit"),
+        (
+            "nodes/drag.py",
+            "import comfy.utils\nfrom ..dragvideo_core.stages.drag import drag\nfrom .sockets import Edit",
+        ),
         ("nodes/model.py", "from ..dragvideo_core import embedded"),
         ("__init__.py", "from .nodes import comfy_entrypoint"),
     ],

@@ -58,7 +58,11 @@ class ComfyPage:
 
     def errors_from_pack(self) -> list[str]:
         """The errors that name this pack's files or nodes."""
-        return [text for text in self.errors if PACK_FOLDER in text or "drag-a-video" in text.lower() or "dragavideo" in text.lower()]
+        return [
+            text
+            for text in self.errors
+            if any(name in text.lower() for name in (PACK_FOLDER, "dragavideo", "drag_a_video"))
+        ]
 
     def open(self) -> None:
         """Go to the page, or reload it, and wait until its graph can be used."""
@@ -69,7 +73,8 @@ class ComfyPage:
             " && Object.keys(window.LiteGraph?.registered_node_types ?? {}).length > 100",
             timeout=READY_MS,
         )
-        self.page.wait_for_function("() => !document.querySelector('#splash-loader, .p-blockui-document')", timeout=READY_MS)
+        covers = "#splash-loader, .p-blockui-document"
+        self.page.wait_for_function(f"() => !document.querySelector('{covers}')", timeout=READY_MS)
 
     def load_workflow(self, path: Path) -> None:
         """Open a workflow file as a person does; waits until the graph holds its nodes."""
@@ -84,7 +89,7 @@ class ComfyPage:
 
     def fit(self) -> None:
         """Bring the whole graph into view."""
-        self.page.evaluate("() => window.app.canvas.ds && window.app.extensionManager.command.execute('Comfy.Canvas.FitView')")
+        self.page.evaluate("() => window.app.extensionManager.command.execute('Comfy.Canvas.FitView')")
         self.settle(800)
 
     def center_on(self, node_id: int | str, scale: float = 1.0) -> None:
@@ -102,7 +107,9 @@ class ComfyPage:
 
     def missing_nodes(self) -> list[str]:
         """Types of the nodes in the graph that the page does not know."""
-        return self.page.evaluate("() => window.app.graph.nodes.filter(n => n.has_errors || !n.constructor.nodeData && !n.isVirtualNode).map(n => n.type)")
+        return self.page.evaluate(
+            "() => window.app.graph.nodes.filter(n => !n.constructor.nodeData && !n.isVirtualNode).map(n => n.type)"
+        )
 
     def graph_to_prompt(self) -> dict[str, Any]:
         """The API form of the open graph, as the page itself would queue it."""

@@ -1,4 +1,4 @@
-"""A real ComfyUI with this pack inside, and a client for it: the one runner behind `make demo`, `make comfyui` and the tests.
+"""A real ComfyUI with this pack inside, and a client for it: behind `make demo`, `make comfyui` and the tests.
 
     with ComfyUI() as comfy:
         run = comfy.run(graph)            # graph in API format
@@ -35,7 +35,7 @@ ROOT = source.ROOT
 PACK_FOLDER = "drag-a-video"  # the pack's name inside custom_nodes
 START_SECONDS = 180
 STOP_SECONDS = 15
-PREVIEW, PREVIEW_WITH_METADATA = 1, 4  # ComfyUI's binary message types (protocol.py)
+PREVIEW, TEXT, PREVIEW_WITH_METADATA = 1, 3, 4  # ComfyUI's binary message types (protocol.py)
 PAGE_SETTINGS = {"Comfy.TutorialCompleted": True, "Comfy.VueNodes.AutoScaleLayout": False}
 
 Graph = dict[str, dict[str, Any]]
@@ -58,8 +58,8 @@ class Refused(HostError):
 class Event:
     """One websocket message."""
 
-    kind: str  # ComfyUI's message type, or "preview"
-    data: dict[str, Any]  # the message; of a preview: its metadata
+    kind: str  # ComfyUI's message type, or "preview", or "text" for a text written on a node
+    data: dict[str, Any]  # the message; of a preview: its metadata; of a text: "node" and "text"
     seconds: float  # since the run was queued
     picture: bytes = b""  # of a preview: the encoded image
     with_metadata: bool = False  # of a preview: which of the two binary kinds it was
@@ -91,7 +91,7 @@ class ComfyUI:
     """A server process on a free loopback port. Start it with `start` or as a context manager."""
 
     def __init__(self, base: Path | None = None, pack: Path = ROOT, port: int = 0):
-        """`base`: the folder for its files, kept afterwards; None: a temporary one. `pack`: linked into custom_nodes."""
+        """`base`: folder for its files, kept afterwards; None: a temporary one. `pack`: linked into custom_nodes."""
         self.own_base = base is None
         self.base = Path(tempfile.mkdtemp(prefix="dragvideo_comfyui_")) if base is None else Path(base).resolve()
         self.pack = Path(pack).resolve()
@@ -128,12 +128,20 @@ class ComfyUI:
         environment.pop("PYTHONDONTWRITEBYTECODE", None)  # it would double the time of every start
         with self.log_file.open("wb") as log:
             self.process = subprocess.Popen(
-                command, cwd=comfyui, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                command,
+                cwd=comfyui,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():
             if self.process.poll() is not None:
-                raise HostError(f"ComfyUI ended with status {self.process.returncode} while starting.\n{self.log_tail()}")
+                raise HostError(
+                    f"ComfyUI ended with status {self.process.returncode} while starting.\n{self.log_tail()}"
+                )
             if time.monotonic() > deadline:
                 raise HostError(f"ComfyUI did not answer within {START_SECONDS} s.\n{self.log_tail()}")
             time.sleep(0.2)
@@ -199,7 +207,9 @@ class ComfyUI:
         """Put a file into the input folder; returns the name that loader nodes know it by."""
         with Path(path).open("rb") as file:
             form = {"type": "input", "subfolder": subfolder, "overwrite": "true"}
-            answer = requests.post(self.url + "/upload/image", files={"image": (Path(path).name, file)}, data=form, timeout=60)
+            answer = requests.post(
+                self.url + "/upload/image", files={"image": (Path(path).name, file)}, data=form, timeout=60
+            )
         answer.raise_for_status()
         saved = answer.json()
         return f"{saved['subfolder']}/{saved['name']}" if saved["subfolder"] else saved["name"]
@@ -281,19 +291,20 @@ class ComfyUI:
                 told = json.loads(message)
                 yield Event(told["type"], told.get("data") or {}, seconds)
             else:
-                preview = _preview(message, seconds)
-                if preview is not None:
-                    yield preview
+                yield _binary_event(message, seconds)
 
 
-def _preview(message: bytes, seconds: float) -> Event | None:
-    """A binary message as an event: `>I` type, then `>I` image kind and image, or `>I` length, JSON and image."""
+def _binary_event(message: bytes, seconds: float) -> Event:
+    """A binary message: `>I` type, `>I` image kind or length of the head, head (JSON or node id), image or text."""
     kind, second = struct.unpack(">II", message[:8])
+    head, tail = message[8 : 8 + second], message[8 + second :]
     if kind == PREVIEW:
         return Event("preview", {}, seconds, picture=message[8:])
     if kind == PREVIEW_WITH_METADATA:
-        return Event("preview", json.loads(message[8 : 8 + second]), seconds, message[8 + second :], with_metadata=True)
-    return None
+        return Event("preview", json.loads(head), seconds, picture=tail, with_metadata=True)
+    if kind == TEXT:
+        return Event("text", {"node": head.decode(), "text": tail.decode()}, seconds)
+    return Event(f"binary {kind}", {}, seconds)
 
 
 def _free_port() -> int:

@@ -15,6 +15,7 @@ from playwright.sync_api import Browser
 from host import browser as host_browser
 from host.browser import ComfyPage
 from host.comfyui import ROOT, ComfyUI
+from host.demo import Demo, run_demo
 
 ARTIFACTS = ROOT / "output" / "test-artifacts"
 
@@ -67,9 +68,17 @@ def renderer(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def page(comfy: ComfyUI, browser: Browser, renderer: str, artifacts: Path, request: pytest.FixtureRequest) -> Iterator[ComfyPage]:
+def page(
+    comfy: ComfyUI, browser: Browser, renderer: str, artifacts: Path, request: pytest.FixtureRequest
+) -> Iterator[ComfyPage]:
     """A fresh page in each renderer. Its last picture is kept in `artifacts`, named after the test."""
     with host_browser.open_page(comfy, browser, renderer) as opened:
         yield opened
         name = re.sub(r"[^A-Za-z0-9]+", "_", request.node.name).strip("_")
         opened.screenshot(artifacts / f"{name}.png")
+
+
+@pytest.fixture(scope="session")
+def demo(comfy: ComfyUI, artifacts: Path) -> Demo:
+    """The demo workflow, run once over HTTP and websocket for all tests that look at it."""
+    return run_demo(comfy, artifacts / "demo", on_event=lambda event: None)

@@ -6,6 +6,8 @@ import json
 import shutil
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -40,7 +42,8 @@ def collect(comfy: ComfyUI, run: Run, folder: Path) -> dict[str, Path]:
             found[SCORES].write_text(json.dumps(scores, indent=2) + "\n", encoding="utf-8")
     missing = {*FILES.values(), SCORES} - found.keys()
     if missing:
-        raise HostError(f"the demo ran, but made no {', '.join(sorted(missing))}: it showed {json.dumps(run.outputs)[:1000]}")
+        shown = json.dumps(run.outputs)[:1000]
+        raise HostError(f"the demo ran, but made no {', '.join(sorted(missing))}: its nodes showed {shown}")
     return found
 
 
@@ -104,19 +107,38 @@ class ProgressLines:
         return self.graph.get(self.node or "", {}).get("_meta", {}).get("title", self.node or "")[:34]
 
 
+@dataclass(frozen=True)
+class Demo:
+    """One successful run of the demo workflow."""
+
+    graph: Graph
+    run: Run
+    files: dict[str, Path]
+
+    def node(self, kind: str) -> str:
+        """The id of the one node of a type."""
+        (found,) = (node_id for node_id, node in self.graph.items() if node["class_type"] == kind)
+        return found
+
+
+def run_demo(comfy: ComfyUI, folder: Path, on_event: Callable[[Event], None]) -> Demo:
+    """Run the demo on a started server; its results go into `folder`. Raises `HostError` where it does not succeed."""
+    graph = demo_graph(comfy)
+    run = comfy.run(graph, on_event=on_event, timeout=SECONDS)
+    if run.status != "success":
+        told = f"{run.error['node_type']}: {run.error['exception_message']}" if run.error else run.status
+        raise HostError(f"the demo graph ended with: {told}\n{comfy.log_tail()}")
+    return Demo(graph, run, collect(comfy, run, folder))
+
+
 def main() -> None:
-    """Run the demo and say where its files are; raises `HostError` with the server's last words where it fails."""
+    """Run the demo on a server of its own and say where its files are."""
     started = time.monotonic()
     print("starting ComfyUI ...", flush=True)
     with ComfyUI() as comfy:
         shutil.rmtree(OUTPUT, ignore_errors=True)
-        graph = demo_graph(comfy)
         print(f"running {WORKFLOW.relative_to(ROOT)} on {comfy.url}", flush=True)
-        run = comfy.run(graph, on_event=ProgressLines(graph), timeout=SECONDS)
-        if run.status != "success":
-            told = f"{run.error.get('node_type', '')}: {run.error.get('exception_message', '')}" if run.error else run.status
-            raise HostError(f"the demo graph ended with: {told}\n{comfy.log_tail()}")
-        found = collect(comfy, run, OUTPUT)
+        done = run_demo(comfy, OUTPUT, ProgressLines(demo_graph(comfy)))
     print(f"\ndone in {time.monotonic() - started:.0f} s:")
-    for path in found.values():
+    for path in done.files.values():
         print(f"  {path.relative_to(ROOT)}")

@@ -1,9 +1,29 @@
-"""The page: it loads without an error from this pack, in both renderers."""
+"""The page in headless Chromium, drawn in both ways: no error from this pack, and the workflows open whole."""
+
+import json
+
+import pytest
 
 from host.browser import ComfyPage
+from host.comfyui import ROOT, ComfyUI
+from host.ui_to_api import ui_to_api
+
+WORKFLOWS = sorted((ROOT / "workflows").glob("*.json"))
 
 
 def test_page_loads_without_an_error_from_the_pack(page: ComfyPage):
-    """Also warms up what the other browser tests need."""
     assert page.page.title()
     assert page.errors_from_pack() == []
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_workflow_opens_with_no_missing_node(page: ComfyPage, comfy: ComfyUI, path):
+    """And the page would queue the very graph that `make demo` queues: the converter and the page agree."""
+    page.load_workflow(path)
+    page.fit()
+    assert page.missing_nodes() == []
+    assert page.page.locator(".comfy-missing-nodes:visible").count() == 0
+    assert page.errors_from_pack() == []
+    from_page = {node: given["inputs"] for node, given in page.graph_to_prompt().items()}
+    converted = ui_to_api(json.loads(path.read_text(encoding="utf-8")), comfy.object_info())
+    assert from_page == {node: given["inputs"] for node, given in converted.items()}

@@ -55,7 +55,9 @@ def test_every_input_and_output_has_a_tooltip(comfy: ComfyUI):
             for input_name, (_, *options) in info["input"].get(section, {}).items():
                 if not (options and options[0].get("tooltip")):
                     bare.append(f"{name}.{input_name}")
-        bare += [f"{name} -> {out}" for out, tip in zip(info["output_name"], info.get("output_tooltips") or []) if not tip]
+        bare += [
+            f"{name} -> {out}" for out, tip in zip(info["output_name"], info.get("output_tooltips") or []) if not tip
+        ]
     assert bare == []
 
 
@@ -99,9 +101,10 @@ before, pack = dict(sys.modules), os.path.realpath(link)
 assert asyncio.run(nodes.load_custom_node(link)), "the pack was not loaded"
 def is_ours(module):
     return os.path.realpath(getattr(module, "__file__", None) or "/").startswith(pack + os.sep)
+prefix = link.replace(".", "_x_")
 print(json.dumps({
     "replaced": [name for name, module in before.items() if sys.modules.get(name) is not module],
-    "plain names": [name for name, module in sys.modules.items() if is_ours(module) and not name.startswith(link.replace(".", "_x_"))],
+    "plain names": [name for name, module in sys.modules.items() if is_ours(module) and not name.startswith(prefix)],
     "path": [folder for folder in sys.path if os.path.realpath(folder) == pack],
 }))
 """

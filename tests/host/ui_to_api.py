@@ -26,7 +26,7 @@ class BadWorkflow(ValueError):
 
 
 def ui_to_api(workflow: dict[str, Any], object_info: dict[str, Any]) -> Graph:
-    """A workflow in the page's format to API format; raises `BadWorkflow` where it does not fit the node definitions."""
+    """A workflow in the page's format to API format; raises `BadWorkflow` where it does not fit the definitions."""
     if workflow.get("definitions", {}).get("subgraphs"):
         raise BadWorkflow("a workflow without subgraphs is expected: unpack them on the page and save again.")
     nodes = {node["id"]: node for node in workflow["nodes"]}
@@ -58,8 +58,9 @@ def _widget_values(node: dict[str, Any], info: dict[str, Any]) -> dict[str, Any]
         return {name: saved[name] for name in names if name in saved}
     needed = max((place + 1 for place, name in enumerate(names) if name is not None), default=0)
     if len(saved) < needed or len(saved) > len(names) and node["type"] not in WITH_EXTRA_WIDGETS:
+        listed = ", ".join(filter(None, names))
         raise BadWorkflow(
-            f"node {node['id']} ({node['type']}): {len(names)} widget values expected ({', '.join(filter(None, names))}), "
+            f"node {node['id']} ({node['type']}): {len(names)} widget values expected ({listed}), "
             f"got {len(saved)}. Open the workflow on the page and save it again."
         )
     return {name: value for name, value in zip(names, saved) if name is not None}
@@ -88,8 +89,10 @@ def _is_widget(kind: Any, options: dict[str, Any]) -> bool:
     return isinstance(kind, list) or kind in PRIMITIVE_WIDGETS or "widgetType" in options
 
 
-def _origin(link: int | None, nodes: dict[Any, Any], sources: dict[int, tuple[Any, int]]) -> Link | dict[str, Any] | None:
-    """Where a link really comes from: [node id, slot]; {"value": v} from a primitive node; None from nowhere."""
+def _origin(
+    link: int | None, nodes: dict[Any, Any], sources: dict[int, tuple[Any, int]]
+) -> Link | dict[str, Any] | None:
+    """Where a link comes from in truth: [node id, slot]; {"value": v} from a primitive node; None from nowhere."""
     while link is not None:
         node_id, slot = sources[link]
         node = nodes[node_id]
@@ -107,7 +110,7 @@ def _origin(link: int | None, nodes: dict[Any, Any], sources: dict[int, tuple[An
 
 
 def _bypass(node: dict[str, Any], slot: int) -> int | None:
-    """The link of the input that a bypassed node passes on: the one in the same place, else the first, of its type."""
+    """The link of the input that a bypassed node passes on: in the same place, else the first, of its type."""
     wanted = node["outputs"][slot]["type"]
     inputs = node.get("inputs", [])
     same_place = inputs[slot : slot + 1]

@@ -1,0 +1,108 @@
+"""The demo workflow in a real ComfyUI, over HTTP and websocket: it ends, shows its progress, and can be cancelled."""
+
+import copy
+import io
+import json
+import statistics
+import time
+
+import av
+import pytest
+from PIL import Image
+
+from host.comfyui import ComfyUI, Graph
+from host.demo import Demo
+
+LONG_NODES = ["DragAVideo_Propagate", "DragAVideo_Tune", "DragAVideo_Invert", "DragAVideo_Drag", "DragAVideo_Decode"]
+SECONDS = 240  # what we promise on 2 cores
+SLACK = 1.0  # s, for the server to answer
+
+
+def upstream(graph: Graph, node_id: str) -> Graph:
+    """A copy of the part of a graph that one node needs, with that node's first output shown."""
+    kept: Graph = {}
+    todo = [node_id]
+    while todo:
+        current = todo.pop()
+        if current not in kept:
+            kept[current] = copy.deepcopy(graph[current])
+            todo += [value[0] for value in graph[current]["inputs"].values() if isinstance(value, list)]
+    kept["shown"] = {"class_type": "PreviewAny", "inputs": {"source": [node_id, 0]}}
+    return kept
+
+
+def test_demo_runs_to_the_end_in_time(demo: Demo):
+    assert demo.run.status == "success"
+    assert demo.run.events[-1].seconds < SECONDS
+
+
+def test_demo_makes_a_film_a_picture_and_scores(demo: Demo):
+    with av.open(str(demo.files["edited.mp4"])) as film:
+        frames = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
+        assert len(frames) >= 3 and film.streams.video[0].average_rate > 0
+    sheet = Image.open(demo.files["before_after.png"])
+    assert min(sheet.size) >= 2 * max(frames[0].shape)
+    scores = json.loads((demo.files["scores.json"]).read_text())
+    assert len(scores) >= 3
+    for name, score in scores.items():
+        assert set(score) >= {"value", "unit", "better", "meaning"}, name
+        assert score["better"] in ("lower", "higher")
+
+
+@pytest.mark.parametrize("kind", LONG_NODES)
+def test_long_nodes_show_progress(demo: Demo, kind: str):
+    node = demo.node(kind)
+    told = [event.data for event in demo.run.of("progress", node)]
+    values = [data["value"] for data in told]
+    assert len(values) >= 3 and values == sorted(values)
+    assert values[-1] > 0 and len({data["max"] for data in told}) == 1
+
+
+@pytest.mark.parametrize("kind", LONG_NODES)
+def test_long_nodes_show_pictures(demo: Demo, kind: str):
+    node = demo.node(kind)
+    pictures = [event for event in demo.run.of("preview") if event.data.get("node_id") == node]
+    assert pictures, f"no preview of {kind}"
+    for event in pictures:
+        assert event.with_metadata
+        assert min(Image.open(io.BytesIO(event.picture)).size) >= 64
+
+
+def test_the_drag_preview_changes_as_the_edit_goes_on(demo: Demo):
+    node = demo.node("DragAVideo_Drag")
+    pictures = {event.picture for event in demo.run.of("preview") if event.data.get("node_id") == node}
+    assert len(pictures) >= 2
+
+
+def test_cancel_in_mid_drag_answers_within_one_iteration_and_the_next_run_works(demo: Demo, comfy: ComfyUI):
+    """The second run is of an older client's kind: it gets the plain previews."""
+    node = demo.node("DragAVideo_Drag")
+    moments = [event.seconds for event in demo.run.of("progress", node)]
+    iteration = statistics.median(later - sooner for sooner, later in zip(moments, moments[1:]))
+    graph = upstream(demo.graph, node)
+    graph[node]["inputs"]["learning_rate"] *= 0.9
+    asked = []
+
+    def cancel(event):
+        if event.kind == "progress" and event.data["node"] == node and event.data["value"] >= 2 and not asked:
+            asked.append(time.monotonic())
+            comfy.interrupt()
+
+    cancelled = comfy.run(graph, on_event=cancel)
+    waited = time.monotonic() - asked[0]
+    assert cancelled.status == "interrupted"
+    assert waited < iteration + SLACK, f"{waited:.2f} s, and an iteration takes {iteration:.2f} s"
+
+    graph[node]["inputs"]["iterations"] = 2
+    again = comfy.run(graph, metadata_previews=False)
+    assert again.status == "success", again.error
+    plain = [event for event in again.of("preview") if not event.with_metadata]
+    assert plain and Image.open(io.BytesIO(plain[0].picture)).size
+    assert not [event for event in again.of("preview") if event.with_metadata]
+
+
+def test_a_second_run_of_the_same_graph_is_answered_from_the_cache(demo: Demo, comfy: ComfyUI):
+    """No node of ours says that its result is stale when nothing changed."""
+    again = comfy.run(demo.graph)
+    assert again.status == "success"
+    assert again.of("progress") == []
