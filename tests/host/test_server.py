@@ -97,14 +97,15 @@ import comfy.options
 comfy.options.enable_args_parsing()
 import utils.extra_config  # before nodes puts a folder with another `utils` in front, as in main.py
 import execution, folder_paths, nodes, server
-before, pack = dict(sys.modules), os.path.realpath(link)
+before, comfyui, pack = dict(sys.modules), os.getcwd(), os.path.realpath(link)
 assert asyncio.run(nodes.load_custom_node(link)), "the pack was not loaded"
-def is_ours(module):
-    return os.path.realpath(getattr(module, "__file__", None) or "/").startswith(pack + os.sep)
+def lies_in(module, *folders):
+    return os.path.realpath(getattr(module, "__file__", None) or "/").startswith(folders)
+ours = tuple(os.path.join(pack, name) for name in ("__init__.py", "nodes/", "dragvideo_core/"))
 prefix = link.replace(".", "_x_")
 print(json.dumps({
-    "replaced": [name for name, module in before.items() if sys.modules.get(name) is not module],
-    "plain names": [name for name, module in sys.modules.items() if is_ours(module) and not name.startswith(prefix)],
+    "replaced": [n for n, module in before.items() if lies_in(module, comfyui) and sys.modules.get(n) is not module],
+    "plain names": [n for n, module in sys.modules.items() if lies_in(module, *ours) and not n.startswith(prefix)],
     "path": [folder for folder in sys.path if os.path.realpath(folder) == pack],
 }))
 """
