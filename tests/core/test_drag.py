@@ -82,7 +82,8 @@ def test_every_selected_step_gets_its_own_offset(edit):
 
 
 def test_the_drag_loss_falls(inversion, model):
-    still = replace(QUICK, iterations=12, learning_rate=0.2, max_move=0.1, moving_average=False)  # nothing but Adam
+    """One step, handles and template held still: nothing but Adam is left."""
+    still = DragSettings(steps=(35,), iterations=15, learning_rate=0.05, max_move=0.1, moving_average=False)
     result = drag(inversion, tiny_tracks(), model, still)
     assert result.losses[-1, 0] < 0.9 * result.losses[0, 0]
 
@@ -156,7 +157,7 @@ def test_a_cancel_leaves_no_hook_behind(inversion, model):
         pass
 
     def cancel(done, total, picture):
-        assert picture().shape == (3, 64, 64)
+        assert picture().shape[0] == 3
         raise Cancelled
 
     with pytest.raises(Cancelled):

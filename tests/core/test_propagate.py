@@ -1,0 +1,121 @@
+import warnings
+from dataclasses import replace
+
+import pytest
+import torch
+
+from core.tiny import tiny_clip, tiny_model, tiny_picks
+from dragvideo_core.parts import dift
+from dragvideo_core.parts.sampling import cell_centres
+from dragvideo_core.stages.propagate import PropagateSettings, propagate, unreachable
+from dragvideo_core.types import UserError, VideoClip
+
+QUICK = PropagateSettings(ensemble=1, recipe="video", mask_radius=96.0)
+
+
+class Everything:
+    def foreground(self, index, frame, prompts):
+        return torch.ones(frame.shape[-2:], dtype=torch.bool)
+
+
+class Only:
+    """The upper left quarter is foreground; remembers what it was asked."""
+
+    def __init__(self):
+        self.asked = []
+
+    def foreground(self, index, frame, prompts):
+        self.asked.append((index, prompts))
+        mask = torch.zeros(frame.shape[-2:], dtype=torch.bool)
+        mask[:32, :32] = True
+        return mask
+
+
+def shifted_clip(shift: int, frames: int = 3) -> VideoClip:
+    """A textured picture that moves `shift` px to the right each frame."""
+    torch.manual_seed(0)
+    wide = torch.nn.functional.avg_pool2d(torch.rand(1, 3, 64, 64 + 8 * frames), 5, 1, 2)[0]
+    start = shift * (frames - 1)
+    return VideoClip(torch.stack([wide[:, :, start - shift * i: start - shift * i + 64] for i in range(frames)]), torch.arange(frames), 8.0)
+
+
+def test_dift_matches_a_map_with_itself_at_once():
+    features = torch.nn.functional.normalize(torch.randn(16, 8, 12), dim=0)
+    points = cell_centres((8, 12), (32, 48)).reshape(-1, 2)[[5, 40, 77]]
+    found, similarity = dift.match(dift.sample(features, points, (32, 48)), features, (32, 48))
+    assert (found - points).abs().max() < 0.5 and similarity.min() > 0.999
+
+
+def test_dift_window_keeps_the_match_near():
+    features = torch.nn.functional.normalize(torch.randn(16, 8, 8), dim=0)
+    wanted = dift.sample(features, torch.tensor([[29.5, 29.5]]), (32, 32))
+    found, _ = dift.match(wanted, features, (32, 32), around=torch.tensor([[5.0, 5.0]]), window=6.0)
+    assert (found - 5).abs().max() <= 6 + 4 * 1.6
+
+
+def test_targets_keep_their_distance_to_their_handles():
+    tracks = propagate(shifted_clip(4), tiny_picks(), Everything(), tiny_model(), QUICK)
+    gap = tracks.targets - tracks.handles
+    torch.testing.assert_close(gap, torch.tensor([12.0, -4.0]).expand_as(gap), atol=1e-4, rtol=0)
+
+
+def test_shapes_and_mask_of_squares():
+    clip = tiny_clip(3, 64, 128)
+    picks = replace(tiny_picks(), size=(64, 128))
+    tracks = propagate(clip, picks, Everything(), tiny_model(), QUICK)
+    assert tracks.handles.shape == tracks.targets.shape == (3, 1, 9, 2)
+    assert tracks.is_foreground.shape == tracks.visible.shape == (3, 1, 9)
+    assert tracks.edit_mask.shape == (3, 1, 64, 128) and tracks.edit_mask.dtype == torch.bool
+    assert tracks.mask_points.shape == (3, 2, 2)
+    assert tracks.edit_mask[0, 0, 30, 24] and not tracks.edit_mask[0, 0, 60, 120]
+
+
+def test_without_mask_points_everything_may_change():
+    picks = replace(tiny_picks(), mask_points=torch.zeros(0, 2))
+    assert propagate(tiny_clip(1), picks, Everything(), tiny_model(), QUICK).edit_mask.all()
+
+
+def test_background_points_move_with_their_nearest_foreground_point():
+    segmenter, clip = Only(), shifted_clip(4)
+    picks = replace(tiny_picks(), handles=torch.tensor([[31.0, 30.0]]), targets=torch.tensor([[44.0, 30.0]]))
+    tracks = propagate(clip, picks, segmenter, tiny_model(), replace(QUICK, set_spacing=32.0))
+    inside, outside = tracks.is_foreground[0, 0], ~tracks.is_foreground[0, 0]
+    assert inside.any() and outside.any()
+    motion = tracks.handles[1, 0] - tracks.handles[0, 0]
+    for s in outside.nonzero().flatten():
+        assert (motion[s] - motion[inside]).norm(dim=-1).min() < 1e-4
+    assert sorted({index for index, _ in segmenter.asked}) == [0, 1, 2]  # each frame is split anew, by its own points
+
+
+def test_points_of_a_later_frame_go_both_ways():
+    tracks = propagate(shifted_clip(4), tiny_picks(frame=1), Everything(), tiny_model(), QUICK)
+    assert tracks.handles[1, 0, 4].tolist() == [24.0, 30.0]
+    moved = (tracks.handles[:, 0, 4] - tracks.handles[1, 0, 4]).norm(dim=-1)
+    assert moved[0] > 0 and moved[2] > 0
+
+
+def test_a_target_outside_every_square_is_told_before_the_run():
+    picks = replace(tiny_picks(), targets=torch.tensor([[60.0, 60.0]]))
+    assert "target 1 lies outside" in unreachable(picks, 5.0) and "Pick Points" in unreachable(picks, 5.0)
+    with pytest.warns(UserWarning, match="cannot be reached"):
+        propagate(tiny_clip(1), picks, Everything(), tiny_model(), replace(QUICK, mask_radius=40.0))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        propagate(tiny_clip(1), tiny_picks(), Everything(), tiny_model(), QUICK)
+
+
+def test_same_seed_same_tracks():
+    one, two = (propagate(tiny_clip(2), tiny_picks(), Everything(), tiny_model(), QUICK).handles for _ in range(2))
+    assert torch.equal(one, two)
+
+
+def test_chunks_do_not_change_the_tracks():
+    one, two = (propagate(tiny_clip(3), tiny_picks(), Everything(), tiny_model(), replace(QUICK, chunk=c)).handles for c in (1, 3))
+    torch.testing.assert_close(one, two, atol=1e-2, rtol=0)
+
+
+def test_picks_of_another_clip_are_refused():
+    with pytest.raises(UserError, match="64 x 64 frames, but the clip here is 128 x 64"):
+        propagate(tiny_clip(1, 64, 128), tiny_picks(), Everything(), tiny_model(), QUICK)
+    with pytest.raises(UserError, match="frame 3"):
+        propagate(tiny_clip(2), tiny_picks(frame=3), Everything(), tiny_model(), QUICK)
