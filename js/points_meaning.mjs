@@ -74,3 +74,26 @@ export function suggestedMask(picks, radius) {
       if (!isCovered(point, [...picks.mask_points, ...added], radius / 2)) added.push(point);
   return added;
 }
+
+/** The rectangle `frame` less the union of `squares`, in horizontal strips. All are [left, top, width, height]. */
+export function outsideOf([left, top, width, height], squares) {
+  const [right, bottom] = [left + width, top + height];
+  const near = squares.filter(([x, y, w, h]) => x < right && x + w > left && y < bottom && y + h > top);
+  const inside = (value) => Math.min(Math.max(value, top), bottom);
+  const edges = [top, bottom, ...near.flatMap(([, y, , h]) => [inside(y), inside(y + h)])].sort((a, b) => a - b);
+  const rectangles = [];
+  const add = (from, to, upper, lower) => to > from && rectangles.push([from, upper, to - from, lower - upper]);
+  for (let strip = 1; strip < edges.length; strip++) {
+    const [upper, lower] = [edges[strip - 1], edges[strip]];
+    if (lower <= upper) continue;
+    const middle = (upper + lower) / 2;
+    const crossed = near.filter(([, y, , h]) => y < middle && middle < y + h).sort((a, b) => a[0] - b[0]);
+    let from = left;
+    for (const [x, , w] of crossed) {
+      add(from, Math.min(x, right), upper, lower);
+      from = Math.max(from, x + w);
+    }
+    add(from, right, upper, lower);
+  }
+  return rectangles;
+}

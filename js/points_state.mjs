@@ -9,6 +9,9 @@
 
 export const VERSION = 1;
 export const DEFAULT_SIZE = [512, 512];
+/** As many as the run takes. */
+export const MOST_PAIRS = 256;
+export const MOST_MASK_POINTS = 1024;
 /** How far beside its handle the target of a pair made with the keyboard starts, as a share of the frame's width. */
 const NEW_TARGET_SHARE = 0.125;
 
@@ -30,6 +33,8 @@ function fault(data) {
     return 'its "pairs" are not a list of {"handle": [x, y], "target": [x, y]}';
   if (data.mask_points !== undefined && !(Array.isArray(data.mask_points) && data.mask_points.every(isPoint)))
     return 'its "mask_points" are not a list of [x, y]';
+  if (data.pairs.length > MOST_PAIRS) return `it has more than ${MOST_PAIRS} pairs`;
+  if ((data.mask_points ?? []).length > MOST_MASK_POINTS) return `it has more than ${MOST_MASK_POINTS} mask points`;
   if (data.frame !== undefined && !(Number.isInteger(data.frame) && data.frame >= 0)) return 'its "frame" is not a frame number';
   return null;
 }
@@ -79,7 +84,7 @@ export function isBlank(picks) {
   return picks.pairs.length === 0 && picks.mask_points.length === 0;
 }
 
-/** The nearest point inside the frame. */
+/** The nearest point on the centre of a pixel of the frame, or between such. */
 export function clampPoint([x, y], [width, height]) {
   return [Math.min(Math.max(x, 0), width - 1), Math.min(Math.max(y, 0), height - 1)];
 }
@@ -100,7 +105,9 @@ export function pointOf(picks, { kind, index }) {
   return kind === "target" ? picks.pairs[index].target : picks.pairs[index].handle;
 }
 
+/** One more pair, as long as there may be more. */
 export function addPair(picks, handle, target) {
+  if (picks.pairs.length >= MOST_PAIRS) return picks;
   const pair = { handle: clampPoint(handle, picks.size), target: clampPoint(target, picks.size) };
   return { ...picks, pairs: [...picks.pairs, pair] };
 }
@@ -113,8 +120,11 @@ export function addPairAt(picks, point) {
   return addPair(picks, point, [point[0] + side, point[1]]);
 }
 
+/** More mask points, as many as there may be. */
 export function addMaskPoints(picks, points) {
-  return { ...picks, mask_points: [...picks.mask_points, ...points.map((point) => clampPoint(point, picks.size))] };
+  const room = MOST_MASK_POINTS - picks.mask_points.length;
+  const added = points.slice(0, room).map((point) => clampPoint(point, picks.size));
+  return { ...picks, mask_points: [...picks.mask_points, ...added] };
 }
 
 /** Puts the selected point at `point`; a selected pair goes there with its handle, its target follows. */
@@ -164,6 +174,7 @@ export function duplicate(picks, { kind, index }, offset = 12) {
     const copied = addMaskPoints(picks, [[x + offset, y + offset]]);
     return { picks: copied, selection: { kind: "mask", index: copied.mask_points.length - 1 } };
   }
+  if (picks.pairs.length >= MOST_PAIRS) return { picks, selection: { kind: "pair", index } };
   const { handle, target } = picks.pairs[index];
   const selection = { kind: "pair", index: picks.pairs.length };
   const copied = { ...picks, pairs: [...picks.pairs, { handle: [...handle], target: [...target] }] };
@@ -180,18 +191,15 @@ export function setFrame(picks, frame) {
   return { ...picks, frame: Math.max(0, Math.round(frame)) };
 }
 
-/** Is the point on the frame? */
+/** Is the point on the frame? Its pixels reach half a pixel beyond their centres. */
 export function isInside([x, y], [width, height]) {
-  return x >= 0 && y >= 0 && x <= width - 1 && y <= height - 1;
+  return x >= -0.5 && y >= -0.5 && x <= width - 0.5 && y <= height - 0.5;
 }
 
-/** The same points in a frame of another size: each keeps its place relative to the frame; none inside falls outside. */
+/** The same points in a frame of another size: each keeps its place relative to the frame. */
 export function rescale(picks, size) {
   const [fx, fy] = [size[0] / picks.size[0], size[1] / picks.size[1]];
-  const scaled = (point) => {
-    const moved = [(point[0] + 0.5) * fx - 0.5, (point[1] + 0.5) * fy - 0.5];
-    return isInside(point, picks.size) ? clampPoint(moved, size) : moved;
-  };
+  const scaled = ([x, y]) => [(x + 0.5) * fx - 0.5, (y + 0.5) * fy - 0.5];
   return {
     ...picks,
     size: [...size],

@@ -41,6 +41,15 @@ test("points outside the frame and pairs that move nothing are warned of", () =>
   assert.deepEqual(found, ["handle 0", "target 0", "target 1", "mask 0"]);
 });
 
+test("what lies outside the squares is exactly the frame less their union, without overlap", () => {
+  const squares = [[-5, -5, 20, 20], [10, 10, 20, 20], [60, 5, 10, 10], [62, 5, 4, 4], [95, 40, 30, 30], [200, 200, 5, 5]];
+  const pieces = meaning.outsideOf([0, 0, 100, 50], squares);
+  const within = (x, y) => ([left, top, width, height]) => left < x && x < left + width && top < y && y < top + height;
+  for (let x = 0.25; x < 100; x += 0.9)
+    for (let y = 0.25; y < 50; y += 0.9)
+      assert.equal(pieces.filter(within(x, y)).length, squares.some(within(x, y)) ? 0 : 1, `${x}, ${y}`);
+});
+
 test("points along a path start and end with it and are no further apart than the step", () => {
   const path = meaning.pointsAlong([0, 0], [30, 40], 12);
   assert.deepEqual([path[0], path.at(-1)], [[0, 0], [30, 40]]);

@@ -146,6 +146,18 @@ test("rescaling leaves no point outside that was inside", () => {
   assert.ok(points.isInside(handle, [50, 20]) && points.isInside(target, [50, 20]));
 });
 
+test("there are never more points than the run takes", () => {
+  const many = (count) => Array.from({ length: count }, (_, index) => [index % 200, 5]);
+  const full = points.addMaskPoints(points.emptyPicks(SIZE), many(points.MOST_MASK_POINTS + 9));
+  assert.equal(full.mask_points.length, points.MOST_MASK_POINTS);
+  let picks = points.emptyPicks(SIZE);
+  for (const handle of many(points.MOST_PAIRS + 1)) picks = points.addPair(picks, handle, [9, 9]);
+  assert.equal(picks.pairs.length, points.MOST_PAIRS);
+  assert.equal(points.duplicate(picks, { kind: "pair", index: 0 }).picks.pairs.length, points.MOST_PAIRS);
+  const text = JSON.stringify({ version: 1, size: SIZE, pairs: [...picks.pairs, picks.pairs[0]] });
+  assert.match(points.parsePicks(text).problem, /more than 256 pairs/);
+});
+
 test("the keyboard reaches every point once, in a ring, in both directions", () => {
   const picks = drawn();
   const walk = (step) => {

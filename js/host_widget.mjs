@@ -1,0 +1,93 @@
+/**
+ * Puts one of our widgets into a ComfyUI node, in both of its renderers. The facts about ComfyUI that need care are here
+ * and nowhere else.
+ */
+
+/** The element that is mounted for a node now, by graph and node. */
+const mounted = new Map();
+const FORGET_MS = 2000;
+
+const keyOf = (node) => `${node.graph?.id ?? ""}:${node.id}`;
+
+/**
+ * Adds `widget` (`{ root, value, refresh(), executed(output), dispose() }`) to a node as the input `name`.
+ * `hooks`: `{ app, api }` of ComfyUI. Returns the DOM widget.
+ */
+export function addToNode(node, name, type, widget, { app, api }, minHeight) {
+  const { root } = widget;
+  const domWidget = node.addDOMWidget(name, type, root, {
+    getValue: () => widget.value,
+    setValue: (value) => (widget.value = value),
+    getMinHeight: () => minHeight,
+    hideOnZoom: false,
+    margin: 6,
+  });
+  domWidget.callback = () => widget.refresh();
+  root.title = ""; // else the tooltip of the input would lie over the picture
+  keepEventsInside(root, node, app);
+
+  const refresh = () => widget.refresh();
+  api.addEventListener("graphChanged", refresh);
+  chain(node, "onConfigure", () => {
+    replaceOld(node, root);
+    showOutput(node, widget, app);
+    widget.refresh();
+  });
+  chain(node, "onAdded", () => setTimeout(() => replaceOld(node, root)));
+  chain(node, "onConnectionsChange", () => setTimeout(refresh));
+  chain(node, "onExecuted", (output) => widget.executed(output));
+  chain(node, "onRemoved", () => {
+    api.removeEventListener("graphChanged", refresh);
+    widget.dispose();
+    const key = keyOf(node);
+    setTimeout(() => mounted.get(key) === root && !root.isConnected && mounted.delete(key), FORGET_MS);
+  });
+  return domWidget;
+}
+
+/** Tells ComfyUI that the user has changed the graph by other means than the mouse: it notes a step and marks it unsaved. */
+export function tellChange(app) {
+  app.canvas?.emitBeforeChange?.();
+  app.canvas?.emitAfterChange?.();
+}
+
+function chain(node, name, also) {
+  const before = node[name];
+  node[name] = function (...values) {
+    const result = before?.apply(this, values);
+    also(...values);
+    return result;
+  };
+}
+
+/** After an undo of the graph, Nodes 2.0 goes on showing the element of the node that was there before. */
+function replaceOld(node, root) {
+  const key = keyOf(node);
+  const old = mounted.get(key);
+  if (old && old !== root && old.isConnected && !root.isConnected) old.replaceWith(root);
+  mounted.set(key, root);
+}
+
+/** What the node put out when it last ran, which ComfyUI keeps while other workflows are open. */
+function showOutput(node, widget, app) {
+  const output = app.nodeOutputs?.[node.id];
+  if (output) widget.executed(output);
+}
+
+/**
+ * Keeps the widget's events from dragging the node and from ComfyUI's one-key commands. Key combinations go on, so that
+ * the graph can be queued and saved from here; so does the wheel, which zooms the graph.
+ */
+function keepEventsInside(root, node, app) {
+  for (const type of ["pointerdown", "pointermove", "pointerup"]) root.addEventListener(type, (event) => event.stopPropagation());
+  for (const type of ["keydown", "keyup", "keypress"])
+    root.addEventListener(type, (event) => {
+      if (!(event.ctrlKey || event.metaKey) || event.defaultPrevented) event.stopPropagation();
+    });
+  root.addEventListener("wheel", (event) => {
+    const isInNode = root.closest("[data-node-id]") !== null; // Nodes 2.0 hands the wheel on itself
+    if (isInNode || event.target.closest?.(".dav-side, dialog[open]")) return;
+    event.preventDefault();
+    app.canvas?.processMouseWheel(event);
+  }, { passive: false });
+}

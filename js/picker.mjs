@@ -1,0 +1,441 @@
+/**
+ * The point picker: toolbar, stage, frame slider, list of pairs, full-window editor. It draws and routes events; what the
+ * points are and how they change is in points_state.mjs, what they mean in points_meaning.mjs.
+ */
+
+import { button, choice, element, toggle } from "./dom.mjs";
+import * as drawing from "./drawing.mjs";
+import { FramePictures } from "./frame_pictures.mjs";
+import { History } from "./history.mjs";
+import { PairsList } from "./pairs_list.mjs";
+import { pickerGesture } from "./picker_gestures.mjs";
+import { pickerKey } from "./picker_keys.mjs";
+import { inPixels, suggestedMask, warnings } from "./points_meaning.mjs";
+import * as points from "./points_state.mjs";
+import { hitTest } from "./points_view.mjs";
+import { Stage } from "./stage.mjs";
+import { STYLE } from "./style.mjs";
+
+/** How near a point the pointer has to be, CSS pixels. */
+const REACH = 11;
+const ZOOM_STEP = 1.25;
+const LABEL = "Points on the frame. N makes a pair, brackets select a point, arrow keys move it, F opens the full window.";
+
+export class PointPicker {
+  /**
+   * `onChange(text)`: the user changed the value. `readGraph()`: `{ source, settings }` of the node now (frame_source.mjs).
+   * `viewUrl(file)`: where the server hands out a file.
+   */
+  constructor({ onChange, readGraph, viewUrl }) {
+    Object.assign(this, { onChange, readGraph });
+    this.pictures = new FramePictures(viewUrl);
+    this.text = "";
+    this.problem = null;
+    this.info = null;
+    this.history = new History(points.emptyPicks());
+    this.draft = null; // what a gesture has made of the picks so far
+    this.selection = null;
+    this.tool = "arrow";
+    this.hovered = null; // stage point
+    this.run = null; // { frames, size, key } of the last run
+    this.frames = 1;
+    this.pixels = inPixels(this.readGraph().settings, this.picks.size);
+    this.#build();
+    this.refresh();
+  }
+
+  // ------------------------------------------------------------------------------------------------ the widget's value
+
+  get value() {
+    return this.text;
+  }
+
+  /** Sets the value from outside: a loaded workflow, an undo of the graph. */
+  set value(text) {
+    const given = typeof text === "string" ? text : "";
+    if (given !== this.text) {
+      const { picks, problem } = points.parsePicks(given, this.history.present.size);
+      Object.assign(this, { text: given, problem, selection: null, draft: null, info: null });
+      this.history.reset(picks);
+    }
+    this.refresh();
+  }
+
+  /** The picks as they are shown. */
+  get picks() {
+    return this.draft ?? this.history.present;
+  }
+
+  /** Makes `picks` the value, as one step that can be undone (merged with the last one of the same `mergeKey`). */
+  edit(picks, { selection = this.selection, mergeKey = null, info = null } = {}) {
+    this.draft = null;
+    if (picks !== this.history.present) {
+      this.history.push(picks, mergeKey);
+      this.#publish(info);
+    }
+    this.select(selection);
+  }
+
+  undo() {
+    this.history.undo();
+    this.#publish(null);
+  }
+
+  redo() {
+    this.history.redo();
+    this.#publish(null);
+  }
+
+  #publish(info) {
+    this.text = points.serialisePicks(this.history.present);
+    this.problem = null;
+    this.info = info;
+    this.onChange(this.text);
+    this.refresh();
+  }
+
+  // ---------------------------------------------------------------------------------------------------- what it shows
+
+  select(selection) {
+    this.selection = points.exists(this.picks, selection) ? selection : null;
+    this.show();
+  }
+
+  setTool(tool) {
+    this.tool = tool;
+    this.tools.set(tool);
+    this.show();
+  }
+
+  /** The node ran: its frames, their size, and points that came in by wire. */
+  executed(output) {
+    const frames = output?.drag_a_video_frames;
+    const size = output?.drag_a_video_size?.[0];
+    if (frames?.length && size) this.run = { frames, size, key: this.readGraph().source?.key ?? null };
+    const seed = output?.drag_a_video_seed?.[0];
+    if (seed && this.history.present.seed !== seed.key) {
+      const { picks, problem } = points.parsePicks(JSON.stringify({ ...seed.picks, seed: seed.key }));
+      if (!problem) this.edit(picks, { selection: null, info: "The points that came in by wire. Change them here: yours win until those change." });
+    }
+    this.refresh();
+  }
+
+  /** Looks at the graph again: the wired source and the settings that give the points their meaning. */
+  refresh() {
+    const { source, settings } = this.readGraph();
+    const isRunFresh = this.run !== null && this.run.key === (source?.key ?? null);
+    if (isRunFresh) this.#fits(this.run.size);
+    else if (source?.size) this.#fits(source.size);
+    this.pixels = inPixels(settings, this.picks.size);
+    this.frames = isRunFresh ? this.run.frames.length : source?.frames ?? 1;
+    this.#loadPicture(isRunFresh, source);
+    this.show();
+  }
+
+  /** The clip turned out to have another size than the points: they keep their places in the frame. */
+  #fits(size) {
+    const { present } = this.history;
+    if (size[0] === present.size[0] && size[1] === present.size[1]) return;
+    const rescaled = points.rescale(present, size);
+    if (points.isBlank(present) && !this.text) this.history.reset(rescaled);
+    else if (!this.problem) {
+      const [from, to] = [present.size, size].map(([width, height]) => `${width} × ${height}`);
+      this.draft = null;
+      this.history.push(rescaled);
+      this.text = points.serialisePicks(rescaled);
+      this.info = points.isBlank(present) ? null : `The frame's size has changed: points rescaled from ${from} to ${to}.`;
+      this.onChange(this.text);
+    }
+  }
+
+  async #loadPicture(isRunFresh, source) {
+    const index = this.history.present.frame;
+    const wanted = `${isRunFresh ? this.run.frames[index]?.filename : source?.file && source.key} ${index}`;
+    if (wanted === this.wanted) return;
+    this.wanted = wanted;
+    this.missing = null;
+    let found = null;
+    try {
+      if (isRunFresh && this.run.frames[index]) found = { ...(await this.pictures.ofRun(this.run.frames[index])), frames: this.run.frames.length };
+      else if (!isRunFresh && source?.file) found = await this.pictures.ofSource(source, index);
+      else if (isRunFresh) this.missing = `The clip has frames 0 to ${this.run.frames.length - 1}: choose one of them.`;
+    } catch {
+      this.missing = "The browser cannot show this file. Queue once, then the frame appears here; points can be drawn already.";
+    }
+    if (wanted !== this.wanted) return; // another frame was asked for in the meantime
+    if (found && !isRunFresh) this.#fits(found.size);
+    this.frames = found?.frames ?? this.frames;
+    this.picture = found?.picture ?? null;
+    this.loadedFrames = found?.frames ?? null;
+    this.pixels = inPixels(this.readGraph().settings, this.picks.size);
+    this.show();
+  }
+
+  /** Brings everything on the screen in line with the state. */
+  show() {
+    const { picks } = this;
+    if (this.loadedFrames) this.frames = this.loadedFrames;
+    this.stage.setPicture(this.picture ?? null, picks.size);
+    this.warned = this.problem ? [] : warnings(picks, this.pixels);
+    const chosen = this.selection && this.selection.kind !== "mask" ? this.selection.index : null;
+    const warnedPairs = new Map(this.warned.filter(({ kind }) => kind !== "mask").map(({ index, text }) => [index, text]));
+    this.list.show(picks, chosen, warnedPairs);
+    this.#showControls(picks);
+    this.#showTexts(picks);
+    this.stage.redraw();
+  }
+
+  #showControls(picks) {
+    const { buttons } = this;
+    buttons.undo.input.disabled = !this.history.canUndo;
+    buttons.redo.input.disabled = !this.history.canRedo;
+    buttons.duplicate.input.disabled = buttons.remove.input.disabled = !this.selection;
+    buttons.suggest.input.disabled = picks.pairs.length === 0;
+    buttons.clear.input.disabled = points.isBlank(picks) && !this.problem;
+    buttons.fit.input.disabled = this.stage.isFitted;
+    const last = Math.max(this.frames - 1, picks.frame);
+    this.frameRow.hidden = last === 0;
+    this.slider.max = String(last);
+    this.slider.value = String(picks.frame);
+    this.frameLabel.textContent = `frame ${picks.frame} / ${last}`;
+  }
+
+  #showTexts(picks) {
+    const first = this.warned[0]?.text;
+    const more = this.warned.length > 1 ? ` (and ${this.warned.length - 1} more)` : "";
+    const warning = this.problem ? `${this.problem} Drawing starts new ones.` : first && first + more;
+    this.said.textContent = this.said.title = this.info ?? warning ?? "";
+    this.said.classList.toggle("dav-warning", !this.info && Boolean(warning));
+    this.note.textContent = this.#noteFor(picks);
+    const at = this.hovered && this.stage.toPicture(this.hovered);
+    const zoom = Math.round(this.stage.currentView().scale * 100);
+    const place = at ? `x ${at[0].toFixed(1)}  y ${at[1].toFixed(1)}  ·  ` : "";
+    this.where.textContent = `${place}${picks.size[0]} × ${picks.size[1]}  ·  ${zoom} %`;
+  }
+
+  #noteFor(picks) {
+    if (this.draft) return "";
+    if (!this.picture) {
+      return this.missing ?? "No picture yet: wire a video or image loader, or queue once. Points can be drawn already.";
+    }
+    if (picks.pairs.length > 0) return "";
+    return this.tool === "mask" ? "Paint over everything that may change." : "Drag from the thing that should move to where it should go.";
+  }
+
+  // ------------------------------------------------------------------------------------------------- the stage's owner
+
+  /** What lies under a stage point for the tool in hand: the arrow tool sees pairs, the mask tool mask points. */
+  under(at) {
+    const { picks } = this;
+    const seen = this.tool === "mask" ? { ...picks, pairs: [] } : { ...picks, mask_points: [] };
+    return hitTest(seen, this.stage.currentView(), at, REACH * this.stage.markerScale, this.selection);
+  }
+
+  press(at, event) {
+    return pickerGesture(this, at, event);
+  }
+
+  keydown(event) {
+    return pickerKey(this, event);
+  }
+
+  hover(at) {
+    this.hovered = at;
+    if (!this.stage.isSpaceHeld) this.stage.canvas.style.cursor = this.stage.gesture ? "grabbing" : at && this.under(at) ? "grab" : "crosshair";
+    this.#showTexts(this.picks);
+    this.stage.redraw();
+  }
+
+  paint(context, stage) {
+    const { picks, pixels, selection } = this;
+    const view = stage.currentView();
+    const k = stage.markerScale;
+    const isChosen = (kind, index) => selection?.kind === kind && selection.index === index;
+    drawing.drawMask(context, picks.mask_points, pixels.radius, picks.size, view, k);
+    picks.pairs.forEach(({ handle, target }, index) => {
+      for (const end of [handle, target]) drawing.drawSet(context, end, pixels, drawing.colourOf(index), view, k);
+    });
+    picks.mask_points.forEach((point, index) =>
+      drawing.drawMaskPoint(context, point, isChosen("mask", index), this.tool === "mask", view, k)
+    );
+    picks.pairs.forEach((pair, index) => {
+      const chosen = ["handle", "target", "pair"].find((kind) => isChosen(kind, index)) ?? null;
+      drawing.drawPair(context, pair, index, chosen, view, k);
+    });
+    const { gesture } = stage;
+    if (this.tool === "mask" && this.hovered && !gesture?.isPan && !this.under(this.hovered))
+      drawing.drawBrush(context, stage.toPicture(this.hovered), pixels.radius, view, k);
+    for (const { kind, index } of this.warned) if (points.exists(picks, { kind, index })) drawing.drawBadge(context, points.pointOf(picks, { kind, index }), view, k);
+    if (gesture?.loupe) drawing.drawLoupe(context, stage, gesture.loupe(), k);
+  }
+
+  // ------------------------------------------------------------------------------------------------- the tools' actions
+
+  removeSelected() {
+    if (this.selection) this.edit(points.remove(this.picks, this.selection), { selection: null });
+  }
+
+  duplicateSelected() {
+    if (!this.selection) return;
+    const { picks, selection } = points.duplicate(this.picks, this.selection);
+    this.edit(picks, { selection });
+  }
+
+  suggestMask() {
+    const added = suggestedMask(this.picks, this.pixels.radius);
+    const info = added.length === 0 ? "The mask covers every arrow already." : null;
+    this.edit(added.length > 0 ? points.addMaskPoints(this.picks, added) : this.picks);
+    this.info = info;
+    this.show();
+  }
+
+  zoom(steps) {
+    this.stage.zoom(ZOOM_STEP ** steps);
+    this.show();
+  }
+
+  fit() {
+    this.stage.fit();
+    this.show();
+  }
+
+  setFrame(frame, isEnd) {
+    const next = points.setFrame(this.picks, frame);
+    if (next.frame !== this.picks.frame) this.edit(next, { mergeKey: "frame" });
+    if (isEnd) this.history.mergeKey = null;
+  }
+
+  get isExpanded() {
+    return this.dialog.open;
+  }
+
+  /** Opens the full-window editor, or closes it. */
+  expand(isWanted = !this.isExpanded) {
+    if (isWanted === this.isExpanded) return;
+    if (!isWanted) {
+      this.dialog.close();
+      return;
+    }
+    this.dialog.append(this.body);
+    this.away.hidden = false;
+    this.dialog.showModal();
+    this.buttons.expand.setIcon("shrink", "Close the full-window editor (Esc)");
+    this.#showSide();
+    this.stage.fit();
+    this.stage.focus();
+  }
+
+  #collapsed() {
+    this.home.append(this.body);
+    this.away.hidden = true;
+    this.buttons.expand.setIcon("expand", "Full-window editor (F)");
+    this.#showSide();
+    this.stage.fit();
+    this.stage.focus();
+  }
+
+  #showSide() {
+    this.list.element.hidden = !this.isExpanded && !this.listToggle.input.checked;
+    this.list.help.hidden = !this.isExpanded;
+    this.listToggle.shell.hidden = this.isExpanded;
+    this.show();
+  }
+
+  #ask(isAsking) {
+    this.question.hidden = !isAsking;
+    this.said.hidden = isAsking;
+    if (isAsking) this.question.querySelector("input").focus();
+    else this.stage.focus();
+  }
+
+  dispose() {
+    if (this.dialog.open) this.dialog.close();
+    this.stage.dispose();
+    this.pictures.dispose();
+  }
+
+  // ----------------------------------------------------------------------------------------------------------- building
+
+  #build() {
+    this.stage = new Stage(LABEL, this);
+    this.note = element("span");
+    this.stage.element.append(element("div", { class: "dav-note" }, this.note));
+    this.list = new PairsList({
+      select: (index) => this.selection?.index === index && this.selection.kind !== "mask" ? null : this.select({ kind: "pair", index }),
+      place: (index, end, point) => point ? this.edit(points.moveTo(this.picks, { kind: end, index }, point)) : this.show(),
+      duplicate: (index) => {
+        this.select({ kind: "pair", index });
+        this.duplicateSelected();
+      },
+      remove: (index) => this.edit(points.remove(this.picks, { kind: "pair", index }), { selection: null }),
+    });
+    this.body = element("div", { class: "dav-body" }, this.#toolbar(), element("div", { class: "dav-main" }, this.stage.element, this.list.element), this.#frameRow(), this.#statusRow());
+    this.away = element("div", { class: "dav-away", text: "Open in the full window", hidden: true });
+    this.home = element("div", { class: "dav-home" }, this.away, this.body);
+    this.dialog = element("dialog", { class: "dav-dialog", "aria-label": "Point editor", onclose: () => this.#collapsed() });
+    this.root = element("div", { class: "dav-root widget-expands", "data-capture-wheel": "true" }, element("style", { text: STYLE }), this.home, this.dialog);
+    this.setTool("arrow");
+    this.#showSide();
+  }
+
+  /** A button whose action gives the focus back to the stage. */
+  #action(name, label, act) {
+    return button(name, label, () => {
+      act();
+      this.stage.focus();
+    });
+  }
+
+  #toolbar() {
+    this.tools = choice(
+      [
+        { icon: "arrow", value: "arrow", label: "Arrow tool (A): drag from a handle to its target" },
+        { icon: "mask", value: "mask", label: "Mask tool (M): paint what may change" },
+      ],
+      "Tool", (tool) => this.setTool(tool)
+    );
+    this.buttons = {
+      undo: this.#action("undo", "Undo (Ctrl+Z)", () => this.undo()),
+      redo: this.#action("redo", "Redo (Ctrl+Y)", () => this.redo()),
+      duplicate: this.#action("duplicate", "Duplicate (Ctrl+D)", () => this.duplicateSelected()),
+      remove: this.#action("remove", "Remove (Delete)", () => this.removeSelected()),
+      suggest: this.#action("suggest", "Suggest a mask along the arrows", () => this.suggestMask()),
+      clear: button("clear", "Clear everything", () => this.#ask(true)),
+      zoomOut: this.#action("zoomOut", "Zoom out (-)", () => this.zoom(-1)),
+      fit: this.#action("fit", "Whole picture (0)", () => this.fit()),
+      zoomIn: this.#action("zoomIn", "Zoom in (+)", () => this.zoom(1)),
+      expand: button("expand", "Full-window editor (F)", () => this.expand()),
+    };
+    this.listToggle = toggle("list", "List of pairs", () => this.#showSide());
+    const group = (...names) => element("span", { class: "dav-group" }, ...names.map((name) => this.buttons[name].shell));
+    return element(
+      "div", { class: "dav-bar", role: "toolbar", "aria-label": "Point tools" },
+      this.tools.shell, group("undo", "redo"), group("duplicate", "remove", "suggest", "clear"), group("zoomOut", "fit", "zoomIn"),
+      element("span", { class: "dav-space" }), this.listToggle.shell, this.buttons.expand.shell
+    );
+  }
+
+  #frameRow() {
+    const slide = (isEnd) => () => this.setFrame(Number(this.slider.value), isEnd);
+    this.slider = element("input", { type: "range", min: 0, max: 0, step: 1, "aria-label": "Frame that the points sit on", title: "Frame that the points sit on", oninput: slide(false), onchange: slide(true) });
+    this.frameLabel = element("output");
+    this.frameRow = element("div", { class: "dav-frames" }, this.slider, this.frameLabel);
+    return this.frameRow;
+  }
+
+  #statusRow() {
+    this.said = element("span", { class: "dav-said", role: "status", "aria-live": "polite" });
+    const answer = (text, act) =>
+      element("input", { type: "button", class: "dav-text-button", value: text, onclick: () => {
+        act();
+        this.#ask(false);
+      } });
+    this.question = element(
+      "span", { class: "dav-ask", hidden: true, role: "alertdialog", "aria-label": "Clear all points and the mask?" },
+      element("span", { text: "Clear all points and the mask?" }),
+      answer("Clear", () => this.edit(points.clear(this.picks), { selection: null })), answer("Keep", () => {})
+    );
+    this.where = element("span", { class: "dav-where" });
+    return element("div", { class: "dav-status" }, this.said, this.question, this.where);
+  }
+}

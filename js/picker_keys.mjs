@@ -1,0 +1,73 @@
+/** What the keys do while the picker's stage has the focus. */
+
+import * as points from "./points_state.mjs";
+
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+const LARGE_STEP = 10;
+
+/** Undo and redo, wherever in the widget the focus is. Returns whether the key was one of them. */
+export function historyKey(picker, event) {
+  if (!(event.ctrlKey || event.metaKey) || event.altKey) return false;
+  const key = event.key.toLowerCase();
+  if (key === "z") event.shiftKey ? picker.redo() : picker.undo();
+  else if (key === "y") picker.redo();
+  else return false;
+  return true;
+}
+
+/** Handles a key on the stage; returns whether it meant something. */
+export function pickerKey(picker, event) {
+  if (event.altKey) return false;
+  if (event.ctrlKey || event.metaKey) return commandKey(picker, event);
+  if (event.key in ARROWS) return nudge(picker, event);
+  const act = PLAIN[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+  act?.(picker);
+  return act !== undefined;
+}
+
+function commandKey(picker, event) {
+  if (event.key.toLowerCase() !== "d") return false;
+  picker.duplicateSelected();
+  return true;
+}
+
+/** A held arrow key is one step to undo, single presses are one each. */
+function nudge(picker, event) {
+  const { selection } = picker;
+  if (!selection) return true;
+  const [dx, dy] = ARROWS[event.key].map((step) => step * (event.shiftKey ? LARGE_STEP : 1));
+  const key = `nudge ${selection.kind} ${selection.index} ${event.key}`;
+  if (!event.repeat) picker.history.mergeKey = null;
+  picker.edit(points.moveBy(picker.picks, selection, dx, dy), { mergeKey: key });
+  return true;
+}
+
+const PLAIN = {
+  Delete: (picker) => picker.removeSelected(),
+  Backspace: (picker) => picker.removeSelected(),
+  "[": (picker) => selectNext(picker, -1),
+  "]": (picker) => selectNext(picker, 1),
+  "+": (picker) => picker.zoom(1),
+  "=": (picker) => picker.zoom(1),
+  "-": (picker) => picker.zoom(-1),
+  0: (picker) => picker.fit(),
+  a: (picker) => picker.setTool("arrow"),
+  m: (picker) => picker.setTool("mask"),
+  n: (picker) => addInTheMiddle(picker),
+  f: (picker) => picker.expand(),
+};
+
+/** Selects the next point and takes the tool that can move it. */
+function selectNext(picker, step) {
+  const next = points.nextSelection(picker.picks, picker.selection, step);
+  if (next) picker.setTool(next.kind === "mask" ? "mask" : "arrow");
+  picker.select(next);
+}
+
+function addInTheMiddle(picker) {
+  const { picks, stage } = picker;
+  const middle = points.clampPoint(stage.toPicture(stage.extent.map((side) => side / 2)), picks.size).map(Math.round);
+  if (picker.tool === "mask")
+    picker.edit(points.addMaskPoints(picks, [middle]), { selection: { kind: "mask", index: picks.mask_points.length } });
+  else picker.edit(points.addPairAt(picks, middle), { selection: { kind: "target", index: picks.pairs.length } });
+}
