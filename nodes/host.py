@@ -140,9 +140,14 @@ def _write_on_node(text: str, node_id: str | None) -> None:
 # ------------------------------------------------------------------------------------------------- devices and memory
 
 
+def compute_device() -> torch.device:
+    """Where ComfyUI wants models to run."""
+    return comfy.model_management.get_torch_device()
+
+
 def on_compute_device(model: DragModel) -> DragModel:
     """The model on ComfyUI's device."""
-    device = comfy.model_management.get_torch_device()
+    device = compute_device()
     return dataclasses.replace(
         model, denoiser=model.denoiser.to(device), vae=model.vae.to(device), context=model.context.to(device),
         empty_context=model.empty_context.to(device),

@@ -79,9 +79,12 @@ class Propagate(io.ComfyNode):
             set_side=set_side, set_spacing=set_spacing, mask_radius=mask_radius, recipe=recipe, ensemble=ensemble,
             window=window, seed=seed,
         )
-        with host.warnings_on_node(cls.hidden.unique_id) as warned:
-            on_progress = host.progress(clip.frames)
-            tracks = host.run(propagate, clip, picks, segmenter or segment(None), model, settings, on_progress)
+        segmenter = segmenter or segment()
+        try:
+            with host.warnings_on_node(cls.hidden.unique_id) as warned:
+                tracks = host.run(propagate, clip, picks, segmenter, model, settings, host.progress(clip.frames))
+        finally:
+            segmenter.free()
         ui = {
             "drag_a_video_frames": host.save_for_page(clip.frames), "drag_a_video_warnings": warned,
             "drag_a_video_tracks": [convert.to_page(tracks, mask_radius)],

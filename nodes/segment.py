@@ -7,6 +7,7 @@ from typing import Any
 from comfy_api.latest import io
 from torch import Tensor
 
+from ..dragvideo_core.parts.sam import load_sam
 from ..dragvideo_core.stages.segment import segment
 from ..dragvideo_core.types import UserError
 from . import host, sockets
@@ -32,6 +33,10 @@ class Segment(io.ComfyNode):
                 io.Mask.Input(
                     "mask", optional=True, tooltip="White on the thing: one for all frames, or one per frame. It wins over SAM.",
                 ),
+                sockets.SamModel.Input(
+                    "sam_model", optional=True,
+                    tooltip="A SAM_MODEL that another pack's loader (the Impact pack's) has made. It wins over 'checkpoint'.",
+                ),
             ],
             outputs=[sockets.Segmenter.Output("segmenter", tooltip="For Propagate Points.")],
         )
@@ -44,6 +49,11 @@ class Segment(io.ComfyNode):
             return str(error)
 
     @classmethod
-    def execute(cls, checkpoint: str, mask: Tensor | None = None) -> io.NodeOutput:
-        sam = None if checkpoint == NONE else host.sam_path(checkpoint)
-        return io.NodeOutput(host.run(segment, mask, sam))
+    def fingerprint_inputs(cls, checkpoint: str, **_wired) -> str:
+        return "" if checkpoint in (None, NONE) else host.file_fingerprint(host.sam_path(checkpoint))
+
+    @classmethod
+    def execute(cls, checkpoint: str, mask: Tensor | None = None, sam_model: Any = None) -> io.NodeOutput:
+        if mask is None and sam_model is None and checkpoint != NONE:
+            sam_model = host.run(load_sam, host.sam_path(checkpoint), host.compute_device())
+        return io.NodeOutput(host.run(segment, mask, sam_model))

@@ -16,6 +16,7 @@ Segmenter = io.Custom("DRAGVIDEO_SEGMENTER")  # Segmenter
 Tracks = io.Custom("DRAGVIDEO_TRACKS")  # PointTracks
 Inversion = io.Custom("DRAGVIDEO_INVERSION")  # Inversion
 Edit = io.Custom("DRAGVIDEO_EDIT")  # DragResult
+SamModel = io.Custom("SAM_MODEL")  # the Impact pack's
 
 
 def schema(node: type[io.ComfyNode], **fields: Any) -> io.Schema:

@@ -171,8 +171,8 @@ class _Marks:
 
     def dots(self, points: Tensor, colour: tuple[int, int, int]) -> None:
         """A set (S, 2); the dots shrink until neighbours do not touch."""
-        nearest = torch.cdist(points, points).fill_diagonal_(math.inf).min() * self._scale
-        radius = min(self._unit, max(0.45 * float(nearest), 0.4 * self._unit))
+        nearest = torch.cdist(points, points).fill_diagonal_(math.inf).amin(1).median() * self._scale
+        radius = min(self._unit, max(0.45 * float(nearest), 0.6 * self._unit))
         for share, fill in ((1.0, RIM), (0.75, colour)):
             for x, y in map(self._at, points):
                 self._circle(x, y, share * radius, fill)

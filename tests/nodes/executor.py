@@ -6,6 +6,7 @@ Everything runs as in ComfyUI: validation, `torch.inference_mode()`, caching, pr
 from __future__ import annotations
 
 import asyncio
+import copy
 import importlib
 import sys
 import uuid
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-CORE_NODES = ("nodes_preview_any.py", "nodes_video.py", "nodes_mask.py")  # of comfy_extras, for the graphs of the tests
+CORE_NODES = ("nodes_preview_any.py", "nodes_video.py", "nodes_mask.py", "nodes_string.py")  # of comfy_extras
 
 
 @dataclass
@@ -107,7 +108,7 @@ class Comfy:
 
     def run(self, graph: dict, on_message: Callable[[str, Any], None] = lambda kind, data: None) -> Outcome:
         """Validate a graph (API format) and run it; nodes that did not change since the last run come from the cache."""
-        prompt_id = uuid.uuid4().hex
+        graph, prompt_id = copy.deepcopy(graph), uuid.uuid4().hex  # ComfyUI writes into it
         valid, error, outputs, node_errors = asyncio.run(self.execution.validate_prompt(prompt_id, graph, None))
         assert valid and not node_errors, (error, node_errors)
         listener = Listener(last_prompt_id=prompt_id, on_message=on_message)

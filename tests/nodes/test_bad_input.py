@@ -1,0 +1,171 @@
+"""Mistakes that people make: each gives one clear error on its node, before any long work, and the next run works."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from . import graphs
+from .executor import Comfy, Outcome
+
+PICKS = json.loads(graphs.picks())
+
+
+def pick_on_demo_clip(comfy: Comfy, points: str) -> dict:
+    return {
+        "clip": graphs.defaults(comfy, "DragAVideo_DemoClip", frames=2),
+        "pick": graphs.node("DragAVideo_Pick", video=["clip", 0], points=points),
+    }
+
+
+def refused_on(outcome: Outcome, node: str, *words: str) -> None:
+    assert outcome.status == "error" and outcome.error["node_id"] == node, outcome.error
+    message = outcome.error["exception_message"]
+    assert all(word in message for word in words), message
+
+
+@pytest.mark.parametrize("points, words", [
+    ("{", ["JSON"]),
+    (json.dumps({**PICKS, "version": 2}), ["version"]),
+    (json.dumps({**PICKS, "pairs": [{"handle": [3, 4]}]}), ["pair 1", "target"]),
+    (graphs.picks(handle=(400, 3)), ["handle 1", "128 x 128"]),
+    ('[{"x": 1, "y": 2}]', ["1 handles, 0 targets"]),
+])
+def test_wrong_points_are_refused_before_anything_runs(comfy: Comfy, points: str, words: list[str]):
+    (text,) = comfy.validate(pick_on_demo_clip(comfy, points))["pick"]
+    assert all(word in text for word in words), text
+
+
+def test_good_points_pass_validation(comfy: Comfy):
+    assert comfy.validate(pick_on_demo_clip(comfy, graphs.picks())) == {}
+
+
+@pytest.mark.parametrize("points", ["", json.dumps({**PICKS, "pairs": []})])
+def test_a_blank_canvas_gets_its_frame_before_it_is_refused(comfy: Comfy, points: str):
+    graph = pick_on_demo_clip(comfy, points)
+    assert comfy.validate(graph) == {}
+    outcome = comfy.run(graph)
+    refused_on(outcome, "pick", "at least one pair")
+    assert len(outcome.ui["pick"]["drag_a_video_frames"]) == 2
+
+
+def test_points_on_a_frame_that_is_not_there(comfy: Comfy):
+    refused_on(comfy.run(pick_on_demo_clip(comfy, graphs.picks(frame=5))), "pick", "frame from 0 to 1", "5")
+
+
+def test_points_of_another_size_are_rescaled(comfy: Comfy):
+    outcome = comfy.run(pick_on_demo_clip(comfy, graphs.picks((10, 20), (30, 20), size=(64, 64), mask_points=[])))
+    assert outcome.values["pick"][0].handles.tolist() == [[20.5, 40.5]]
+
+
+def test_frames_whose_size_is_no_multiple_of_64_name_the_node_that_helps(comfy: Comfy):
+    graph = {
+        "image": graphs.node("EmptyImage", width=100, height=64, batch_size=1, color=0),
+        "pick": graphs.node("DragAVideo_Pick", video=["image", 0], points=graphs.picks()),
+    }
+    refused_on(comfy.run(graph), "pick", "multiples of 64", "100 x 64", "Load Video")
+
+
+def test_an_unreadable_video(comfy: Comfy):
+    (comfy.base / "input" / "broken.mp4").write_bytes(b"not a video at all" * 50)
+    graph = {
+        "load": graphs.defaults(comfy, "DragAVideo_LoadVideo", file="broken.mp4"),
+        "show": graphs.node("PreviewImage", images=["load", 0]),
+    }
+    refused_on(comfy.run(graph), "load", "broken.mp4", "cannot be read")
+
+
+@pytest.mark.parametrize("name", [
+    "nowhere.mp4", "../secret.mp4", "/etc/hostname", "../../etc/hostname [output]", "\0", "x" * 5000, "..", "", "link.mp4",
+])
+def test_a_video_is_only_read_from_comfyuis_folders(comfy: Comfy, name: str):
+    secret, link = comfy.base / "secret.mp4", comfy.base / "input" / "link.mp4"
+    secret.write_bytes(b"x")
+    if not link.is_symlink():
+        link.symlink_to(secret)
+    graph = {
+        "load": graphs.defaults(comfy, "DragAVideo_LoadVideo", file=name),
+        "show": graphs.node("PreviewImage", images=["load", 0]),
+    }
+    (text,) = comfy.validate(graph)["load"]
+    assert "was not found in ComfyUI's input folder" in text
+
+
+def test_a_missing_sam_file_says_where_to_put_it(comfy: Comfy):
+    graph = graphs.whole_edit(comfy)
+    graph["sam"]["inputs"]["checkpoint"] = "sam_vit_x.pth"
+    (text,) = comfy.validate(graph)["sam"]
+    assert "sam_vit_x.pth" in text and "models/sams" in text and "sam_vit_b_01ec64.pth" in text
+
+
+@pytest.mark.parametrize("steps", ["", "42; 41", "forty", "1.5"])
+def test_steps_that_are_no_numbers(comfy: Comfy, steps: str):
+    graph = graphs.whole_edit(comfy)
+    graph["drag"]["inputs"]["steps"] = steps
+    (text,) = comfy.validate(graph)["drag"]
+    assert "42, 41, 35, 30" in text
+
+
+def test_steps_that_the_inversion_did_not_reach(comfy: Comfy, random_weights):
+    graph = graphs.whole_edit(comfy)
+    graph["drag"]["inputs"]["steps"] = "9"
+    refused_on(comfy.run(graph), "drag", "9")
+
+
+def test_a_mask_of_another_count_than_the_clip(comfy: Comfy, random_weights):
+    graph = graphs.whole_edit(comfy, frames=3)
+    graph["one"] = graphs.node("SolidMask", value=1.0, width=128, height=128)
+    graph["batch"] = graphs.node("EmptyImage", width=128, height=128, batch_size=2, color=0)
+    graph["masks"] = graphs.node("ImageToMask", image=["batch", 0], channel="red")
+    graph["sam"]["inputs"]["mask"] = ["masks", 0]
+    refused_on(comfy.run(graph), "propagate", "one mask, or one for each frame", "2 masks")
+
+
+def test_a_target_outside_every_mask_square_is_a_warning_on_the_node_before_the_work(comfy: Comfy, random_weights):
+    graph = graphs.whole_edit(comfy)
+    del graph["pick"]["inputs"]["other_points"]
+    graph["pick"]["inputs"]["points"] = graphs.picks(handle=(20, 20), target=(100, 100), mask_points=[(20, 20)])
+    progress_before_warning = []
+    outcome = comfy.run(graph, lambda kind, data: progress_before_warning.append(data) if kind == "progress" else None)
+    assert outcome.status == "success"
+    ((node, text),) = outcome.listener.node_texts
+    assert node == "propagate" and "target 1 lies outside every mask square" in text
+    assert outcome.ui["propagate"]["drag_a_video_warnings"]
+
+
+def test_a_warning_reaches_the_node_at_once_and_other_warnings_do_not(comfy: Comfy):
+    import warnings
+
+    host = comfy.module("nodes.host")
+    told, before = comfy.executor.server, warnings.showwarning
+    with host.warnings_on_node("7") as texts:
+        warnings.warn("look here")
+        assert comfy.server.PromptServer.instance.node_texts[-1] == ("7", "Warning: look here")
+        warnings.warn("never mind", DeprecationWarning)
+    assert texts == ["look here"] and warnings.showwarning is before and told is not None
+
+
+def test_clips_that_do_not_belong_together(comfy: Comfy, random_weights):
+    graph = graphs.whole_edit(comfy)
+    graph["other"] = graphs.defaults(comfy, "DragAVideo_DemoClip", frames=3)
+    graph["invert"]["inputs"]["video"] = ["other", 0]
+    refused_on(comfy.run(graph), "drag", "3 frames", "2")
+
+
+def test_nan_in_the_frames(comfy: Comfy):
+    convert, types = comfy.module("nodes.convert"), comfy.module("dragvideo_core.types")
+    with pytest.raises(types.UserError, match="NaN"):
+        convert.to_clip(torch.full((1, 64, 64, 3), float("nan")))
+
+
+@pytest.mark.parametrize("value", [torch.zeros(0, 64, 64, 3), torch.zeros(64, 64, 3), torch.zeros(1, 64, 64, 2), {"samples": 0}])
+def test_values_that_are_no_frames(comfy: Comfy, value):
+    convert, types = comfy.module("nodes.convert"), comfy.module("dragvideo_core.types")
+    with pytest.raises(types.UserError):
+        convert.to_clip(value)
+
+
+def test_the_server_is_healthy_after_all_that(comfy: Comfy, random_weights):
+    assert comfy.run(graphs.whole_edit(comfy, iterations=1)).status == "success"

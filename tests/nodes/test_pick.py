@@ -1,0 +1,52 @@
+"""Pick Points: whose points win, and what the canvas is told."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from . import graphs
+from .executor import Comfy
+
+DRAWN = graphs.picks(handle=(10, 10))
+KJNODES = "[{'x': 50, 'y': 60}, {'x': 70, 'y': 60}]"
+
+
+def picked(comfy: Comfy, points: str, other_points: str | None = None):
+    graph = {
+        "clip": graphs.defaults(comfy, "DragAVideo_DemoClip", frames=2),
+        "pick": graphs.node("DragAVideo_Pick", video=["clip", 0], points=points),
+    }
+    if other_points is not None:
+        graph["text"] = graphs.node("StringConcatenate", string_a=other_points, string_b="", delimiter="")
+        graph["pick"]["inputs"]["other_points"] = ["text", 0]
+    outcome = comfy.run(graph)
+    assert outcome.status == "success", outcome.error
+    return outcome
+
+
+def test_points_drawn_here(comfy: Comfy):
+    outcome = picked(comfy, DRAWN)
+    picks, text, preview = outcome.values["pick"]
+    assert picks.handles.tolist() == [[10, 10]] and json.loads(text) == json.loads(DRAWN)
+    assert preview.shape == (1, 384, 384, 3)
+
+
+def test_upstream_points_win_until_the_drawing_starts_from_them(comfy: Comfy):
+    seeded = {**json.loads(DRAWN), "seed": hashlib.sha1(KJNODES.encode()).hexdigest()}
+    assert picked(comfy, DRAWN, KJNODES).values["pick"][0].handles.tolist() == [[50, 60]]
+    assert picked(comfy, json.dumps(seeded), KJNODES).values["pick"][0].handles.tolist() == [[10, 10]]
+    changed = KJNODES.replace("50", "55")
+    assert picked(comfy, json.dumps(seeded), changed).values["pick"][0].handles.tolist() == [[55, 60]]
+
+
+def test_the_canvas_is_told_the_upstream_points_and_their_key(comfy: Comfy):
+    (seed,) = picked(comfy, "", KJNODES).ui["pick"]["drag_a_video_seed"]
+    assert seed["key"] == hashlib.sha1(KJNODES.encode()).hexdigest()
+    assert seed["picks"]["pairs"] == [{"handle": [50, 60], "target": [70, 60]}] and seed["picks"]["size"] == [128, 128]
+
+
+def test_the_points_that_leave_can_be_put_in_again(comfy: Comfy):
+    first = picked(comfy, graphs.picks((7, 9), (30, 20), size=(64, 64), mask_points=[])).values["pick"]
+    again = picked(comfy, "", first[1]).values["pick"]
+    assert again[0].handles.tolist() == first[0].handles.tolist() and again[1] == first[1]

@@ -1,0 +1,160 @@
+"""The pipeline in ComfyUI's executor, that is, inside inference mode: values, progress, previews, caching, cancelling."""
+
+from __future__ import annotations
+
+import copy
+import json
+
+import av
+import pytest
+import torch
+from PIL import Image
+
+from . import graphs
+from .executor import Comfy, Outcome
+
+LONG = ["propagate", "tune", "invert", "drag", "decode", "evaluate"]
+
+
+def test_values_have_comfyuis_shapes(edit: Outcome):
+    frames, true_edit, _, fps = edit.values["clip"]
+    assert frames.shape == true_edit.shape == (3, 128, 128, 3) and fps == 8.0
+    _, mask, preview = edit.values["propagate"]
+    assert mask.shape == (3, 128, 128) and set(mask.unique().tolist()) == {0.0, 1.0}
+    assert preview.shape[0] == 3 and preview.shape[-1] == 3 and min(preview.shape[1:3]) >= 384
+    images, video, latent = edit.values["decode"]
+    assert images.shape == frames.shape and images.min() >= 0 and images.max() <= 1
+    assert latent["samples"].shape == edit.values["invert"][1]["samples"].shape == (3, 4, 32, 32)
+    assert video.get_components().frame_rate == 8
+
+
+def test_nothing_changes_outside_the_mask(edit: Outcome):
+    before, after = edit.values["clip"][0], edit.values["decode"][0]
+    outside = edit.values["propagate"][1] == 0
+    assert torch.equal(before[outside], after[outside])
+    assert not torch.equal(before[~outside], after[~outside])
+
+
+def test_no_value_that_leaves_a_core_node_is_an_inference_tensor(edit: Outcome):
+    """What is kept between runs has to serve later runs, which differentiate through it."""
+    for node, output in (("propagate", 0), ("invert", 0), ("drag", 0), ("tune", 0)):
+        for name, value in vars(edit.values[node][output]).items():
+            if isinstance(value, torch.Tensor):
+                assert not value.is_inference(), f"{node}.{name}"
+    tuned = edit.values["tune"][0].denoiser
+    assert not any(parameter.is_inference() for parameter in tuned.parameters())
+
+
+def test_the_tuned_model_differs_and_the_loaded_one_stays(edit: Outcome, comfy: Comfy):
+    loaded, tuned = edit.values["model"][0], edit.values["tune"][0]
+    assert loaded.lora is None and tuned.lora
+    again = comfy.module("dragvideo_core.embedded.model").load()
+    assert all(torch.equal(a, b) for a, b in zip(loaded.denoiser.parameters(), again.denoiser.parameters()))
+
+
+def test_long_nodes_report_progress_to_its_end(edit: Outcome):
+    for node in LONG:
+        told = [data for data in edit.of("progress") if data["node"] == node]
+        values = [data["value"] for data in told]
+        assert values == sorted(values) and values[-1] > 0, node
+        if node != "drag":  # which may arrive early
+            assert values[-1] >= told[-1]["max"] - 1, node
+
+
+def test_long_nodes_show_pictures(edit: Outcome):
+    seen = {node for node, _ in edit.previews}
+    assert set(LONG) <= seen
+    assert all(isinstance(picture, Image.Image) for _, picture in edit.previews)
+
+
+def test_the_page_gets_what_its_canvas_draws(edit: Outcome):
+    pick, propagate = edit.ui["pick"], edit.ui["propagate"]
+    assert pick["drag_a_video_size"] == [[128, 128]] and len(pick["drag_a_video_frames"]) == 3
+    assert pick["drag_a_video_seed"][0]["picks"]["pairs"] == json.loads(edit.values["clip"][2])["pairs"]
+    (tracks,) = propagate["drag_a_video_tracks"]
+    assert len(tracks["handles"]) == 3 and len(tracks["handles"][0][0]) == 9 and tracks["mask_radius"] == 16
+    assert len(propagate["drag_a_video_frames"]) == 3
+    assert "images" not in pick and "images" not in propagate  # ComfyUI would draw those itself
+    json.dumps([pick, propagate], allow_nan=False)
+
+
+def test_files_and_scores(edit: Outcome, comfy: Comfy):
+    (video,) = edit.ui["video"]["images"]
+    with av.open(str(comfy.base / "output" / video["subfolder"] / video["filename"])) as file:
+        assert sum(1 for _ in file.decode(video=0)) == 3
+    scores = json.loads(edit.ui["scores"]["text"][0])
+    assert {"mean_distance", "outside_psnr", "smoothness"} <= scores.keys()
+    assert all(set(score) == {"value", "unit", "better", "meaning"} for score in scores.values())
+    sheet = edit.values["evaluate"][1]
+    assert sheet.shape[0] == 1 and sheet.shape[1] > 3 * 384 and sheet.shape[2] > 3 * 384
+
+
+def test_a_second_run_comes_from_the_cache_and_a_changed_one_runs_only_what_follows(comfy: Comfy, random_weights):
+    graph = graphs.whole_edit(comfy)
+    comfy.run(graph)
+    assert comfy.run(graph).executed == set()
+    changed = copy.deepcopy(graph)
+    changed["drag"]["inputs"]["iterations"] = 1
+    assert comfy.run(changed).executed == {"drag", "decode", "evaluate", "scores", "sheet", "video"}
+
+
+@pytest.mark.parametrize("node", ["propagate", "tune", "invert", "drag", "decode", "evaluate"])
+def test_cancelling_stops_at_once_and_the_next_run_works(comfy: Comfy, random_weights, node: str):
+    """No progress comes after the request, torch's modes are as before, and the same graph then runs."""
+    graph = graphs.whole_edit(comfy, iterations=5)
+    graph["clip"]["inputs"]["seed"] = 100 + LONG.index(node)
+    reports = []
+
+    def cancel_on_first_report(kind, data):
+        if kind == "progress" and data["node"] == node:
+            reports.append(data["value"])
+            comfy.cancel()
+
+    grad, inference = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
+    cancelled = comfy.run(graph, cancel_on_first_report)
+    assert cancelled.status == "interrupted" and len(reports) == 1
+    assert (torch.is_grad_enabled(), torch.is_inference_mode_enabled()) == (grad, inference)
+    graph["drag"]["inputs"]["iterations"] = 1
+    assert comfy.run(graph).status == "success"
+
+
+def test_the_stages_run_on_values_made_inside_inference_mode(comfy: Comfy, random_weights):
+    """IMAGE and MASK of core nodes are inference tensors; the edit works on them, and they stay as they were."""
+    graph = graphs.whole_edit(comfy, iterations=1)
+    graph["image"] = graphs.node("EmptyImage", width=128, height=64, batch_size=2, color=0x804020)
+    graph["solid"] = graphs.node("SolidMask", value=1.0, width=128, height=64)
+    graph["sam"]["inputs"]["mask"] = ["solid", 0]
+    for name in ("pick", "propagate", "tune", "invert", "decode"):
+        graph[name]["inputs"]["video"] = ["image", 0]
+    graph["evaluate"]["inputs"]["original"] = ["image", 0]
+    del graph["pick"]["inputs"]["other_points"]
+    graph["pick"]["inputs"]["points"] = graphs.picks(handle=(40, 30), target=(50, 30), mask_points=[(45, 30)], size=(128, 64))
+    outcome = comfy.run(graph)
+    assert outcome.status == "success", outcome.error
+    image = outcome.values["image"][0]
+    assert image.is_inference() and torch.equal(image[0, 0, 0] * 255, torch.tensor([128.0, 64.0, 32.0]))
+    assert outcome.values["decode"][0].shape == (2, 64, 128, 3)
+
+
+def test_one_frame_is_a_clip(comfy: Comfy, random_weights):
+    graph = graphs.whole_edit(comfy, frames=1, iterations=1)
+    outcome = comfy.run(graph)
+    assert outcome.status == "success", outcome.error
+    assert len(outcome.values["decode"][0]) == 1
+    assert json.loads(outcome.values["evaluate"][0])["smoothness"]["value"] is None
+
+
+def test_a_model_made_inside_inference_mode_can_be_tuned(comfy: Comfy, random_weights):
+    """Of a model whose weights another node made, the stages get a copy that can be differentiated."""
+    host = comfy.module("nodes.host")
+    with torch.inference_mode():
+        layer = torch.nn.GroupNorm(1, 2)
+        x = torch.ones(1, 2)
+        assert layer.weight.is_inference() and x.is_inference()
+
+        def loss_gradient(layer, x):
+            (layer(x * x).sum() + (layer.weight * x).sum()).backward()
+            return layer.weight.grad
+
+        gradient = host.run(loss_gradient, layer, x)
+        assert gradient is not None and layer.weight.grad is None
