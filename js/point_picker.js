@@ -9,7 +9,7 @@ import { historyKey } from "./picker_keys.mjs";
 import { DEFAULT_SETTINGS } from "./points_meaning.mjs";
 
 const WIDGET_TYPE = "DRAGAVIDEO_POINTS";
-const MIN_WIDTH = 420;
+const MIN_WIDTH = 440;
 const MIN_HEIGHT = 360;
 
 const viewUrl = (file) => api.apiURL(`/view?${new URLSearchParams(file)}`);

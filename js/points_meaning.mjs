@@ -38,15 +38,15 @@ export function warnings(picks, pixels) {
   const warn = (kind, index, text) => found.push({ kind, index, text });
   picks.pairs.forEach(({ handle, target }, index) => {
     const name = index + 1;
-    if (!isInside(handle, picks.size)) warn("handle", index, `Handle ${name} is outside the frame: drag it inside.`);
-    if (!isInside(target, picks.size)) warn("target", index, `Target ${name} is outside the frame: drag it inside.`);
+    if (!isInside(handle, picks.size)) warn("handle", index, `Handle ${name} lies outside the frame: drag it inside.`);
+    if (!isInside(target, picks.size)) warn("target", index, `Target ${name} lies outside the frame: drag it inside.`);
     else if (picks.mask_points.length > 0 && !isCovered(target, picks.mask_points, pixels.radius))
-      warn("target", index, `Target ${name} is outside every mask square and cannot be reached: paint the mask there.`);
+      warn("target", index, `Target ${name} lies outside the mask: paint it there too.`);
     if (handle[0] === target[0] && handle[1] === target[1])
       warn("target", index, `Target ${name} lies on its handle: nothing would move.`);
   });
   picks.mask_points.forEach((point, index) => {
-    if (!isInside(point, picks.size)) warn("mask", index, `Mask point ${index + 1} is outside the frame: drag it inside.`);
+    if (!isInside(point, picks.size)) warn("mask", index, `Mask point ${index + 1} lies outside the frame: drag it inside.`);
   });
   return found;
 }

@@ -9,6 +9,7 @@ export const STYLE = `
   --dav-line: color-mix(in srgb, var(--dav-text) 24%, var(--dav-panel));
   --dav-focus: var(--p-primary-color, #56b4e9);
   box-sizing: border-box; width: 100%; height: 100%; min-height: 340px; min-width: 0; display: flex; overflow: hidden;
+  contain: size; /* nothing inside ever makes the node grow */
   color: var(--dav-text); font: 12px/1.35 Inter, system-ui, sans-serif; pointer-events: auto; user-select: none;
 }
 .dav-root *, .dav-root *::before { box-sizing: border-box; }

@@ -31,7 +31,7 @@ test("a target outside every square is warned of, unless nothing is masked", () 
   assert.deepEqual(meaning.warnings(picks, PIXELS), []);
   const [warning, ...rest] = meaning.warnings(addMaskPoints(picks, [[50, 50]]), PIXELS);
   assert.deepEqual([warning.kind, warning.index, rest.length], ["target", 0, 0]);
-  assert.match(warning.text, /Target 1 is outside every mask square/);
+  assert.match(warning.text, /Target 1 lies outside the mask/);
   assert.deepEqual(meaning.warnings(addMaskPoints(picks, [[86, 44]]), PIXELS), []);
 });
 
