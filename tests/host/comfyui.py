@@ -90,13 +90,17 @@ ENDINGS = {"execution_success": "success", "execution_error": "error", "executio
 class ComfyUI:
     """A server process on a free loopback port. Start it with `start` or as a context manager."""
 
-    def __init__(self, base: Path | None = None, pack: Path = ROOT, port: int = 0):
-        """`base`: folder for its files, kept afterwards; None: a temporary one. `pack`: linked into custom_nodes."""
+    def __init__(self, base: Path | None = None, pack: Path = ROOT, port: int = 0, show_log: bool = False):
+        """`base`: folder for its files, kept afterwards; None: a temporary one. `pack`: linked into custom_nodes.
+
+        `port`: 0 for a free one. `show_log`: the server prints to this terminal, not to `log_file`.
+        """
         self.own_base = base is None
         self.base = Path(tempfile.mkdtemp(prefix="dragvideo_comfyui_")) if base is None else Path(base).resolve()
         self.pack = Path(pack).resolve()
         self.port = port or _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self.show_log = show_log
         self.log_file = self.base / "server.log"
         self.process: subprocess.Popen | None = None
 
@@ -127,14 +131,15 @@ class ComfyUI:
         environment = dict(os.environ)
         environment.pop("PYTHONDONTWRITEBYTECODE", None)  # it would double the time of every start
         with self.log_file.open("wb") as log:
+            out = None if self.show_log else log
             self.process = subprocess.Popen(
                 command,
                 cwd=comfyui,
                 env=environment,
                 stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,  # so that Ctrl-C reaches us alone, and we end it in order
             )
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():
@@ -320,13 +325,12 @@ def _has_accelerator() -> bool:
 
 
 def serve() -> None:
-    """Keep a server open until Ctrl-C, with its log in the terminal; its files stay in `output/comfyui`."""
-    comfy = ComfyUI(base=ROOT / "output" / "comfyui", port=int(os.environ.get("PORT", 0)))
-    print("starting ComfyUI ...", flush=True)
+    """Keep a server open until Ctrl-C, its log in the terminal; its files stay in `output/comfyui`."""
+    comfy = ComfyUI(base=ROOT / "output" / "comfyui", port=int(os.environ.get("PORT", 0)), show_log=True)
     with comfy:
-        print(f"\nComfyUI with Drag-A-Video: {comfy.url}\nFiles and log: {comfy.base}\nCtrl-C ends it.\n", flush=True)
-        comfy.process.wait()
-        raise HostError(f"ComfyUI ended with status {comfy.process.returncode}.\n{comfy.log_tail()}")
+        print(f"\nComfyUI with Drag-A-Video: {comfy.url}\nIts files: {comfy.base}\nCtrl-C ends it.\n", flush=True)
+        status = comfy.process.wait()
+    raise HostError(f"ComfyUI ended with status {status}.")
 
 
 def main(arguments: list[str]) -> int:
