@@ -16,51 +16,26 @@ from torch import Tensor
 from ..types import UserError, VideoClip
 
 
-def picture(frame: av.VideoFrame, aspect: float = 1.0) -> tuple[Tensor, float]:
-    """A decoded frame, whose stored pixels are `aspect` times as wide as high, as it is meant to be seen: (3, H, W)
-    float32 RGB in [0, 1], turned as its display matrix says, over black where it is transparent; and the aspect of
-    its pixels after turning. Raises `UserError` for a pixel format that has no way to RGB.
+def picture(frame: av.VideoFrame, size: tuple[int, int], aspect: float = 1.0, scale: bool = True) -> Tensor:
+    """A decoded frame, whose stored pixels are `aspect` times as wide as high, as it is meant to be seen: turned as
+    its display matrix says, over black where it is transparent, cut by `centre_window` and resized to `size` (H, W).
+    (3, H, W) float32 RGB in [0, 1]. Raises `UserError` for a pixel format that has no way to RGB.
     """
-    is_deep = any(c.bits > 8 for c in frame.format.components)
-    has_alpha = frame.format.has_palette or any(c.is_alpha for c in frame.format.components)
-    if has_alpha:
-        layout = "rgba64le" if is_deep else "rgba"
-    else:
-        layout = "rgb48le" if is_deep else "rgb24"
-    try:
-        stored = frame.to_ndarray(format=layout)
-    except (av.FFmpegError, ValueError) as error:
-        raise UserError(
-            f"a frame of {frame.width} x {frame.height} px in the pixel format '{frame.format.name}' cannot be turned "
-            f"into RGB ({error}). Convert the video to H.264 mp4."
-        ) from error
-    values = torch.from_numpy(stored.astype(np.float32)) / (65535.0 if is_deep else 255.0)
-    rgb = values[..., :3] * values[..., 3:] if has_alpha else values
-    rgb = rgb.permute(2, 0, 1)
-    turn = _display_matrix(frame)
-    if turn is not None:
-        (a, b), (c, d) = turn  # x' = a x + c y, y' = b x + d y: rounded to quarter turns and mirrorings
-        is_quarter = abs(b) + abs(c) > abs(a) + abs(d)
-        if is_quarter:
-            rgb, aspect = rgb.transpose(1, 2), 1.0 / aspect
-        flip_x, flip_y = (c < 0, b < 0) if is_quarter else (a < 0, d < 0)
-        rgb = rgb.flip([axis for axis, flip in ((2, flip_x), (1, flip_y)) if flip])
-    return rgb, aspect
+    stored, has_alpha = _stored_values(frame, _shrink(frame, size) if scale else 1)
+    turn = _Turn(frame)
+    upright, aspect = turn.apply(stored), 1.0 / aspect if turn.is_quarter else aspect
+    rows, columns = centre_window(upright.shape[:2], size, aspect, scale)
+    window = upright[rows, columns].astype(np.float32) / np.iinfo(upright.dtype).max
+    rgb = torch.from_numpy(window[..., :3] * window[..., 3:] if has_alpha else window)
+    return resize(rgb.permute(2, 0, 1), size)
 
 
-def _display_matrix(frame: av.VideoFrame) -> np.ndarray | None:
-    """The upper left (2, 2) of the display matrix, None if the frame has none."""
-    data = frame.side_data.get("DISPLAYMATRIX")
-    if data is None or len(bytes(data)) != 36:
-        return None
-    return np.frombuffer(bytes(data), np.int32).reshape(3, 3)[:2, :2].astype(np.float64)
-
-
-def natural_size(rgb: Tensor, aspect: float) -> tuple[int, int]:
-    """(H, W) at which a picture (3, H', W') with pixels `aspect` times as wide as high is seen, each floored to a
-    multiple of 64. Pixels that are not square are stretched, never shrunk. Raises `UserError` if it is smaller.
+def natural_size(frame: av.VideoFrame, aspect: float = 1.0) -> tuple[int, int]:
+    """(H, W) at which the frame is seen, each floored to a multiple of 64. Pixels that are not square are stretched,
+    never shrunk. Raises `UserError` if it is smaller than 64 x 64.
     """
-    height, width = (math.floor(side + 1e-6) for side in _seen_size(rgb, aspect))
+    seen = _seen_size((frame.height, frame.width), aspect)
+    height, width = (math.floor(side + 1e-6) for side in (reversed(seen) if _Turn(frame).is_quarter else seen))
     if height < 64 or width < 64:
         raise UserError(
             f"a clip at the source's own size needs at least 64 x 64 px: got {width} x {height}. "
@@ -69,27 +44,73 @@ def natural_size(rgb: Tensor, aspect: float) -> tuple[int, int]:
     return height // 64 * 64, width // 64 * 64
 
 
-def _seen_size(rgb: Tensor, aspect: float) -> tuple[float, float]:
-    return rgb.shape[1] * max(1.0, 1.0 / aspect), rgb.shape[2] * max(1.0, aspect)
-
-
-def fit(rgb: Tensor, size: tuple[int, int], aspect: float = 1.0, scale: bool = True) -> Tensor:
-    """Cuts the largest centred window of the shape of `size` (H, W) out of a picture (3, H', W') and resizes it to
-    `size`: the short side fits, the long one is cropped. With `scale=False` the window is `size` itself, if it is
-    not larger than the picture. The values stay within the range of the picture's.
+def centre_window(
+    source: tuple[int, int], size: tuple[int, int], aspect: float = 1.0, scale: bool = True
+) -> tuple[slice, slice]:
+    """Rows and columns of the largest centred window of the shape of `size` (H, W) in a `source` (H', W') with pixels
+    `aspect` times as wide as high: resized to `size`, the short side fits and the long one is cropped. With
+    `scale=False` the window has the size of `size` itself, if the source is not smaller.
     """
-    height, width = rgb.shape[1:]
-    seen_height, seen_width = _seen_size(rgb, aspect)
+    seen_height, seen_width = _seen_size(source, aspect)
     zoom = min(seen_height / size[0], seen_width / size[1])  # of the window, over `size`
     if not scale and zoom >= 1.0 - 1e-6:
         zoom = 1.0
-    rows = min(height, max(1, round(size[0] * zoom * height / seen_height)))
-    columns = min(width, max(1, round(size[1] * zoom * width / seen_width)))
-    top, left = (height - rows) // 2, (width - columns) // 2
-    window = rgb[:, top : top + rows, left : left + columns]
-    if window.shape[1:] != tuple(size):
-        window = F.interpolate(window[None], size=size, mode="bilinear", antialias=True, align_corners=False)[0]
-    return window.clamp(0.0, 1.0).contiguous()
+    rows = min(source[0], max(1, round(size[0] * zoom * source[0] / seen_height)))
+    columns = min(source[1], max(1, round(size[1] * zoom * source[1] / seen_width)))
+    top, left = (source[0] - rows) // 2, (source[1] - columns) // 2
+    return slice(top, top + rows), slice(left, left + columns)
+
+
+def resize(rgb: Tensor, size: tuple[int, int]) -> Tensor:
+    """(3, H', W') to (3, *size), antialiased; the values stay within the range of the picture's."""
+    if rgb.shape[1:] != tuple(size):
+        rgb = F.interpolate(rgb[None], size=size, mode="bilinear", antialias=True, align_corners=False)[0]
+    return rgb.clamp(0.0, 1.0).contiguous()
+
+
+def _seen_size(stored: tuple[int, int], aspect: float) -> tuple[float, float]:
+    return stored[0] * max(1.0, 1.0 / aspect), stored[1] * max(1.0, aspect)
+
+
+def _shrink(frame: av.VideoFrame, size: tuple[int, int]) -> int:
+    """How many times smaller a very large frame can be made on its way to RGB, with twice `size` left."""
+    return max(1, min(frame.width, frame.height) // (2 * max(size)))
+
+
+def _stored_values(frame: av.VideoFrame, shrink: int) -> tuple[np.ndarray, bool]:
+    """(H, W, 3 or 4) uint8 or uint16, not turned yet; and whether the fourth channel, alpha, is there."""
+    is_deep = any(c.bits > 8 for c in frame.format.components)
+    has_alpha = frame.format.has_palette or any(c.is_alpha for c in frame.format.components)
+    if has_alpha:
+        layout = "rgba64le" if is_deep else "rgba"
+    else:
+        layout = "rgb48le" if is_deep else "rgb24"
+    try:
+        return frame.to_ndarray(
+            format=layout, width=frame.width // shrink, height=frame.height // shrink, interpolation="AREA"
+        ), has_alpha
+    except (av.FFmpegError, ValueError) as error:
+        raise UserError(
+            f"a frame of {frame.width} x {frame.height} px in the pixel format '{frame.format.name}' cannot be turned "
+            f"into RGB ({error}). Convert the video to H.264 mp4."
+        ) from error
+
+
+class _Turn:
+    """The display matrix of a frame, rounded to quarter turns and mirrorings."""
+
+    def __init__(self, frame: av.VideoFrame):
+        data = frame.side_data.get("DISPLAYMATRIX")
+        values = [1, 0, 0, 0, 1] if data is None else np.frombuffer(bytes(data), np.int32)[:5].tolist()
+        a, b, _, c, d = values  # x' = a x + c y, y' = b x + d y
+        self.is_quarter = abs(b) + abs(c) > abs(a) + abs(d)
+        self._flip_x, self._flip_y = (c < 0, b < 0) if self.is_quarter else (a < 0, d < 0)
+
+    def apply(self, values: np.ndarray) -> np.ndarray:
+        """(H, W, C), as stored, to a view of it as it is meant to be seen"""
+        if self.is_quarter:
+            values = values.swapaxes(0, 1)
+        return values[:: -1 if self._flip_y else 1, :: -1 if self._flip_x else 1]
 
 
 def clip_from_frames(images: Tensor, fps: float) -> VideoClip:

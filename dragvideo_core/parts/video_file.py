@@ -81,7 +81,8 @@ class VideoReader:
             except _DECODER_ERRORS:
                 bad, decoded = True, []
             for frame in decoded:
-                last = max(last, index / header.rate if frame.pts is None else float(frame.pts * frame.time_base))
+                at = _seconds(frame)
+                last = max(last, index / header.rate if at is None else at)
                 shown = float((frame.duration or 0) * (frame.time_base or 0)) or 1.0 / header.rate
                 if bad and not warned:
                     warned = True
@@ -170,6 +171,11 @@ class _Nameless:
         self.read, self.seek, self.tell = file.read, file.seek, file.tell
 
 
+def _seconds(frame) -> float | None:
+    """When a picture or a block of sound begins; None if it has no time stamp."""
+    return None if frame.pts is None or frame.time_base is None else float(frame.pts * frame.time_base)
+
+
 def _is_cover(stream) -> bool:
     """Is this the cover picture of a sound file?"""
     return bool(stream.disposition & av.stream.Disposition.attached_pic)
@@ -179,8 +185,8 @@ def _header(container, stream, name: str) -> VideoHeader:
     width, height = stream.width, stream.height
     if width <= 0 or height <= 0 or width * height > MAX_PIXELS:
         raise UserError(
-            f"'{name}' cannot be used: expected frames of 1 to {MAX_PIXELS} px (8192 x 8192), got {width} x {height} or "
-            "a size that cannot be read. Choose another file, or scale it down first."
+            f"'{name}' cannot be used: expected frames of 1 to {MAX_PIXELS} px (8192 x 8192), got {width} x {height} "
+            "or a size that cannot be read. Choose another file, or scale it down first."
         )
     rate = float(stream.average_rate or stream.guessed_rate or 0)
     if not 1e-3 <= rate <= 1e4:
@@ -219,7 +225,8 @@ def read_audio(path: str | Path, clip: VideoClip) -> tuple[Tensor, int] | None:
         if not (rate > 0 and 0 < channels <= 64 and 0 < samples * channels <= MAX_AUDIO_VALUES):
             raise UserError(
                 f"the sound of '{Path(path).name}' cannot be read: got {channels} channels at {rate} Hz for "
-                f"{seconds:.1f} s, expected at most {MAX_AUDIO_VALUES} values. Load fewer frames, or a file without sound."
+                f"{seconds:.1f} s, expected at most {MAX_AUDIO_VALUES} values. Load fewer frames, or a file without "
+                "sound."
             )
         sound = torch.zeros(channels, samples)
         for at, values in _audio_blocks(container, stream):
@@ -234,11 +241,13 @@ def read_audio(path: str | Path, clip: VideoClip) -> tuple[Tensor, int] | None:
 
 def _audio_blocks(container, stream) -> Iterator[tuple[float, Tensor]]:
     """(time in seconds, samples (channels, n) float32) in order; ends where the file can be read no further."""
-    resampler = av.AudioResampler(format="fltp", layout=stream.codec_context.layout, rate=stream.codec_context.sample_rate)
+    context = stream.codec_context
+    resampler = av.AudioResampler(format="fltp", layout=context.layout, rate=context.sample_rate)
     played = 0
     try:
         for frame in container.decode(stream):
-            at = played / frame.sample_rate if frame.pts is None else float(frame.pts * frame.time_base)
+            at = _seconds(frame)
+            at = played / frame.sample_rate if at is None else at
             played += frame.samples
             for block in resampler.resample(frame):
                 yield at, torch.from_numpy(block.to_ndarray())
@@ -255,7 +264,8 @@ def write_video(path: str | Path, clip: VideoClip, crf: int = 12) -> None:
         raise UserError(f"a video can be written at 0.001 to 1000 frames per second: got {clip.fps}.")
     height, width = clip.size
     with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
-        stream = container.add_stream("libx264", rate=Fraction(clip.fps).limit_denominator(1001), options={"crf": str(crf)})
+        rate = Fraction(clip.fps).limit_denominator(1001)
+        stream = container.add_stream("libx264", rate=rate, options={"crf": str(crf)})
         stream.width, stream.height, stream.pix_fmt, stream.thread_count = width, height, "yuv420p", 2
         for frame in clip.frames:
             values = (frame.permute(1, 2, 0) * 255.0).round().clamp(0, 255).to(torch.uint8).contiguous().numpy()

@@ -15,13 +15,13 @@ import psutil
 import torch
 from torch import Tensor
 
-from ..parts.picture import fit, natural_size, picture
+from ..parts.picture import natural_size, picture
 from ..parts.video_file import SourceFrame, VideoHeader, VideoReader, open_video
 from ..types import OnProgress, UserError, VideoClip, ignore_progress
 
 MAX_SIDE = 8192  # px
 MAX_RATE = 1000.0  # frames per second
-_SOURCE_BYTES = 40  # per pixel of the frame that is being decoded and resized
+_SOURCE_BYTES = 40  # per pixel of the frame that is being decoded, turned into RGB and resized
 _KEPT_BYTES = 2 * 3 * 4  # per pixel of a chosen frame: float32 RGB, twice while they are put together
 
 
@@ -67,9 +67,8 @@ def _load(
     source_index: list[int] = []
     times: list[float] = []
     for source, copies in _chosen(video.frames(), settings):
-        rgb, aspect = picture(source.frame, video.header.aspect)
-        size = size or natural_size(rgb, aspect)
-        kept = fit(rgb, size, aspect, scale=settings.height > 0)
+        size = size or natural_size(source.frame, video.header.aspect)
+        kept = picture(source.frame, size, video.header.aspect, scale=settings.height > 0)
         if settings.frame_load_cap:
             copies = min(copies, settings.frame_load_cap - len(frames))
         if len(frames) + copies > room:
@@ -179,7 +178,7 @@ def _check(settings: LoadSettings) -> None:
     if sides != (0, 0) and any(side % 64 or not 64 <= side <= MAX_SIDE for side in sides):
         raise UserError(
             f"'width' and 'height' must be multiples of 64 from 64 to {MAX_SIDE}, or both 0 for the video's own size: "
-            f"got {sides[0]} x {sides[1]}. The nearest below is {max(64, sides[0] // 64 * 64)} x {max(64, sides[1] // 64 * 64)}."
+            f"got {sides[0]} x {sides[1]}. Set each to a multiple of 64, such as 512."
         )
     for setting, least in (("select_every_nth", 1), ("skip_first_frames", 0), ("frame_load_cap", 0)):
         value = getattr(settings, setting)

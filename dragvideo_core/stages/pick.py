@@ -93,13 +93,11 @@ def _loads(text: str) -> Any:
 def _read_own(found: dict, size: Size) -> tuple[list[Point], list[Point], list[Point], int, Size]:
     version = found.get("version")
     if type(version) is not int or version != VERSION:
-        raise _wrong(
-            f'"version" {VERSION}', reprlib.repr(version), "Update Drag-A-Video if the points are newer, or draw them again"
-        )
-    width, height = _members(found.get("size", [size[1], size[0]]), 2, '"size": [width, height]')
+        raise _wrong(f'"version" {VERSION}', reprlib.repr(version), "Update Drag-A-Video, or draw the points again")
+    width, height = _two(found.get("size", [size[1], size[0]]), '"size"')
     for side in (width, height):
         if type(side) is not int or not 1 <= side <= MAX_SIDE:
-            raise _wrong(f'"size" of two whole numbers from 1 to {MAX_SIDE}', reprlib.repr(side), "Draw the points again")
+            raise _wrong(f'"size" of whole numbers from 1 to {MAX_SIDE}', reprlib.repr(side), "Draw the points again")
     frame = found.get("frame", 0)
     if type(frame) is not int:
         raise _wrong('a whole number as "frame"', reprlib.repr(frame), "Draw the points again")
@@ -110,10 +108,10 @@ def _read_own(found: dict, size: Size) -> tuple[list[Point], list[Point], list[P
                 "a handle and a target in every pair", f"pair {number}: {reprlib.repr(pair)}",
                 "Add the missing end on the canvas, or delete the pair",
             )
-        handles.append(_point(_members(pair["handle"], 2, f"[x, y] as the handle of pair {number}"), f"handle {number}"))
-        targets.append(_point(_members(pair["target"], 2, f"[x, y] as the target of pair {number}"), f"target {number}"))
+        handles.append(_point(_two(pair["handle"], f"handle {number}"), f"handle {number}"))
+        targets.append(_point(_two(pair["target"], f"target {number}"), f"target {number}"))
     mask_points = [
-        _point(_members(point, 2, f"[x, y] as mask point {number}"), f"mask point {number}")
+        _point(_two(point, f"mask point {number}"), f"mask point {number}")
         for number, point in enumerate(_list(found.get("mask_points", []), '"mask_points"', MAX_MASK_POINTS), 1)
     ]
     return handles, targets, mask_points, frame, (height, width)
@@ -154,9 +152,9 @@ def _list(found: Any, what: str, most: int) -> list:
     return found
 
 
-def _members(found: Any, count: int, what: str) -> list:
-    if not isinstance(found, list) or len(found) != count:
-        raise _wrong(what, reprlib.repr(found), "Draw the points again")
+def _two(found: Any, what: str) -> list:
+    if not isinstance(found, list) or len(found) != 2:
+        raise _wrong(f"a list of two numbers as {what}", reprlib.repr(found), "Draw the points again")
     return found
 
 

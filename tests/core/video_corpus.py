@@ -51,8 +51,8 @@ def write(
     container_options: dict[str, str] | None = None,
     format: str | None = None,
 ) -> Path:
-    """Writes uint8 frames (N, H, W, 3 or 4); `stamps_ms` gives each its own time; `sound` is (channels, samples) float32 at
-    8000 Hz. Returns `path`.
+    """Writes uint8 frames (N, H, W, 3 or 4); `stamps_ms` gives each its own time; `sound` is (channels, samples)
+    float32 at 8000 Hz. Returns `path`.
     """
     with av.open(str(path), "w", format=format, options=container_options or {}) as container:
         stream = container.add_stream(codec, rate=rate, options=options or {})
