@@ -14,7 +14,7 @@ from host.comfyui import Graph
 MUTED, BYPASSED = 2, 4  # node modes
 PAGE_ONLY = {"Note", "MarkdownNote"}
 PRIMITIVE_WIDGETS = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"}
-SEEDS = {"seed", "noise_seed"}  # the page adds `control_after_generate` below an INT of these names
+SEEDS = {"seed", "noise_seed"}  # the page adds `control_after_generate` below an INT of these names unless it says no
 UPLOADS = ("image_upload", "video_upload", "animated_image_upload")  # the page adds a button below the required inputs
 WITH_EXTRA_WIDGETS = {"PreviewAny"}  # the page draws widgets of its own on these
 
@@ -77,7 +77,7 @@ def _widget_names(info: dict[str, Any]) -> Iterator[str | None]:
                 continue
             yield name
             has_upload |= any(options.get(flag) for flag in UPLOADS)
-            if options.get("control_after_generate") or kind == "INT" and name in SEEDS:
+            if options.get("control_after_generate", kind == "INT" and name in SEEDS):
                 yield None
         if has_upload:
             yield None
