@@ -69,6 +69,15 @@ class PointPicks:
     size: tuple[int, int]  # (H, W) that the coordinates refer to
 
 
+@dataclass(frozen=True)
+class Correction:
+    """Where a handle really is in a frame, set by hand after propagation."""
+
+    frame: int
+    pair: int
+    handle: Tensor  # (2,)
+
+
 class Segmenter(Protocol):
     """Says which pixels belong to the things that were clicked."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..parts import batches, dift, points
-from ..types import DragModel, OnProgress, PointPicks, PointTracks, Segmenter, UserError, VideoClip, ignore_progress
+from ..types import Correction, DragModel, OnProgress, PointPicks, PointTracks, Segmenter, UserError, VideoClip, ignore_progress
 
 REFERENCE = 512  # the paper's picture size: spacings and radii are given at this size and scale with the clip
 
@@ -25,6 +26,7 @@ class PropagateSettings:
     recipe: Literal["image", "video"] = "image"  # which of DIFT's settings
     ensemble: int = 8  # noises averaged per frame (DIFT)
     window: float = 80.0  # a point moves at most this far between frames; keeps the match near
+    round_trip: float = 32.0  # a point that does not come back within this distance counts as hidden
     seed: int = 0  # of DIFT's noise
     chunk: int = 4  # frames at a time
 
@@ -32,14 +34,16 @@ class PropagateSettings:
 def propagate(
     clip: VideoClip, picks: PointPicks, segmenter: Segmenter, model: DragModel,
     settings: PropagateSettings = PropagateSettings(), on_progress: OnProgress = ignore_progress,
+    corrections: Sequence[Correction] = (),
 ) -> PointTracks:
     """Carry handle sets, targets and mask points from the picks' frame to all others, forward and backward.
 
     Foreground points are found by DIFT, background points move with their nearest foreground point (Eq. 1), targets move
-    with their handles (Eq. 2), the mask is the union of the squares around the mask points. Warns when a target lies in
-    no square of the mask: it cannot be reached. UserError when the picks do not belong to this clip.
+    with their handles (Eq. 2), the mask is the union of the squares around the mask points. A correction puts a handle
+    where it really is in a frame, and the points go on from there. Warns when a target lies in no square of the mask: it
+    cannot be reached. UserError when picks or corrections do not belong to this clip.
     """
-    _check(clip, picks)
+    _check(clip, picks, corrections)
     scale = min(clip.size) / REFERENCE
     handles = points.square_set(picks.handles.float(), settings.set_side, settings.set_spacing * scale)
     targets = points.square_set(picks.targets.float(), settings.set_side, settings.set_spacing * scale)
@@ -47,7 +51,10 @@ def propagate(
     if warning:
         warnings.warn(warning, stacklevel=2)
     start = torch.cat([handles.reshape(-1, 2), picks.mask_points.float().reshape(-1, 2)])
-    places, foreground, visible = _carry(clip, start, picks.frame, segmenter, model, settings, scale, on_progress)
+    corrected: dict[int, dict[int, Tensor]] = {}
+    for one in corrections:
+        corrected.setdefault(one.frame, {})[one.pair] = one.handle
+    places, foreground, visible = _carry(clip, start, picks.frame, segmenter, model, settings, scale, corrected, on_progress)
 
     shape, count = handles.shape[:2], handles.shape[0] * handles.shape[1]
     moved = places[:, :count].unflatten(1, shape)
@@ -76,7 +83,7 @@ def unreachable(picks: PointPicks, radius: float) -> str:
     )
 
 
-def _check(clip: VideoClip, picks: PointPicks) -> None:
+def _check(clip: VideoClip, picks: PointPicks, corrections: Sequence[Correction]) -> None:
     if picks.size != clip.size:
         raise UserError(
             f"the points were picked on {picks.size[1]} x {picks.size[0]} frames, but the clip here is {clip.size[1]} x {clip.size[0]}. "
@@ -87,33 +94,60 @@ def _check(clip: VideoClip, picks: PointPicks) -> None:
             f"the points sit on frame {picks.frame}, but the clip has frames 0 to {len(clip) - 1}. "
             "Wire the same frames into the Pick Points and the Propagate node."
         )
+    for one in corrections:
+        if not (0 <= one.frame < len(clip) and 0 <= one.pair < len(picks.handles)):
+            raise UserError(
+                f"a correction is for pair {one.pair + 1} on frame {one.frame}, but there are {len(picks.handles)} pairs and the frames "
+                f"0 to {len(clip) - 1}. Clear the corrections on the Propagate node."
+            )
+        if one.frame == picks.frame:
+            raise UserError(
+                f"a correction is for frame {one.frame}, where the points were picked. Move the handle on the Pick Points node instead, "
+                "and clear the correction on the Propagate node."
+            )
 
 
 def _carry(
     clip: VideoClip, start: Tensor, frame: int, segmenter: Segmenter, model: DragModel, settings: PropagateSettings,
-    scale: float, on_progress: OnProgress,
+    scale: float, corrected: dict[int, dict[int, Tensor]], on_progress: OnProgress,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Points (P, 2) of one frame in all frames: places (N, P, 2), is_foreground (N, P), visible (N, P)."""
-    count = len(clip)
+    """Points (P, 2) of one frame in all frames: places (N, P, 2), is_foreground (N, P), visible (N, P).
+
+    A hidden point moves like its nearest visible foreground point, as a background point does. corrected: frame -> handle
+    number -> where its centre really is.
+    """
+    count, members = len(clip), settings.set_side**2
     recipe, window = dift.RECIPES[settings.recipe], settings.window * scale
     features = _features(clip, model, settings, recipe, on_progress)
     places = start.expand(count, -1, -1).clone()
     foreground = torch.ones(count, len(start), dtype=torch.bool)
     visible = torch.ones_like(foreground)
     foreground[frame] = _is_foreground(segmenter, clip, frame, start)
-    first = dift.sample(features[frame], start, clip.size)
+    described = dift.sample(features[frame], start, clip.size)
     for order in (range(frame + 1, count), range(frame - 1, -1, -1)):
-        here, latest, before = start, first, foreground[frame]
+        here, origin, source, first, latest, before = start, start, features[frame], described, described, foreground[frame]
         for i in order:
-            descriptors = first + latest  # the first frame keeps the point from drifting, the last one from losing it
-            found, _ = dift.match(descriptors, features[i], clip.size, around=here, window=window)
-            here = points.carry_background(here, before, found)
+            found, _ = dift.match(first + latest, features[i], clip.size, around=here, window=window)
+            seen = _comes_back(found, origin, features[i], source, clip.size, window, settings.round_trip * scale)
+            here = points.carry_background(here, before & seen, found)
+            for handle, centre in corrected.get(i, {}).items():
+                chosen = slice(handle * members, (handle + 1) * members)
+                here = here.clone()
+                here[chosen] += centre - here[chosen][members // 2]
+                seen[chosen] = True
+                origin, source, first = here, features[i], dift.sample(features[i], here, clip.size)
             here = torch.stack([here[:, 0].clamp(0, clip.size[1] - 1), here[:, 1].clamp(0, clip.size[0] - 1)], -1)
-            places[i] = here
-            latest = dift.sample(features[i], here, clip.size)
+            places[i], visible[i] = here, seen
+            latest = torch.where(seen[:, None], dift.sample(features[i], here, clip.size), latest)
             before = foreground[i] = _is_foreground(segmenter, clip, i, here)
             on_progress(count + (i if i > frame else frame - i), 2 * count, None)
     return places, foreground, visible
+
+
+def _comes_back(found, origin, features, source, size, window: float, tolerance: float) -> Tensor:
+    """Which points (P,) are visible: what was found, looked for in the frame it came from, leads back to its origin."""
+    back, _ = dift.match(dift.sample(features, found, size), source, size, around=origin, window=window)
+    return (back - origin).norm(dim=-1) <= tolerance
 
 
 def _features(clip, model, settings, recipe, on_progress) -> list[Tensor]:

@@ -8,7 +8,7 @@ from core.tiny import tiny_clip, tiny_model, tiny_picks
 from dragvideo_core.parts import dift
 from dragvideo_core.parts.sampling import cell_centres
 from dragvideo_core.stages.propagate import PropagateSettings, propagate, unreachable
-from dragvideo_core.types import UserError, VideoClip
+from dragvideo_core.types import Correction, UserError, VideoClip
 
 QUICK = PropagateSettings(ensemble=1, recipe="video", mask_radius=96.0)
 
@@ -119,3 +119,20 @@ def test_picks_of_another_clip_are_refused():
         propagate(tiny_clip(1, 64, 128), tiny_picks(), Everything(), tiny_model(), QUICK)
     with pytest.raises(UserError, match="frame 3"):
         propagate(tiny_clip(2), tiny_picks(frame=3), Everything(), tiny_model(), QUICK)
+
+
+def test_a_correction_moves_the_set_and_the_rest_goes_on_from_there():
+    clip = shifted_clip(4, frames=4)
+    plain = propagate(clip, tiny_picks(), Everything(), tiny_model(), QUICK)
+    correction = Correction(frame=2, pair=0, handle=torch.tensor([50.0, 12.0]))
+    tracks = propagate(clip, tiny_picks(), Everything(), tiny_model(), QUICK, corrections=[correction])
+    assert tracks.handles[2, 0, 4].tolist() == [50.0, 12.0] and tracks.visible[2].all()
+    assert torch.equal(tracks.handles[:2], plain.handles[:2])
+    assert not torch.equal(tracks.handles[3], plain.handles[3])
+    torch.testing.assert_close(tracks.targets[2, 0, 4], torch.tensor([62.0, 8.0]), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("frame, pair, words", [(9, 0, "frames 0 to 1"), (1, 4, "pair 5"), (0, 0, "where the points were picked")])
+def test_a_correction_that_fits_nothing_is_refused(frame, pair, words):
+    with pytest.raises(UserError, match=words):
+        propagate(tiny_clip(2), tiny_picks(), Everything(), tiny_model(), QUICK, corrections=[Correction(frame, pair, torch.zeros(2))])
