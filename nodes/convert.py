@@ -28,7 +28,9 @@ def to_clip(video: Any, fps: float = DEFAULT_FPS) -> VideoClip:
         components = video.get_components()
         video, fps = components.images, float(components.frame_rate)
     if not isinstance(video, Tensor):
-        raise UserError(f"expected an IMAGE batch or a VIDEO: got {type(video).__name__}. Check what is wired into 'video'.")
+        raise UserError(
+            f"expected an IMAGE batch or a VIDEO: got {type(video).__name__}. Check what is wired into 'video'."
+        )
     return clip_from_frames(video, fps)
 
 
@@ -50,7 +52,9 @@ def to_image(frames: Tensor) -> Tensor:
 def to_video(clip: VideoClip, audio: dict | None = None) -> Any:
     """A clip, with sound if there is some, as a VIDEO."""
     rate = Fraction(clip.fps).limit_denominator(MOST_DENOMINATOR)
-    return InputImpl.VideoFromComponents(Types.VideoComponents(images=to_image(clip.frames), audio=audio, frame_rate=rate))
+    return InputImpl.VideoFromComponents(
+        Types.VideoComponents(images=to_image(clip.frames), audio=audio, frame_rate=rate)
+    )
 
 
 def to_mask(mask: Tensor) -> Tensor:
@@ -66,12 +70,18 @@ def to_latent(latents: Tensor, model: DragModel) -> dict[str, Tensor]:
 def to_page(tracks: PointTracks, mask_radius: float) -> dict:
     """Tracks as the data that the page draws, in the clip's pixels. `mask_radius` as the propagation takes it."""
     height, width = tracks.edit_mask.shape[-2:]
-    places = {name: getattr(tracks, name).double().round(decimals=2).tolist() for name in ("handles", "targets", "mask_points")}
+    places = {
+        name: getattr(tracks, name).double().round(decimals=2).tolist()
+        for name in ("handles", "targets", "mask_points")
+    }
     radius = mask_radius * min(height, width) / REFERENCE
     return {"size": [width, height], **places, "visible": tracks.visible.tolist(), "mask_radius": radius}
 
 
 def to_json(scores: Scores) -> str:
     """Scores as JSON, keyed by name; a number that could not be measured is null."""
-    rows = {name: vars(score) | {"value": score.value if math.isfinite(score.value) else None} for name, score in scores.items()}
+    rows = {
+        name: vars(score) | {"value": score.value if math.isfinite(score.value) else None}
+        for name, score in scores.items()
+    }
     return json.dumps(rows, indent=2)

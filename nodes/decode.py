@@ -18,50 +18,95 @@ class Decode(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return sockets.schema(
-            cls, node_id="DragAVideo_Decode", display_name="Decode Edit", search_aliases=["masactrl", "render edit"],
+            cls,
+            node_id="DragAVideo_Decode",
+            display_name="Decode Edit",
+            search_aliases=["masactrl", "render edit"],
             inputs=[
-                sockets.video("The frames that were edited: an IMAGE batch or a VIDEO, which brings its rate and sound."),
+                sockets.video(
+                    "The frames that were edited: an IMAGE batch or a VIDEO, which brings its rate and sound."
+                ),
                 sockets.Inversion.Input("inversion", tooltip="From DDIM Invert."),
                 sockets.Edit.Input("edit", tooltip="From Drag."),
                 sockets.Tracks.Input("tracks", tooltip="From Propagate Points: its mask says what may change."),
                 sockets.model(),
-                io.Audio.Input("audio", optional=True, tooltip="Sound for the VIDEO output. Without it: that of the VIDEO put in."),
+                io.Audio.Input(
+                    "audio", optional=True, tooltip="Sound for the VIDEO output. Without it: that of the VIDEO put in."
+                ),
                 io.Float.Input(
-                    "fps", default=convert.DEFAULT_FPS, min=0.01, max=1000.0, step=0.01,
-                    tooltip="Frames per second of the VIDEO output when frames come in as IMAGE: wire the loader's fps here.",
+                    "fps",
+                    default=convert.DEFAULT_FPS,
+                    min=0.01,
+                    max=1000.0,
+                    step=0.01,
+                    tooltip="Frames per second of the VIDEO output when frames come in as IMAGE: wire the loader's "
+                    "fps here.",
                 ),
                 io.Combo.Input(
-                    "cross_branch", options=sockets.choices(DecodeSettings, "cross_branch"), default=DEFAULTS.cross_branch,
-                    tooltip="What each edited frame looks at to keep its looks: its own unedited frame (the paper's), the first "
-                    "one, all of them, or nothing.",
+                    "cross_branch",
+                    options=sockets.choices(DecodeSettings, "cross_branch"),
+                    default=DEFAULTS.cross_branch,
+                    tooltip="What each edited frame looks at to keep its looks: its own unedited frame (the paper's),"
+                    " the first one, all of them, or nothing.",
                 ),
-                io.Boolean.Input("lock", default=DEFAULTS.lock, tooltip="Keep what is outside the mask exactly as it is."),
                 io.Boolean.Input(
-                    "smoothing", default=DEFAULTS.smoothing,
+                    "lock", default=DEFAULTS.lock, tooltip="Keep what is outside the mask exactly as it is."
+                ),
+                io.Boolean.Input(
+                    "smoothing",
+                    default=DEFAULTS.smoothing,
                     tooltip="Even out flicker between frames at two late steps. Slower, and a little softer.",
                 ),
-                sockets.advanced(io.Float.Input(
-                    "feather", default=DEFAULTS.feather, min=0.0, max=128.0, step=1.0,
-                    tooltip="Over this width inside the mask's edge the edit fades in, in pixels of a 512 x 512 picture.",
-                )),
-                sockets.advanced(io.Int.Input(
-                    "chunk", default=DEFAULTS.chunk, min=1, max=256, tooltip="Frames at a time. Lower needs less memory.",
-                )),
+                sockets.advanced(
+                    io.Float.Input(
+                        "feather",
+                        default=DEFAULTS.feather,
+                        min=0.0,
+                        max=128.0,
+                        step=1.0,
+                        tooltip="Over this width inside the mask's edge the edit fades in, in pixels of a 512 x 512 "
+                        "picture.",
+                    )
+                ),
+                sockets.advanced(
+                    io.Int.Input(
+                        "chunk",
+                        default=DEFAULTS.chunk,
+                        min=1,
+                        max=256,
+                        tooltip="Frames at a time. Lower needs less memory.",
+                    )
+                ),
             ],
             outputs=[
                 io.Image.Output("images", display_name="frames", tooltip="The edited frames."),
-                io.Video.Output("edited_video", display_name="video", tooltip="The edited frames with their rate and sound."),
-                io.Latent.Output("latent", tooltip="The edited clip's latents."),
+                io.Video.Output(
+                    "edited_video", display_name="video", tooltip="The edited frames with their rate and sound."
+                ),
+                io.Latent.Output("latent", display_name="latent", tooltip="The edited clip's latents."),
             ],
         )
 
     @classmethod
     def execute(
-        cls, video, inversion: Inversion, edit: DragResult, tracks: PointTracks, model: DragModel, fps: float, cross_branch: str,
-        lock: bool, smoothing: bool, feather: float, chunk: int, audio: dict | None = None,
+        cls,
+        video,
+        inversion: Inversion,
+        edit: DragResult,
+        tracks: PointTracks,
+        model: DragModel,
+        fps: float,
+        cross_branch: str,
+        lock: bool,
+        smoothing: bool,
+        feather: float,
+        chunk: int,
+        audio: dict | None = None,
     ) -> io.NodeOutput:
         clip = convert.to_clip(video, fps)
-        settings = DecodeSettings(cross_branch=cross_branch, lock=lock, smoothing=smoothing, feather=feather, chunk=chunk)
+        settings = DecodeSettings(
+            cross_branch=cross_branch, lock=lock, smoothing=smoothing, feather=feather, chunk=chunk
+        )
         on_progress = host.progress(clip.frames)
         edited, latents = host.run(decode, clip, inversion, edit, tracks, model, settings, on_progress)
         sound = convert.audio_of(video) if audio is None else audio

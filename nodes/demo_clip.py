@@ -16,29 +16,57 @@ class DemoClip(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return sockets.schema(
-            cls, node_id="DragAVideo_DemoClip", display_name="Drawn Demo Clip",
+            cls,
+            node_id="DragAVideo_DemoClip",
+            display_name="Drawn Demo Clip",
             search_aliases=["test video", "sample video", "example clip"],
             inputs=[
                 io.Combo.Input("kind", options=list(KINDS), default=KINDS[0], tooltip="What is drawn."),
                 io.Int.Input(
-                    "seed", default=0, min=0, max=999_999_999, control_after_generate=False,
+                    "seed",
+                    default=0,
+                    min=0,
+                    max=999_999_999,
+                    control_after_generate=False,
                     tooltip="Of colours, proportions, background, motion and of the drag that is suggested.",
                 ),
-                io.Int.Input("frames", default=8, min=1, max=MOST_FRAMES, tooltip=f"How many frames, at {FPS:g} per second."),
-                io.Boolean.Input("occluded", default=False, tooltip="Let a pole pass in front of the part that is dragged."),
-                sockets.advanced(io.Float.Input(
-                    "drag_x", default=0.0, min=-100.0, max=100.0, step=0.5,
-                    tooltip="Pixels by which the true edit moves the part to the right. With 'drag_y' also 0: a drag that fits.",
-                )),
-                sockets.advanced(io.Float.Input(
-                    "drag_y", default=0.0, min=-100.0, max=100.0, step=0.5,
-                    tooltip="Pixels by which the true edit moves the part down. With 'drag_x' also 0: a drag that fits.",
-                )),
+                io.Int.Input(
+                    "frames", default=8, min=1, max=MOST_FRAMES, tooltip=f"How many frames, at {FPS:g} per second."
+                ),
+                io.Boolean.Input(
+                    "occluded", default=False, tooltip="Let a pole pass in front of the part that is dragged."
+                ),
+                sockets.advanced(
+                    io.Float.Input(
+                        "drag_x",
+                        default=0.0,
+                        min=-100.0,
+                        max=100.0,
+                        step=0.5,
+                        tooltip="Pixels by which the true edit moves the part to the right. With 'drag_y' also 0: a "
+                        "drag that fits.",
+                    )
+                ),
+                sockets.advanced(
+                    io.Float.Input(
+                        "drag_y",
+                        default=0.0,
+                        min=-100.0,
+                        max=100.0,
+                        step=0.5,
+                        tooltip="Pixels by which the true edit moves the part down. With 'drag_x' also 0: a drag that"
+                        " fits.",
+                    )
+                ),
             ],
             outputs=[
                 io.Image.Output("images", display_name="frames", tooltip="The clip."),
-                io.Image.Output("true_edit", display_name="true edit", tooltip="The clip as a perfect edit would make it."),
-                io.String.Output("picks_json", display_name="points", tooltip="Points that fit: wire them into Pick Points."),
+                io.Image.Output(
+                    "true_edit", display_name="true edit", tooltip="The clip as a perfect edit would make it."
+                ),
+                io.String.Output(
+                    "picks_json", display_name="points", tooltip="Points that fit: wire them into Pick Points."
+                ),
                 io.Float.Output("frame_rate", display_name="fps", tooltip="Frames per second."),
             ],
         )

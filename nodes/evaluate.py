@@ -13,37 +13,73 @@ DEFAULTS = EvaluateSettings()
 
 
 class Evaluate(io.ComfyNode):
-    """Measures an edit: how far the handles are from their targets, what changed outside the mask, how smooth the motion is. And
-    draws the first, middle and last frame before and after."""
+    """Measures an edit: how far the handles are from their targets, what changed outside the mask, how smooth the
+    motion is. And draws the first, middle and last frame before and after."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
         return sockets.schema(
-            cls, node_id="DragAVideo_Evaluate", display_name="Evaluate Edit", search_aliases=["metrics", "compare", "before after"],
+            cls,
+            node_id="DragAVideo_Evaluate",
+            display_name="Evaluate Edit",
+            search_aliases=["metrics", "compare", "before after"],
             inputs=[
-                io.MultiType.Input("original", [io.Image, io.Video], tooltip="The frames before the edit: IMAGE or VIDEO."),
-                io.MultiType.Input("edited", [io.Image, io.Video], tooltip="The frames after the edit: IMAGE or VIDEO."),
+                io.MultiType.Input(
+                    "original", [io.Image, io.Video], tooltip="The frames before the edit: IMAGE or VIDEO."
+                ),
+                io.MultiType.Input(
+                    "edited", [io.Image, io.Video], tooltip="The frames after the edit: IMAGE or VIDEO."
+                ),
                 sockets.Tracks.Input("tracks", tooltip="From Propagate Points."),
-                sockets.Model.Input("model", tooltip="The model before tuning, so that it judges without having learnt the clip."),
-                sockets.advanced(io.Combo.Input(
-                    "recipe", options=sockets.choices(EvaluateSettings, "recipe"), default=DEFAULTS.recipe,
-                    tooltip="Which of DIFT's settings find the handles again.",
-                )),
-                sockets.advanced(io.Int.Input(
-                    "ensemble", default=DEFAULTS.ensemble, min=1, max=64,
-                    tooltip="Noises averaged per frame to find the handles again. More is steadier and slower.",
-                )),
-                sockets.advanced(io.Int.Input(
-                    "seed", default=DEFAULTS.seed, min=0, max=999_999_999, control_after_generate=False,
-                    tooltip="Of the noise that DIFT adds.",
-                )),
-                sockets.advanced(io.Int.Input(
-                    "chunk", default=DEFAULTS.chunk, min=1, max=256, tooltip="Frames at a time. Lower needs less memory.",
-                )),
+                sockets.Model.Input(
+                    "model", tooltip="The model before tuning, so that it judges without having learnt the clip."
+                ),
+                sockets.advanced(
+                    io.Combo.Input(
+                        "recipe",
+                        options=sockets.choices(EvaluateSettings, "recipe"),
+                        default=DEFAULTS.recipe,
+                        tooltip="Which of DIFT's settings find the handles again.",
+                    )
+                ),
+                sockets.advanced(
+                    io.Int.Input(
+                        "ensemble",
+                        default=DEFAULTS.ensemble,
+                        min=1,
+                        max=64,
+                        tooltip="Noises averaged per frame to find the handles again. More is steadier and slower.",
+                    )
+                ),
+                sockets.advanced(
+                    io.Int.Input(
+                        "seed",
+                        default=DEFAULTS.seed,
+                        min=0,
+                        max=999_999_999,
+                        control_after_generate=False,
+                        tooltip="Of the noise that DIFT adds.",
+                    )
+                ),
+                sockets.advanced(
+                    io.Int.Input(
+                        "chunk",
+                        default=DEFAULTS.chunk,
+                        min=1,
+                        max=256,
+                        tooltip="Frames at a time. Lower needs less memory.",
+                    )
+                ),
             ],
             outputs=[
-                io.String.Output("scores", tooltip="JSON: each number with its unit, which way is better, and what it means."),
-                io.Image.Output("before_after", display_name="before and after", tooltip="First, middle and last frame, labelled."),
+                io.String.Output(
+                    "scores",
+                    display_name="scores",
+                    tooltip="JSON: each number with its unit, which way is better, and what it means.",
+                ),
+                io.Image.Output(
+                    "before_after", display_name="before and after", tooltip="First, middle and last frame, labelled."
+                ),
             ],
         )
 

@@ -149,7 +149,10 @@ def on_compute_device(model: DragModel) -> DragModel:
     """The model on ComfyUI's device."""
     device = compute_device()
     return dataclasses.replace(
-        model, denoiser=model.denoiser.to(device), vae=model.vae.to(device), context=model.context.to(device),
+        model,
+        denoiser=model.denoiser.to(device),
+        vae=model.vae.to(device),
+        context=model.context.to(device),
         empty_context=model.empty_context.to(device),
     )
 
@@ -183,8 +186,8 @@ def sam_path(name: str) -> Path:
     if path is None:
         raise UserError(
             f"the SAM checkpoint {name!r} was not found in ComfyUI's folder models/{SAM_FOLDER}. Put it there "
-            "(sam_vit_b_01ec64.pth, sam_vit_l_0b3195.pth or sam_vit_h_4b8939.pth, from the segment-anything project's page) "
-            "and reload the page; or choose 'none' and wire a MASK."
+            "(sam_vit_b_01ec64.pth, sam_vit_l_0b3195.pth or sam_vit_h_4b8939.pth, from the segment-anything "
+            "project's page) and reload the page; or choose 'none' and wire a MASK."
         )
     return Path(path)
 
@@ -202,7 +205,11 @@ def video_path(name: str) -> Path:
 
     UserError where there is none, and for every name that leads out of these folders.
     """
-    folders = (folder_paths.get_input_directory(), folder_paths.get_output_directory(), folder_paths.get_temp_directory())
+    folders = (
+        folder_paths.get_input_directory(),
+        folder_paths.get_output_directory(),
+        folder_paths.get_temp_directory(),
+    )
     try:
         path = Path(folder_paths.get_annotated_filepath(name)).resolve()
         inside = any(path.is_relative_to(Path(folder).resolve()) for folder in folders)
@@ -211,8 +218,8 @@ def video_path(name: str) -> Path:
         found = False
     if not found:
         raise UserError(
-            f"the video {name!r} was not found in ComfyUI's input folder (nor, with '[output]' or '[temp]' after its name, in "
-            "those). Choose a file from the list, or upload one with the button on the node."
+            f"the video {name!r} was not found in ComfyUI's input folder (nor, with '[output]' or '[temp]' after its "
+            "name, in those). Choose a file from the list, or upload one with the button on the node."
         )
     return path
 

@@ -17,25 +17,50 @@ class Invert(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return sockets.schema(
-            cls, node_id="DragAVideo_Invert", display_name="DDIM Invert", search_aliases=["ddim inversion", "unsampler"],
+            cls,
+            node_id="DragAVideo_Invert",
+            display_name="DDIM Invert",
+            search_aliases=["ddim inversion", "unsampler"],
             inputs=[
                 sockets.video(),
                 sockets.model(),
                 io.Int.Input(
-                    "until", default=DEFAULTS.until, min=1, max=DEFAULTS.total,
-                    tooltip=f"The last of {DEFAULTS.total} steps: at least the highest of Drag's steps. The paper's is 42.",
+                    "until",
+                    default=DEFAULTS.until,
+                    min=1,
+                    max=DEFAULTS.total,
+                    tooltip=f"The last of {DEFAULTS.total} steps: at least the highest of Drag's steps. The paper's "
+                    "is 42.",
                 ),
-                sockets.advanced(io.Int.Input(
-                    "refinements", default=DEFAULTS.refinements, min=0, max=10,
-                    tooltip="Extra model calls per step that make the way back more exact. 0 is plain DDIM inversion.",
-                )),
-                sockets.advanced(io.Int.Input(
-                    "chunk", default=DEFAULTS.chunk, min=1, max=256, tooltip="Frames at a time. Lower needs less memory.",
-                )),
+                sockets.advanced(
+                    io.Int.Input(
+                        "refinements",
+                        default=DEFAULTS.refinements,
+                        min=0,
+                        max=10,
+                        tooltip="Extra model calls per step that make the way back more exact. 0 is plain DDIM "
+                        "inversion.",
+                    )
+                ),
+                sockets.advanced(
+                    io.Int.Input(
+                        "chunk",
+                        default=DEFAULTS.chunk,
+                        min=1,
+                        max=256,
+                        tooltip="Frames at a time. Lower needs less memory.",
+                    )
+                ),
             ],
             outputs=[
-                sockets.Inversion.Output("inversion", tooltip="The latents of every frame at every step, for Drag and Decode."),
-                io.Latent.Output("latent", tooltip="The latents at the last step: noise that holds the clip."),
+                sockets.Inversion.Output(
+                    "inversion",
+                    display_name="inversion",
+                    tooltip="The latents of every frame at every step, for Drag and Decode.",
+                ),
+                io.Latent.Output(
+                    "latent", display_name="latent", tooltip="The latents at the last step: noise that holds the clip."
+                ),
             ],
         )
 

@@ -17,33 +17,41 @@ ANY_SIZE, ANY_FRAMES = (10**9, 10**9), 10**9  # of a clip that is not known yet
 
 
 class Pick(io.ComfyNode):
-    """Draw on a frame what should move: an arrow from each handle to its target, and mask points over everything that may
-    change on the way. Run the graph once to see the frame here."""
+    """Draw on a frame what should move: an arrow from each handle to its target, and mask points over everything that
+    may change on the way. Run the graph once to see the frame here."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
         points = io.String.Input(
-            "points", default="",
-            tooltip="The points as JSON: {\"version\": 1, \"size\": [width, height], \"frame\": 0, \"pairs\": [{\"handle\": [x, y], "
-            "\"target\": [x, y]}], \"mask_points\": [[x, y]]}, in pixels of 'size'.",
+            "points",
+            default="",
+            tooltip='Written by the canvas. As JSON: {"version": 1, "size": [width, height], "frame": 0, "pairs": '
+            '[{"handle": [x, y], "target": [x, y]}], "mask_points": [[x, y]]}, in pixels of a picture of that size.',
         )
         points.extra_dict = {"widgetType": POINTS_WIDGET}
         return sockets.schema(
-            cls, node_id="DragAVideo_Pick", display_name="Pick Points", is_output_node=True,
+            cls,
+            node_id="DragAVideo_Pick",
+            display_name="Pick Points",
+            is_output_node=True,
             search_aliases=["points editor", "drag points", "spline editor"],
             inputs=[
-                sockets.video("The frames to draw on: an IMAGE batch or a VIDEO. Wire the same frames into every node."),
+                sockets.video(
+                    "The frames to draw on: an IMAGE batch or a VIDEO. Wire the same frames into every node."
+                ),
                 points,
                 io.String.Input(
-                    "other_points", optional=True, force_input=True,
-                    tooltip="Points from another node, in the same JSON or as KJNodes writes them. They are where the drawing here "
-                    "starts: what you draw wins until they change.",
+                    "other_points",
+                    optional=True,
+                    force_input=True,
+                    tooltip="Points from another node, in the same JSON or as KJNodes writes them. They are where the"
+                    " drawing here starts: what you draw wins until they change.",
                 ),
             ],
             outputs=[
-                sockets.Picks.Output("picks", tooltip="The points, for Propagate Points."),
+                sockets.Picks.Output("picks", display_name="picks", tooltip="The points, for Propagate Points."),
                 io.String.Output("points_json", display_name="points", tooltip="The points as JSON."),
-                io.Image.Output("preview", tooltip="The frame with its points."),
+                io.Image.Output("preview", display_name="preview", tooltip="The frame with its points."),
             ],
             hidden=[io.Hidden.unique_id],
         )
@@ -55,13 +63,18 @@ class Pick(io.ComfyNode):
         try:
             pick(points, ANY_SIZE, ANY_FRAMES)
         except UserError as error:
-            return str(error) if points.strip() and _data(points).get("pairs", True) else True  # a blank canvas has to be seen
+            return (
+                str(error) if points.strip() and _data(points).get("pairs", True) else True
+            )  # a blank canvas has to be seen
         return True
 
     @classmethod
     def execute(cls, video, points: str, other_points: str | None = None) -> io.NodeOutput:
         clip = convert.to_clip(video)
-        ui = {"drag_a_video_frames": host.save_for_page(clip.frames), "drag_a_video_size": [[clip.size[1], clip.size[0]]]}
+        ui = {
+            "drag_a_video_frames": host.save_for_page(clip.frames),
+            "drag_a_video_size": [[clip.size[1], clip.size[0]]],
+        }
         try:
             if other_points:
                 upstream = host.run(pick, other_points, clip.size, len(clip))
@@ -96,11 +109,15 @@ def _key(text: str) -> str:
 
 def _as_data(picks: PointPicks) -> dict:
     """Points as the JSON that the canvas reads, in the clip's pixels."""
+
     def rows(points) -> list[list[float]]:
         return [[round(float(x), 2), round(float(y), 2)] for x, y in points]
 
     pairs = zip(rows(picks.handles), rows(picks.targets))
     return {
-        "version": 1, "size": [picks.size[1], picks.size[0]], "frame": picks.frame,
-        "pairs": [{"handle": handle, "target": target} for handle, target in pairs], "mask_points": rows(picks.mask_points),
+        "version": 1,
+        "size": [picks.size[1], picks.size[0]],
+        "frame": picks.frame,
+        "pairs": [{"handle": handle, "target": target} for handle, target in pairs],
+        "mask_points": rows(picks.mask_points),
     }

@@ -16,29 +16,37 @@ NONE = "none"
 
 
 class Segment(io.ComfyNode):
-    """Tells points on the thing from points on the background, which then move with it (Eq. 1 of the paper). By a Segment
-    Anything checkpoint, or by a MASK that you have; without either every point counts as foreground."""
+    """Tells points on the thing from points on the background, which then move with it (Eq. 1 of the paper). By a
+    Segment Anything checkpoint, or by a MASK that you have; without either every point counts as foreground."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
         return sockets.schema(
-            cls, node_id="DragAVideo_SAM", display_name="SAM Segment",
+            cls,
+            node_id="DragAVideo_SAM",
+            display_name="SAM Segment",
             search_aliases=["segment anything", "sam", "foreground mask"],
             inputs=[
                 io.Combo.Input(
-                    "checkpoint", options=[NONE, *host.sam_names()], default=NONE,
-                    tooltip="A Segment Anything checkpoint (vit_b, vit_l or vit_h) in models/sams. 'none': use the MASK, or count "
-                    "every point as foreground.",
+                    "checkpoint",
+                    options=[NONE, *host.sam_names()],
+                    default=NONE,
+                    tooltip="A Segment Anything checkpoint (vit_b, vit_l or vit_h) in models/sams. 'none': use the "
+                    "MASK, or count every point as foreground.",
                 ),
                 io.Mask.Input(
-                    "mask", optional=True, tooltip="White on the thing: one for all frames, or one per frame. It wins over SAM.",
+                    "mask",
+                    optional=True,
+                    tooltip="White on the thing: one for all frames, or one per frame. It wins over SAM.",
                 ),
                 sockets.SamModel.Input(
-                    "sam_model", optional=True,
-                    tooltip="A SAM_MODEL that another pack's loader (the Impact pack's) has made. It wins over 'checkpoint'.",
+                    "sam_model",
+                    optional=True,
+                    tooltip="A SAM_MODEL that another pack's loader (the Impact pack's) has made. It wins over "
+                    "'checkpoint'.",
                 ),
             ],
-            outputs=[sockets.Segmenter.Output("segmenter", tooltip="For Propagate Points.")],
+            outputs=[sockets.Segmenter.Output("segmenter", display_name="segmenter", tooltip="For Propagate Points.")],
         )
 
     @classmethod

@@ -21,12 +21,14 @@ SamModel = io.Custom("SAM_MODEL")  # the Impact pack's
 
 def schema(node: type[io.ComfyNode], **fields: Any) -> io.Schema:
     """The schema of a node: its docstring is the description; fields that this ComfyUI does not know are left out."""
-    fields = {"category": CATEGORY, "description": inspect.getdoc(node), **fields}
+    fields = {"category": CATEGORY, "description": " ".join(inspect.getdoc(node).split()), **fields}
     known = {field.name for field in dataclasses.fields(io.Schema)}
     return io.Schema(**{name: value for name, value in fields.items() if name in known})
 
 
-def video(tooltip: str = "The frames to edit: an IMAGE batch or a VIDEO. Wire the same frames into every node.") -> io.Input:
+def video(
+    tooltip: str = "The frames to edit: an IMAGE batch or a VIDEO. Wire the same frames into every node.",
+) -> io.Input:
     """The clip, as an IMAGE batch or a VIDEO."""
     return io.MultiType.Input("video", [io.Image, io.Video], tooltip=tooltip)
 

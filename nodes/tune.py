@@ -18,27 +18,51 @@ class Tune(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return sockets.schema(
-            cls, node_id="DragAVideo_Tune", display_name="Tune LoRA",
+            cls,
+            node_id="DragAVideo_Tune",
+            display_name="Tune LoRA",
             search_aliases=["train lora", "fine-tune", "finetune"],
             inputs=[
                 sockets.video(),
                 sockets.model(),
                 io.Int.Input(
-                    "passes", default=DEFAULTS.passes, min=0, max=10_000,
+                    "passes",
+                    default=DEFAULTS.passes,
+                    min=0,
+                    max=10_000,
                     tooltip="How often each frame is seen. More keeps the looks better and takes longer. 0: no tuning.",
                 ),
-                io.Int.Input("rank", default=DEFAULTS.rank, min=1, max=256, tooltip="Size of the LoRA. The usual 16 is enough."),
+                io.Int.Input(
+                    "rank", default=DEFAULTS.rank, min=1, max=256, tooltip="Size of the LoRA. The usual 16 is enough."
+                ),
                 io.Float.Input(
-                    "learning_rate", default=DEFAULTS.learning_rate, min=1e-6, max=0.1, step=1e-5, round=1e-6,
+                    "learning_rate",
+                    default=DEFAULTS.learning_rate,
+                    min=1e-6,
+                    max=0.1,
+                    step=1e-5,
+                    round=1e-6,
                     tooltip="How fast it learns. Too high breaks the picture.",
                 ),
-                sockets.advanced(io.Int.Input(
-                    "batch", default=DEFAULTS.batch, min=1, max=64, tooltip="Frames per training step. Lower needs less memory.",
-                )),
-                sockets.advanced(io.Int.Input(
-                    "seed", default=DEFAULTS.seed, min=0, max=999_999_999, control_after_generate=False,
-                    tooltip="Same seed, same device: same result.",
-                )),
+                sockets.advanced(
+                    io.Int.Input(
+                        "batch",
+                        default=DEFAULTS.batch,
+                        min=1,
+                        max=64,
+                        tooltip="Frames per training step. Lower needs less memory.",
+                    )
+                ),
+                sockets.advanced(
+                    io.Int.Input(
+                        "seed",
+                        default=DEFAULTS.seed,
+                        min=0,
+                        max=999_999_999,
+                        control_after_generate=False,
+                        tooltip="Same seed, same device: same result.",
+                    )
+                ),
             ],
             outputs=[sockets.Model.Output("tuned", display_name="model", tooltip="The model that knows the clip.")],
         )

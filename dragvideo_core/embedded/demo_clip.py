@@ -33,7 +33,10 @@ class DemoClip:
 
 
 def demo_clip(
-    kind: str = KINDS[0], seed: int = 0, frames: int = 8, occluded: bool = False,
+    kind: str = KINDS[0],
+    seed: int = 0,
+    frames: int = 8,
+    occluded: bool = False,
     drag: tuple[float, float] | None = None,
 ) -> DemoClip:
     """Draw a 128 x 128 clip of one kind of thing.
@@ -58,8 +61,12 @@ def demo_clip(
     chosen = random_drag(scene, poses, rng)
     pull = chosen if drag is None else np.asarray(drag, dtype=float)
     return DemoClip(
-        clip=_clip(draw_clip(scene, poses)), true_edit=_clip(draw_clip(scene, poses, pull)),
-        picks=_picks(poses[0], pull), scene=scene, poses=poses, drag=(float(pull[0]), float(pull[1])),
+        clip=_clip(draw_clip(scene, poses)),
+        true_edit=_clip(draw_clip(scene, poses, pull)),
+        picks=_picks(poses[0], pull),
+        scene=scene,
+        poses=poses,
+        drag=(float(pull[0]), float(pull[1])),
     )
 
 
@@ -69,14 +76,22 @@ def _picks(pose: Pose, drag: np.ndarray) -> str:
     shares = np.array([0.35, 0.7])[:, None]
     beyond = target + 0.5 * drag
     mask_points = [
-        *(pose.root + shares * (tip - pose.root)), *(pose.root + shares * (target - pose.root)),
-        tip, (tip + target) / 2, target, beyond,
+        *(pose.root + shares * (tip - pose.root)),
+        *(pose.root + shares * (target - pose.root)),
+        tip,
+        (tip + target) / 2,
+        target,
+        beyond,
     ]
-    return json.dumps({
-        "version": 1, "size": [SIZE, SIZE], "frame": 0,
-        "pairs": [{"handle": _pixel(tip), "target": _pixel(target)}],
-        "mask_points": [_pixel(point) for point in mask_points],
-    })
+    return json.dumps(
+        {
+            "version": 1,
+            "size": [SIZE, SIZE],
+            "frame": 0,
+            "pairs": [{"handle": _pixel(tip), "target": _pixel(target)}],
+            "mask_points": [_pixel(point) for point in mask_points],
+        }
+    )
 
 
 def _pixel(point: np.ndarray) -> list[float]:

@@ -75,9 +75,12 @@ def draw_mask(picture: Tensor, mask: Tensor) -> Tensor:
 
 def draw_tracks(frames: Tensor, tracks: PointTracks) -> Tensor:
     """Every frame of (N, 3, H, W) with its point sets and its mask: (N, 3, H', W'), enlarged until legible."""
-    return torch.stack([
-        draw_points(frame, tracks.handles[i], tracks.targets[i], tracks.edit_mask[i]) for i, frame in enumerate(frames)
-    ])
+    return torch.stack(
+        [
+            draw_points(frame, tracks.handles[i], tracks.targets[i], tracks.edit_mask[i])
+            for i, frame in enumerate(frames)
+        ]
+    )
 
 
 def draw_before_after(before: Tensor, after: Tensor, tracks: PointTracks) -> Tensor:
@@ -96,9 +99,10 @@ def draw_before_after(before: Tensor, after: Tensor, tracks: PointTracks) -> Ten
     scale = enlargement(tuple(before.shape[-2:]))
     rows = [
         ("original,\nhandle to\ntarget", [draw_points(before[i], handles[i], targets[i], scale=scale) for i in chosen]),
-        ("propagated\npoint sets,\nmask", [
-            draw_points(before[i], tracks.handles[i], tracks.targets[i], tracks.edit_mask[i], scale) for i in chosen
-        ]),
+        (
+            "propagated\npoint sets,\nmask",
+            [draw_points(before[i], tracks.handles[i], tracks.targets[i], tracks.edit_mask[i], scale) for i in chosen],
+        ),
         ("edited", [enlarge(after[i], scale) for i in chosen]),
     ]
     return draw_sheet(rows, [f"frame {i + 1} of {count}" for i in chosen])
@@ -200,13 +204,19 @@ class _Marks:
             self._pen.line((x0, y0, *neck), fill=fill, width=max(1, round(width * unit)))
             side = (1.3 + 0.5 * width) * unit
             self._pen.polygon(
-                [(x1, y1), (neck[0] + side * across[0], neck[1] + side * across[1]),
-                 (neck[0] - side * across[0], neck[1] - side * across[1])], fill=fill,
+                [
+                    (x1, y1),
+                    (neck[0] + side * across[0], neck[1] + side * across[1]),
+                    (neck[0] - side * across[0], neck[1] - side * across[1]),
+                ],
+                fill=fill,
             )
 
     def over(self, picture: Tensor) -> Tensor:
         """The marks laid over a picture (3, H, W)."""
-        small = torch.from_numpy(np.array(self._canvas.convert("RGBa").reduce(_ANTIALIAS))).permute(2, 0, 1).float() / 255
+        small = (
+            torch.from_numpy(np.array(self._canvas.convert("RGBa").reduce(_ANTIALIAS))).permute(2, 0, 1).float() / 255
+        )
         return (picture * (1 - small[3:]) + small[:3]).clamp(0, 1)
 
     def _at(self, point: Tensor) -> tuple[float, float]:

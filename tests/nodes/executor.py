@@ -1,4 +1,4 @@
-"""ComfyUI's own executor in this process, with this pack loaded the way ComfyUI loads it and a server that only listens.
+"""ComfyUI's own executor in this process, with this pack loaded as ComfyUI loads it and a server that only listens.
 
 Everything runs as in ComfyUI: validation, `torch.inference_mode()`, caching, progress, previews, cancelling.
 """
@@ -107,7 +107,7 @@ class Comfy:
         return {node: [error["details"] for error in found["errors"]] for node, found in errors.items()}
 
     def run(self, graph: dict, on_message: Callable[[str, Any], None] = lambda kind, data: None) -> Outcome:
-        """Validate a graph (API format) and run it; nodes that did not change since the last run come from the cache."""
+        """Validate a graph (API format) and run it; nodes that did not change since the last run are not run again."""
         graph, prompt_id = copy.deepcopy(graph), uuid.uuid4().hex  # ComfyUI writes into it
         valid, error, outputs, node_errors = asyncio.run(self.execution.validate_prompt(prompt_id, graph, None))
         assert valid and not node_errors, (error, node_errors)
@@ -117,11 +117,15 @@ class Comfy:
         self._report_progress_to(listener)
         self.executor.execute(graph, prompt_id, {"client_id": listener.client_id}, outputs)
         ended = dict(self.executor.status_messages)
-        status = "interrupted" if "execution_interrupted" in ended else "error" if "execution_error" in ended else "success"
+        status = (
+            "interrupted" if "execution_interrupted" in ended else "error" if "execution_error" in ended else "success"
+        )
         cached = {node: self.executor.caches.outputs.get(node) for node in graph}
         values = {node: [output[0] for output in entry.outputs] for node, entry in cached.items() if entry is not None}
         ran = {data["node"] for kind, data in listener.messages if kind == "executing" and data["node"]}
-        shown = {data["node"]: data["output"] for kind, data in listener.messages if kind == "executed" and data["output"]}
+        shown = {
+            data["node"]: data["output"] for kind, data in listener.messages if kind == "executed" and data["output"]
+        }
         return Outcome(status, values, shown, ended.get("execution_error", {}), ran, listener)
 
     def _report_progress_to(self, listener: Listener) -> None:

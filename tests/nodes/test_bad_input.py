@@ -26,13 +26,16 @@ def refused_on(outcome: Outcome, node: str, *words: str) -> None:
     assert all(word in message for word in words), message
 
 
-@pytest.mark.parametrize("points, words", [
-    ("{", ["JSON"]),
-    (json.dumps({**PICKS, "version": 2}), ["version"]),
-    (json.dumps({**PICKS, "pairs": [{"handle": [3, 4]}]}), ["pair 1", "target"]),
-    (graphs.picks(handle=(400, 3)), ["handle 1", "128 x 128"]),
-    ('[{"x": 1, "y": 2}]', ["1 handles, 0 targets"]),
-])
+@pytest.mark.parametrize(
+    "points, words",
+    [
+        ("{", ["JSON"]),
+        (json.dumps({**PICKS, "version": 2}), ["version"]),
+        (json.dumps({**PICKS, "pairs": [{"handle": [3, 4]}]}), ["pair 1", "target"]),
+        (graphs.picks(handle=(400, 3)), ["handle 1", "128 x 128"]),
+        ('[{"x": 1, "y": 2}]', ["1 handles, 0 targets"]),
+    ],
+)
 def test_wrong_points_are_refused_before_anything_runs(comfy: Comfy, points: str, words: list[str]):
     (text,) = comfy.validate(pick_on_demo_clip(comfy, points))["pick"]
     assert all(word in text for word in words), text
@@ -77,9 +80,20 @@ def test_an_unreadable_video(comfy: Comfy):
     refused_on(comfy.run(graph), "load", "broken.mp4", "cannot be read")
 
 
-@pytest.mark.parametrize("name", [
-    "nowhere.mp4", "../secret.mp4", "/etc/hostname", "../../etc/hostname [output]", "\0", "x" * 5000, "..", "", "link.mp4",
-])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "nowhere.mp4",
+        "../secret.mp4",
+        "/etc/hostname",
+        "../../etc/hostname [output]",
+        "\0",
+        "x" * 5000,
+        "..",
+        "",
+        "link.mp4",
+    ],
+)
 def test_a_video_is_only_read_from_comfyuis_folders(comfy: Comfy, name: str):
     secret, link = comfy.base / "secret.mp4", comfy.base / "input" / "link.mp4"
     secret.write_bytes(b"x")
@@ -160,7 +174,9 @@ def test_nan_in_the_frames(comfy: Comfy):
         convert.to_clip(torch.full((1, 64, 64, 3), float("nan")))
 
 
-@pytest.mark.parametrize("value", [torch.zeros(0, 64, 64, 3), torch.zeros(64, 64, 3), torch.zeros(1, 64, 64, 2), {"samples": 0}])
+@pytest.mark.parametrize(
+    "value", [torch.zeros(0, 64, 64, 3), torch.zeros(64, 64, 3), torch.zeros(1, 64, 64, 2), {"samples": 0}]
+)
 def test_values_that_are_no_frames(comfy: Comfy, value):
     convert, types = comfy.module("nodes.convert"), comfy.module("dragvideo_core.types")
     with pytest.raises(types.UserError):

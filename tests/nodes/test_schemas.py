@@ -10,8 +10,16 @@ import pytest
 from .executor import ROOT, Comfy
 
 NODE_IDS = {  # frozen: saved workflows hold them
-    "DragAVideo_LoadVideo", "DragAVideo_DemoClip", "DragAVideo_Pick", "DragAVideo_SAM", "DragAVideo_Propagate",
-    "DragAVideo_EmbeddedModel", "DragAVideo_Tune", "DragAVideo_Invert", "DragAVideo_Drag", "DragAVideo_Decode",
+    "DragAVideo_LoadVideo",
+    "DragAVideo_DemoClip",
+    "DragAVideo_Pick",
+    "DragAVideo_SAM",
+    "DragAVideo_Propagate",
+    "DragAVideo_EmbeddedModel",
+    "DragAVideo_Tune",
+    "DragAVideo_Invert",
+    "DragAVideo_Drag",
+    "DragAVideo_Decode",
     "DragAVideo_Evaluate",
 }
 SETTINGS = {
@@ -99,4 +107,6 @@ def test_no_other_file_than_host_touches_comfyui_internals():
     for path in Path(ROOT / "nodes").glob("*.py"):
         if path.name != "host.py":
             text = path.read_text(encoding="utf-8")
-            assert not re.search(r"^\s*(import|from) (comfy\b|comfy_execution|folder_paths|server|execution)", text, re.M), path.name
+            assert not re.search(
+                r"^\s*(import|from) (comfy\b|comfy_execution|folder_paths|server|execution)", text, re.M
+            ), path.name

@@ -1,4 +1,4 @@
-"""The pipeline in ComfyUI's executor, that is, inside inference mode: values, progress, previews, caching, cancelling."""
+"""The pipeline in ComfyUI's executor, so inside inference mode: values, progress, previews, caching, cancelling."""
 
 from __future__ import annotations
 
@@ -128,7 +128,9 @@ def test_the_stages_run_on_values_made_inside_inference_mode(comfy: Comfy, rando
         graph[name]["inputs"]["video"] = ["image", 0]
     graph["evaluate"]["inputs"]["original"] = ["image", 0]
     del graph["pick"]["inputs"]["other_points"]
-    graph["pick"]["inputs"]["points"] = graphs.picks(handle=(40, 30), target=(50, 30), mask_points=[(45, 30)], size=(128, 64))
+    graph["pick"]["inputs"]["points"] = graphs.picks(
+        handle=(40, 30), target=(50, 30), mask_points=[(45, 30)], size=(128, 64)
+    )
     outcome = comfy.run(graph)
     assert outcome.status == "success", outcome.error
     image = outcome.values["image"][0]
