@@ -8,8 +8,6 @@ from ..dragvideo_core.stages.decode import DecodeSettings, decode
 from ..dragvideo_core.types import DragModel, DragResult, Inversion, PointTracks
 from . import convert, host, sockets
 
-DEFAULTS = DecodeSettings()
-
 
 class Decode(io.ComfyNode):
     """Denoises the edited latents down to frames. While it does, each frame looks at its unedited self (cross-branch
@@ -17,6 +15,20 @@ class Decode(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
+        def setting(*row, **more):
+            return sockets.setting(DecodeSettings, *row, **more)
+
+        fps = io.Float.Input(
+            "fps",
+            default=convert.DEFAULT_FPS,
+            min=0.01,
+            max=1000.0,
+            step=0.01,
+            tooltip="Frames per second of the VIDEO output when frames come in as IMAGE: wire the loader's fps here.",
+        )
+        looks = (
+            "What each edited frame looks at to keep its looks: its own unedited frame (the paper's), the first one, "
+        )
         return sockets.schema(
             cls,
             node_id="DragAVideo_Decode",
@@ -33,50 +45,19 @@ class Decode(io.ComfyNode):
                 io.Audio.Input(
                     "audio", optional=True, tooltip="Sound for the VIDEO output. Without it: that of the VIDEO put in."
                 ),
-                io.Float.Input(
-                    "fps",
-                    default=convert.DEFAULT_FPS,
-                    min=0.01,
-                    max=1000.0,
-                    step=0.01,
-                    tooltip="Frames per second of the VIDEO output when frames come in as IMAGE: wire the loader's "
-                    "fps here.",
+                fps,
+                setting("cross_branch", looks + "all of them, or nothing."),
+                setting("lock", "Keep what is outside the mask exactly as it is."),
+                setting("smoothing", "Even out flicker between frames at two late steps. Slower, and a little softer."),
+                setting(
+                    "feather",
+                    "Over this width inside the mask's edge the edit fades in, in pixels of a 512 x 512 picture.",
+                    0.0,
+                    128.0,
+                    1.0,
+                    advanced=True,
                 ),
-                io.Combo.Input(
-                    "cross_branch",
-                    options=sockets.choices(DecodeSettings, "cross_branch"),
-                    default=DEFAULTS.cross_branch,
-                    tooltip="What each edited frame looks at to keep its looks: its own unedited frame (the paper's),"
-                    " the first one, all of them, or nothing.",
-                ),
-                io.Boolean.Input(
-                    "lock", default=DEFAULTS.lock, tooltip="Keep what is outside the mask exactly as it is."
-                ),
-                io.Boolean.Input(
-                    "smoothing",
-                    default=DEFAULTS.smoothing,
-                    tooltip="Even out flicker between frames at two late steps. Slower, and a little softer.",
-                ),
-                sockets.advanced(
-                    io.Float.Input(
-                        "feather",
-                        default=DEFAULTS.feather,
-                        min=0.0,
-                        max=128.0,
-                        step=1.0,
-                        tooltip="Over this width inside the mask's edge the edit fades in, in pixels of a 512 x 512 "
-                        "picture.",
-                    )
-                ),
-                sockets.advanced(
-                    io.Int.Input(
-                        "chunk",
-                        default=DEFAULTS.chunk,
-                        min=1,
-                        max=256,
-                        tooltip="Frames at a time. Lower needs less memory.",
-                    )
-                ),
+                setting("chunk", "Frames at a time. Lower needs less memory.", 1, 256, advanced=True),
             ],
             outputs=[
                 io.Image.Output("images", display_name="frames", tooltip="The edited frames."),
@@ -96,17 +77,10 @@ class Decode(io.ComfyNode):
         tracks: PointTracks,
         model: DragModel,
         fps: float,
-        cross_branch: str,
-        lock: bool,
-        smoothing: bool,
-        feather: float,
-        chunk: int,
         audio: dict | None = None,
+        **settings,
     ) -> io.NodeOutput:
-        clip = convert.to_clip(video, fps)
-        settings = DecodeSettings(
-            cross_branch=cross_branch, lock=lock, smoothing=smoothing, feather=feather, chunk=chunk
-        )
+        clip, settings = convert.to_clip(video, fps), DecodeSettings(**settings)
         on_progress = host.progress(clip.frames)
         edited, latents = host.run(decode, clip, inversion, edit, tracks, model, settings, on_progress)
         sound = convert.audio_of(video) if audio is None else audio

@@ -15,6 +15,10 @@ class DemoClip(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
+        def drag(name: str, way: str):
+            tooltip = f"Pixels by which the true edit moves the part {way}"
+            return io.Float.Input(name, default=0.0, min=-100.0, max=100.0, step=0.5, optional=True, tooltip=tooltip)
+
         return sockets.schema(
             cls,
             node_id="DragAVideo_DemoClip",
@@ -36,28 +40,8 @@ class DemoClip(io.ComfyNode):
                 io.Boolean.Input(
                     "occluded", default=False, tooltip="Let a pole pass in front of the part that is dragged."
                 ),
-                sockets.advanced(
-                    io.Float.Input(
-                        "drag_x",
-                        default=0.0,
-                        min=-100.0,
-                        max=100.0,
-                        step=0.5,
-                        tooltip="Pixels by which the true edit moves the part to the right. With 'drag_y' also 0: a "
-                        "drag that fits.",
-                    )
-                ),
-                sockets.advanced(
-                    io.Float.Input(
-                        "drag_y",
-                        default=0.0,
-                        min=-100.0,
-                        max=100.0,
-                        step=0.5,
-                        tooltip="Pixels by which the true edit moves the part down. With 'drag_x' also 0: a drag that"
-                        " fits.",
-                    )
-                ),
+                drag("drag_x", "to the right. With 'drag_y' also 0: a drag that fits."),
+                drag("drag_y", "down. With 'drag_x' also 0: a drag that fits."),
             ],
             outputs=[
                 io.Image.Output("images", display_name="frames", tooltip="The clip."),
@@ -72,7 +56,9 @@ class DemoClip(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, kind: str, seed: int, frames: int, occluded: bool, drag_x: float, drag_y: float) -> io.NodeOutput:
+    def execute(
+        cls, kind: str, seed: int, frames: int, occluded: bool, drag_x: float = 0.0, drag_y: float = 0.0
+    ) -> io.NodeOutput:
         drag = (drag_x, drag_y) if drag_x or drag_y else None
         drawn = host.run(demo_clip, kind, seed, frames, occluded, drag)
         return io.NodeOutput(

@@ -8,16 +8,24 @@ from ..dragvideo_core.stages.drag import DragSettings, drag
 from ..dragvideo_core.types import DragModel, Inversion, PointTracks, UserError
 from . import host, sockets
 
-DEFAULTS = DragSettings()
-
 
 class Drag(io.ComfyNode):
-    """The heart of it (Sec. 3.3 and 3.4 of the paper): changes the latents of all frames together until the handles
-    sit at their targets. The preview shows the first frame as it is now, with its points; cancelling leaves nothing
+    """The heart of it (Sec. 3.3 and 3.4 of the paper): changes the latents of all frames together until the handles sit
+    at their targets. The preview shows the first frame as it is now, with its points; cancelling leaves nothing
     behind."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
+        def setting(*row, **more):
+            return sockets.setting(DragSettings, *row, **more)
+
+        cells = "in cells of half the picture's resolution"
+        steps = io.String.Input(
+            "steps",
+            default=write_steps(DragSettings().steps),
+            tooltip="At which of 50 denoising steps the latents change. Higher: larger moves, lower: finer detail. "
+            "One step is faster than four.",
+        )
         return sockets.schema(
             cls,
             node_id="DragAVideo_Drag",
@@ -27,100 +35,46 @@ class Drag(io.ComfyNode):
                 sockets.Inversion.Input("inversion", tooltip="From DDIM Invert."),
                 sockets.Tracks.Input("tracks", tooltip="From Propagate Points."),
                 sockets.model(),
-                io.Int.Input(
-                    "iterations",
-                    default=DEFAULTS.iterations,
-                    min=0,
-                    max=1000,
-                    tooltip="At most this many. It stops earlier when every handle is at its target.",
+                setting("iterations", "At most this many. It stops earlier when all handles have arrived.", 0, 1000),
+                steps,
+                setting(
+                    "learning_rate", "How much an iteration changes. Too high breaks the picture.", 1e-4, 1.0, 1e-3
                 ),
-                io.String.Input(
-                    "steps",
-                    default=write_steps(DEFAULTS.steps),
-                    tooltip="At which of 50 denoising steps the latents are changed. Higher: larger moves; lower: "
-                    "finer detail. One step is faster than four.",
-                ),
-                io.Float.Input(
-                    "learning_rate",
-                    default=DEFAULTS.learning_rate,
-                    min=1e-4,
-                    max=1.0,
-                    step=1e-3,
-                    round=1e-4,
-                    tooltip="How far each iteration changes the latents. Higher is faster and breaks the picture "
-                    "sooner.",
-                ),
-                io.Float.Input(
+                setting(
                     "max_move",
-                    default=DEFAULTS.max_move,
-                    min=0.5,
-                    max=16.0,
-                    step=0.5,
-                    tooltip="How far a handle can move in one iteration, in cells of half the picture's resolution (l"
-                    " of Eq. 6).",
+                    f"How far a handle moves in one iteration at most, {cells} (l of Eq. 6).",
+                    0.5,
+                    16.0,
+                    0.5,
                 ),
-                io.Boolean.Input(
-                    "lock",
-                    default=DEFAULTS.lock,
-                    tooltip="Keep what is outside the mask exactly as it is.",
+                setting("lock", "Keep what is outside the mask exactly as it is."),
+                setting(
+                    "mask_weight",
+                    "How strongly the loss of Eq. 5 holds what is outside the mask.",
+                    0.0,
+                    100.0,
+                    0.05,
+                    True,
                 ),
-                sockets.advanced(
-                    io.Float.Input(
-                        "mask_weight",
-                        default=DEFAULTS.mask_weight,
-                        min=0.0,
-                        max=100.0,
-                        step=0.05,
-                        tooltip="How strongly the loss of Eq. 5 holds what is outside the mask.",
-                    )
+                setting(
+                    "patch_radius", f"Radius of the patch around each point that is pulled, {cells}.", 0, 8, None, True
                 ),
-                sockets.advanced(
-                    io.Int.Input(
-                        "patch_radius",
-                        default=DEFAULTS.patch_radius,
-                        min=0,
-                        max=8,
-                        tooltip="Size of the patch around each point that is pulled, in cells of half the picture's "
-                        "resolution.",
-                    )
+                setting(
+                    "arrive", f"A handle has arrived when less than this is left, {cells}.", 0.25, 16.0, 0.25, True
                 ),
-                sockets.advanced(
-                    io.Float.Input(
-                        "arrive",
-                        default=DEFAULTS.arrive,
-                        min=0.25,
-                        max=16.0,
-                        step=0.25,
-                        tooltip="A handle is there when less than this is left, in cells of half the picture's "
-                        "resolution.",
-                    )
+                setting(
+                    "chained", "On: the changes at the steps build on one another. Off: each on its own.", advanced=True
                 ),
-                sockets.advanced(
-                    io.Boolean.Input(
-                        "chained",
-                        default=DEFAULTS.chained,
-                        tooltip="On: the changes at the steps build on one another. Off: each acts on its own.",
-                    )
+                setting(
+                    "moving_average",
+                    "Let the look of the handle follow slowly (footnote 2). Off: the look it had at first stays.",
+                    advanced=True,
                 ),
-                sockets.advanced(
-                    io.Boolean.Input(
-                        "moving_average",
-                        default=DEFAULTS.moving_average,
-                        tooltip="Let the look of the handle follow slowly (footnote 2). Off: the look it had at first"
-                        " stays.",
-                    )
-                ),
-                sockets.advanced(
-                    io.Int.Input(
-                        "chunk",
-                        default=DEFAULTS.chunk,
-                        min=1,
-                        max=256,
-                        tooltip="Frames at a time. Lower needs less memory; the result is the same.",
-                    )
+                setting(
+                    "chunk", "Frames at a time. Lower needs less memory; the result is the same.", 1, 256, None, True
                 ),
             ],
-            outputs=[sockets.Edit.Output("edit", display_name="edit", tooltip="The edit, for Decode.")],
+            outputs=[sockets.Edit.Output("edit", display_name="edit", tooltip="The edit, for Decode Edit.")],
         )
 
     @classmethod
@@ -132,52 +86,24 @@ class Drag(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls,
-        inversion: Inversion,
-        tracks: PointTracks,
-        model: DragModel,
-        iterations: int,
-        steps: str,
-        learning_rate: float,
-        max_move: float,
-        lock: bool,
-        mask_weight: float,
-        patch_radius: int,
-        arrive: float,
-        chained: bool,
-        moving_average: bool,
-        chunk: int,
+        cls, inversion: Inversion, tracks: PointTracks, model: DragModel, steps: str, **settings
     ) -> io.NodeOutput:
-        settings = DragSettings(
-            steps=read_steps(steps),
-            learning_rate=learning_rate,
-            iterations=iterations,
-            max_move=max_move,
-            mask_weight=mask_weight,
-            patch_radius=patch_radius,
-            arrive=arrive,
-            lock=lock,
-            chained=chained,
-            moving_average=moving_average,
-            chunk=chunk,
-        )
+        settings = DragSettings(steps=read_steps(steps), **settings)
         return io.NodeOutput(host.run(drag, inversion, tracks, model, settings, host.progress()))
 
 
 def read_steps(text: str) -> tuple[int, ...]:
     """ "42, 41, 35" to (42, 41, 35); UserError for anything but whole numbers with commas between."""
     try:
-        return tuple(int(part) for part in text.replace(",", " ").split()) or _refuse(text)
+        steps = tuple(int(part) for part in text.replace(",", " ").split())
     except ValueError:
-        return _refuse(text)
+        steps = ()
+    if not steps:
+        usual = write_steps(DragSettings().steps)
+        raise UserError(f"'steps' must be whole numbers with commas between, like {usual}: got {text!r}. Correct them.")
+    return steps
 
 
 def write_steps(steps: tuple[int, ...]) -> str:
     """The text that `read_steps` reads."""
     return ", ".join(map(str, steps))
-
-
-def _refuse(text: str) -> tuple[int, ...]:
-    raise UserError(
-        f"'steps' must be whole numbers with commas between, like {write_steps(DEFAULTS.steps)}: got {text!r}."
-    )

@@ -9,8 +9,6 @@ from ..dragvideo_core.stages.evaluate import EvaluateSettings, evaluate
 from ..dragvideo_core.types import DragModel, PointTracks
 from . import convert, host, sockets
 
-DEFAULTS = EvaluateSettings()
-
 
 class Evaluate(io.ComfyNode):
     """Measures an edit: how far the handles are from their targets, what changed outside the mask, how smooth the
@@ -18,6 +16,10 @@ class Evaluate(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
+        def setting(*row, **more):
+            return sockets.setting(EvaluateSettings, *row, **more)
+
+        steady = "Noises averaged per frame to find the handles again. More is steadier and slower."
         return sockets.schema(
             cls,
             node_id="DragAVideo_Evaluate",
@@ -34,42 +36,10 @@ class Evaluate(io.ComfyNode):
                 sockets.Model.Input(
                     "model", tooltip="The model before tuning, so that it judges without having learnt the clip."
                 ),
-                sockets.advanced(
-                    io.Combo.Input(
-                        "recipe",
-                        options=sockets.choices(EvaluateSettings, "recipe"),
-                        default=DEFAULTS.recipe,
-                        tooltip="Which of DIFT's settings find the handles again.",
-                    )
-                ),
-                sockets.advanced(
-                    io.Int.Input(
-                        "ensemble",
-                        default=DEFAULTS.ensemble,
-                        min=1,
-                        max=64,
-                        tooltip="Noises averaged per frame to find the handles again. More is steadier and slower.",
-                    )
-                ),
-                sockets.advanced(
-                    io.Int.Input(
-                        "seed",
-                        default=DEFAULTS.seed,
-                        min=0,
-                        max=999_999_999,
-                        control_after_generate=False,
-                        tooltip="Of the noise that DIFT adds.",
-                    )
-                ),
-                sockets.advanced(
-                    io.Int.Input(
-                        "chunk",
-                        default=DEFAULTS.chunk,
-                        min=1,
-                        max=256,
-                        tooltip="Frames at a time. Lower needs less memory.",
-                    )
-                ),
+                setting("recipe", "Which of DIFT's settings find the handles again.", advanced=True),
+                setting("ensemble", steady, 1, 64, advanced=True),
+                setting("seed", "Of the noise that DIFT adds.", 0, 999_999_999, advanced=True),
+                setting("chunk", "Frames at a time. Lower needs less memory.", 1, 256, advanced=True),
             ],
             outputs=[
                 io.String.Output(
@@ -84,11 +54,8 @@ class Evaluate(io.ComfyNode):
         )
 
     @classmethod
-    def execute(
-        cls, original, edited, tracks: PointTracks, model: DragModel, recipe: str, ensemble: int, seed: int, chunk: int
-    ) -> io.NodeOutput:
-        before, after = convert.to_clip(original), convert.to_clip(edited)
-        settings = EvaluateSettings(recipe=recipe, ensemble=ensemble, seed=seed, chunk=chunk)
+    def execute(cls, original, edited, tracks: PointTracks, model: DragModel, **settings) -> io.NodeOutput:
+        before, after, settings = convert.to_clip(original), convert.to_clip(edited), EvaluateSettings(**settings)
         scores = host.run(evaluate, before, after, tracks, model, settings, host.progress(after.frames))
         sheet = draw_before_after(before.frames, after.frames, tracks)
         return io.NodeOutput(convert.to_json(scores), convert.to_image(sheet[None]))

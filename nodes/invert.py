@@ -8,7 +8,7 @@ from ..dragvideo_core.stages.invert import InvertSettings, invert
 from ..dragvideo_core.types import DragModel
 from . import convert, host, sockets
 
-DEFAULTS = InvertSettings()
+STEPS = InvertSettings().total
 
 
 class Invert(io.ComfyNode):
@@ -16,6 +16,11 @@ class Invert(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
+        def setting(*row, **more):
+            return sockets.setting(InvertSettings, *row, **more)
+
+        until = f"The last of {STEPS} steps: at least the highest of Drag's steps. The paper's is 42."
+        exact = "Extra model calls per step that make the way back more exact. 0 is plain DDIM inversion."
         return sockets.schema(
             cls,
             node_id="DragAVideo_Invert",
@@ -24,39 +29,13 @@ class Invert(io.ComfyNode):
             inputs=[
                 sockets.video(),
                 sockets.model(),
-                io.Int.Input(
-                    "until",
-                    default=DEFAULTS.until,
-                    min=1,
-                    max=DEFAULTS.total,
-                    tooltip=f"The last of {DEFAULTS.total} steps: at least the highest of Drag's steps. The paper's "
-                    "is 42.",
-                ),
-                sockets.advanced(
-                    io.Int.Input(
-                        "refinements",
-                        default=DEFAULTS.refinements,
-                        min=0,
-                        max=10,
-                        tooltip="Extra model calls per step that make the way back more exact. 0 is plain DDIM "
-                        "inversion.",
-                    )
-                ),
-                sockets.advanced(
-                    io.Int.Input(
-                        "chunk",
-                        default=DEFAULTS.chunk,
-                        min=1,
-                        max=256,
-                        tooltip="Frames at a time. Lower needs less memory.",
-                    )
-                ),
+                setting("until", until, 1, STEPS),
+                setting("refinements", exact, 0, 10, advanced=True),
+                setting("chunk", "Frames at a time. Lower needs less memory.", 1, 256, advanced=True),
             ],
             outputs=[
                 sockets.Inversion.Output(
-                    "inversion",
-                    display_name="inversion",
-                    tooltip="The latents of every frame at every step, for Drag and Decode.",
+                    "inversion", display_name="inversion", tooltip="The latents of every frame at every step."
                 ),
                 io.Latent.Output(
                     "latent", display_name="latent", tooltip="The latents at the last step: noise that holds the clip."
@@ -65,8 +44,7 @@ class Invert(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, video, model: DragModel, until: int, refinements: int, chunk: int) -> io.NodeOutput:
+    def execute(cls, video, model: DragModel, **settings) -> io.NodeOutput:
         clip = convert.to_clip(video)
-        settings = InvertSettings(until=until, refinements=refinements, chunk=chunk)
-        inversion = host.run(invert, clip, model, settings, host.progress(clip.frames))
+        inversion = host.run(invert, clip, model, InvertSettings(**settings), host.progress(clip.frames))
         return io.NodeOutput(inversion, convert.to_latent(inversion.latents[-1], model))

@@ -9,7 +9,6 @@ from ..dragvideo_core.stages.load import MAX_RATE, MAX_SIDE, LoadSettings, load
 from ..dragvideo_core.types import UserError
 from . import convert, host, sockets
 
-DEFAULTS = LoadSettings()
 MOST = 1_000_000  # frames
 
 
@@ -19,67 +18,39 @@ class LoadVideo(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
+        def setting(*row, **more):
+            return sockets.setting(LoadSettings, *row, **more)
+
+        files = io.Combo.Input(
+            "file",
+            options=host.video_names(),
+            upload=io.UploadType.video,
+            tooltip="A video in ComfyUI's input folder. The button uploads one.",
+        )
+        own = "Width and height 0: the video's own size."
+        wide = "Pixels, a multiple of 64. The video is scaled to fill width x height and cut in the middle. Stable "
+        wide += f"Diffusion 1.5 works best near 512. {own}"
         return sockets.schema(
             cls,
             node_id="DragAVideo_LoadVideo",
             display_name="Load Video (Drag-A-Video)",
             search_aliases=["vhs load video", "import video", "open video"],
             inputs=[
-                io.Combo.Input(
-                    "file",
-                    options=host.video_names(),
-                    upload=io.UploadType.video,
-                    tooltip="A video in ComfyUI's input folder. The button uploads one.",
+                files,
+                setting("width", wide, 0, MAX_SIDE, 64),
+                setting("height", f"Pixels, a multiple of 64. {own}", 0, MAX_SIDE, 64),
+                setting("frame_load_cap", "At most this many frames. 0: all. Time and memory grow with them.", 0, MOST),
+                setting(
+                    "select_every_nth", "Keep one frame in this many. The speed of motion stays the same.", 1, MOST
                 ),
-                io.Int.Input(
-                    "width",
-                    default=DEFAULTS.width,
-                    min=0,
-                    max=MAX_SIDE,
-                    step=64,
-                    tooltip="Pixels, a multiple of 64. The video is scaled to fill width x height and cut in the "
-                    "middle. Stable Diffusion 1.5 works best near 512. Width and height 0: the video's own "
-                    "size.",
-                ),
-                io.Int.Input(
-                    "height",
-                    default=DEFAULTS.height,
-                    min=0,
-                    max=MAX_SIDE,
-                    step=64,
-                    tooltip="Pixels, a multiple of 64. Width and height 0: the video's own size.",
-                ),
-                io.Int.Input(
-                    "frame_load_cap",
-                    default=DEFAULTS.frame_load_cap,
-                    min=0,
-                    max=MOST,
-                    tooltip="Load at most this many frames. 0: all. Time and memory grow with the number of frames.",
-                ),
-                io.Int.Input(
-                    "select_every_nth",
-                    default=DEFAULTS.select_every_nth,
-                    min=1,
-                    max=MOST,
-                    tooltip="Keep one frame in this many. The paper keeps one in three. The speed of motion stays the"
-                    " same.",
-                ),
-                io.Int.Input(
-                    "skip_first_frames",
-                    default=DEFAULTS.skip_first_frames,
-                    min=0,
-                    max=MOST,
-                    tooltip="Leave out this many frames at the start.",
-                ),
-                sockets.advanced(
-                    io.Float.Input(
-                        "force_rate",
-                        default=DEFAULTS.force_rate,
-                        min=0.0,
-                        max=MAX_RATE,
-                        step=1.0,
-                        tooltip="First resample the video to this many frames per second. 0: keep its own rate.",
-                    )
+                setting("skip_first_frames", "Leave out this many frames at the start.", 0, MOST),
+                setting(
+                    "force_rate",
+                    "First resample the video to this many frames per second. 0: keep its own rate.",
+                    0.0,
+                    MAX_RATE,
+                    1.0,
+                    advanced=True,
                 ),
             ],
             outputs=[
@@ -90,9 +61,7 @@ class LoadVideo(io.ComfyNode):
                     "video", display_name="video", tooltip="The frames with their rate and sound, as one VIDEO."
                 ),
                 io.Audio.Output(
-                    "audio",
-                    display_name="audio",
-                    tooltip="The sound that belongs to these frames, if the file has any.",
+                    "audio", display_name="audio", tooltip="The sound that belongs to these frames, if there is any."
                 ),
                 io.Float.Output("fps", display_name="fps", tooltip="Frames per second after skipping."),
                 io.Int.Output("frame_count", display_name="frame count", tooltip="How many frames were loaded."),
@@ -112,26 +81,9 @@ class LoadVideo(io.ComfyNode):
         return host.file_fingerprint(host.video_path(file))
 
     @classmethod
-    def execute(
-        cls,
-        file: str,
-        width: int,
-        height: int,
-        frame_load_cap: int,
-        select_every_nth: int,
-        skip_first_frames: int,
-        force_rate: float,
-    ) -> io.NodeOutput:
+    def execute(cls, file: str, **settings) -> io.NodeOutput:
         path = host.video_path(file)
-        settings = LoadSettings(
-            width=width,
-            height=height,
-            frame_load_cap=frame_load_cap,
-            select_every_nth=select_every_nth,
-            skip_first_frames=skip_first_frames,
-            force_rate=force_rate,
-        )
         with host.warnings_on_node(cls.hidden.unique_id):
-            clip = host.run(load, path, settings, host.progress())
+            clip = host.run(load, path, LoadSettings(**settings), host.progress())
             audio = convert.to_audio(host.run(read_audio, path, clip))
         return io.NodeOutput(convert.to_image(clip.frames), convert.to_video(clip, audio), audio, clip.fps, len(clip))

@@ -14,20 +14,29 @@ ANYTHING = "anything"
 
 class EmbeddedModel(io.ComfyNode):
     """The small diffusion model that comes with Drag-A-Video. It knows 128 x 128 drawings (see Drawn Demo Clip), needs
-    no download and no GPU, and shows in minutes what the pipeline does. For filmed video use a Stable Diffusion model."""
+    no download and no GPU, and shows in minutes what the pipeline does. For filmed video use a Stable Diffusion
+    model."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
         return sockets.schema(
-            cls, node_id="DragAVideo_EmbeddedModel", display_name="Embedded Model",
+            cls,
+            node_id="DragAVideo_EmbeddedModel",
+            display_name="Embedded Model",
             search_aliases=["drag a video model", "toy model", "demo model"],
             inputs=[
                 io.Combo.Input(
-                    "subject", options=[ANYTHING, *KINDS], default=ANYTHING,
+                    "subject",
+                    options=[ANYTHING, *KINDS],
+                    default=ANYTHING,
                     tooltip="What the drawing shows: the model's text prompt. 'anything' is the empty prompt.",
                 ),
             ],
-            outputs=[sockets.Model.Output("drag_model", display_name="model", tooltip="For every node that asks for a model.")],
+            outputs=[
+                sockets.Model.Output(
+                    "drag_model", display_name="model", tooltip="For every node that asks for a model."
+                )
+            ],
         )
 
     @classmethod

@@ -4,22 +4,35 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
+from ..dragvideo_core.parts.corrections import read_corrections
 from ..dragvideo_core.parts.drawing import draw_tracks
 from ..dragvideo_core.stages.propagate import PropagateSettings, propagate
 from ..dragvideo_core.stages.segment import segment
 from ..dragvideo_core.types import DragModel, PointPicks, Segmenter
 from . import convert, host, sockets
 
-DEFAULTS = PropagateSettings()
+CORRECTIONS_WIDGET = "DRAGAVIDEO_CORRECTIONS"  # the player in js/
 
 
 class Propagate(io.ComfyNode):
     """Carries handles, targets and mask points from the frame they were clicked on to every other frame (Sec. 3.2 of
-    the paper), and builds the mask of what may change. Look at the preview before the long part of the edit: the red
-    sets should sit on the same spot of the thing in every frame."""
+    the paper), and builds the mask of what may change. Look at the result before the long part of the edit: the sets
+    should sit on the same spot of the thing in every frame. Where one does not, drag it there."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
+        def setting(*row, **more):
+            return sockets.setting(PropagateSettings, *row, **more)
+
+        scaled = "in pixels of a 512 x 512 picture; scaled to the size of yours."
+        corrections = io.String.Input(
+            "corrections",
+            default="",
+            optional=True,
+            tooltip="Handles that were put right by hand, written by the player on this node. As JSON: "
+            '{"version": 1, "moves": [{"frame": 3, "pair": 0, "handle": [x, y]}]}, in pixels of the clip.',
+        )
+        corrections.extra_dict = {"widgetType": CORRECTIONS_WIDGET}
         return sockets.schema(
             cls,
             node_id="DragAVideo_Propagate",
@@ -32,81 +45,57 @@ class Propagate(io.ComfyNode):
                 sockets.Segmenter.Input(
                     "segmenter",
                     optional=True,
-                    tooltip="From SAM Segment: says which pixels belong to the thing. Without it, every point counts "
-                    "as foreground.",
+                    tooltip="From SAM Segment: says which pixels belong to the thing. Without it every point counts as "
+                    "foreground.",
                 ),
-                io.Int.Input(
-                    "set_side",
-                    default=DEFAULTS.set_side,
-                    min=1,
-                    max=9,
-                    tooltip="Points per side of the square set around each handle. The paper uses 3 (3 x 3 points).",
-                ),
-                io.Float.Input(
-                    "set_spacing",
-                    default=DEFAULTS.set_spacing,
-                    min=0.5,
-                    max=64.0,
-                    step=0.5,
-                    tooltip="Pixels between the points of a set, for a 512 x 512 picture; scaled to the size of yours.",
-                ),
-                io.Float.Input(
+                setting("set_side", "Points per side of the square set around each handle. The paper uses 3.", 1, 9),
+                setting("set_spacing", f"Between the points of a set, {scaled}", 0.5, 64.0, 0.5),
+                setting(
                     "mask_radius",
-                    default=DEFAULTS.mask_radius,
-                    min=1.0,
-                    max=512.0,
-                    step=1.0,
-                    tooltip="Half the side of the square around each mask point, in pixels of a 512 x 512 picture; "
-                    "scaled to the size of yours. Together the squares are what may change.",
+                    f"Half the side of the square around each mask point, {scaled} Together the squares are what may "
+                    "change.",
+                    1.0,
+                    512.0,
+                    1.0,
                 ),
-                sockets.advanced(
-                    io.Combo.Input(
-                        "recipe",
-                        options=sockets.choices(PropagateSettings, "recipe"),
-                        default=DEFAULTS.recipe,
-                        tooltip="Which of DIFT's settings describe the points: those for pictures or those for videos.",
-                    )
+                setting(
+                    "recipe",
+                    "Which of DIFT's settings describe the points: those for pictures or for videos.",
+                    advanced=True,
                 ),
-                sockets.advanced(
-                    io.Int.Input(
-                        "ensemble",
-                        default=DEFAULTS.ensemble,
-                        min=1,
-                        max=64,
-                        tooltip="Noises averaged per frame to describe the points. More is steadier and slower.",
-                    )
+                setting(
+                    "ensemble",
+                    "Noises averaged per frame to describe the points. More is steadier and slower.",
+                    1,
+                    64,
+                    advanced=True,
                 ),
-                sockets.advanced(
-                    io.Float.Input(
-                        "window",
-                        default=DEFAULTS.window,
-                        min=1.0,
-                        max=512.0,
-                        step=1.0,
-                        tooltip="A point moves at most this far from frame to frame, in pixels of a 512 x 512 picture.",
-                    )
+                setting(
+                    "window",
+                    f"A point moves at most this far from frame to frame, {scaled}",
+                    1.0,
+                    512.0,
+                    1.0,
+                    advanced=True,
                 ),
-                sockets.advanced(
-                    io.Int.Input(
-                        "seed",
-                        default=DEFAULTS.seed,
-                        min=0,
-                        max=999_999_999,
-                        control_after_generate=False,
-                        tooltip="Of the noise that DIFT adds.",
-                    )
+                setting(
+                    "round_trip",
+                    f"A point that does not come back within this distance counts as hidden, {scaled}",
+                    1.0,
+                    512.0,
+                    1.0,
+                    advanced=True,
                 ),
+                setting("seed", "Of the noise that DIFT adds.", 0, 999_999_999, advanced=True),
+                setting("chunk", "Frames at a time. Lower needs less memory.", 1, 256, advanced=True),
+                corrections,
             ],
             outputs=[
                 sockets.Tracks.Output(
-                    "tracks",
-                    display_name="tracks",
-                    tooltip="The point sets in every frame, for Drag, Decode and Evaluate.",
+                    "tracks", display_name="tracks", tooltip="The point sets in every frame, for the nodes that follow."
                 ),
                 io.Mask.Output(
-                    "mask",
-                    display_name="mask",
-                    tooltip="What may change in each frame: 1 inside the squares of the mask points.",
+                    "mask", display_name="mask", tooltip="What may change in each frame: 1 inside the squares."
                 ),
                 io.Image.Output(
                     "preview", display_name="preview", tooltip="Every frame with its point sets and its mask."
@@ -121,29 +110,17 @@ class Propagate(io.ComfyNode):
         video,
         picks: PointPicks,
         model: DragModel,
-        set_side: int,
-        set_spacing: float,
         mask_radius: float,
-        recipe: str,
-        ensemble: int,
-        window: float,
-        seed: int,
         segmenter: Segmenter | None = None,
+        corrections: str = "",
+        **settings,
     ) -> io.NodeOutput:
-        clip = convert.to_clip(video)
-        settings = PropagateSettings(
-            set_side=set_side,
-            set_spacing=set_spacing,
-            mask_radius=mask_radius,
-            recipe=recipe,
-            ensemble=ensemble,
-            window=window,
-            seed=seed,
-        )
-        segmenter = segmenter or segment()
+        clip, segmenter = convert.to_clip(video), segmenter or segment()
+        settings = PropagateSettings(mask_radius=mask_radius, **settings)
+        moves, on_progress = read_corrections(corrections, clip.size), host.progress(clip.frames)
         try:
             with host.warnings_on_node(cls.hidden.unique_id) as warned:
-                tracks = host.run(propagate, clip, picks, segmenter, model, settings, host.progress(clip.frames))
+                tracks = host.run(propagate, clip, picks, segmenter, model, settings, on_progress, moves)
         finally:
             segmenter.free()
         ui = {

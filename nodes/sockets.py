@@ -38,12 +38,29 @@ def model() -> io.Input:
     return Model.Input("model", tooltip="The diffusion model: from Embedded Model, or from Tune LoRA.")
 
 
-def choices(settings: type, name: str) -> list[str]:
-    """The values that a settings class allows for a field of type Literal."""
-    return list(get_args(get_type_hints(settings)[name]))
+def setting(
+    settings: type,
+    name: str,
+    tooltip: str,
+    least: float | None = None,
+    most: float | None = None,
+    step: float | None = None,
+    advanced: bool = False,
+) -> io.Input:
+    """The widget of one field of a settings class: its kind and its default are the field's.
 
-
-def advanced(widget: io.Input) -> io.Input:
-    """A widget that most people leave as it is: the page folds it away where it can."""
-    widget.extra_dict = {**widget.extra_dict, "advanced": True}
+    Advanced ones may be left out of a graph, and the page folds them away where it can.
+    """
+    default, choices = getattr(settings(), name), get_args(get_type_hints(settings)[name])
+    common = {"id": name, "default": default, "tooltip": tooltip, "optional": advanced}
+    if isinstance(default, bool):
+        widget = io.Boolean.Input(**common)
+    elif isinstance(default, str):
+        widget = io.Combo.Input(options=list(choices), **common)
+    elif isinstance(default, int):
+        widget = io.Int.Input(min=least, max=most, step=step or 1, control_after_generate=False, **common)
+    else:
+        widget = io.Float.Input(min=least, max=most, step=step, **common)
+    if advanced:
+        widget.extra_dict = {"advanced": True}
     return widget

@@ -40,6 +40,7 @@ class Listener:
 
     def send_progress_text(self, text, node_id, sid=None) -> None:
         self.node_texts.append((node_id, text))
+        self.messages.append(("text", text))
 
 
 @dataclass

@@ -90,3 +90,13 @@ def whole_edit(comfy, frames: int = 2, iterations: int = 2) -> dict:
             "mask": node("MaskPreview", mask=["propagate", 1]),
         }
     )
+
+
+def up_to(graph: dict, name: str) -> dict:
+    """What one node of a graph needs, and a node that asks for its first output."""
+    kept, todo = {"shown": node("PreviewAny", source=[name, 0])}, [name]
+    while todo:
+        current = todo.pop()
+        kept[current] = copy.deepcopy(graph[current])
+        todo += [value[0] for value in graph[current]["inputs"].values() if isinstance(value, list)]
+    return kept

@@ -134,31 +134,36 @@ def test_a_mask_of_another_count_than_the_clip(comfy: Comfy, random_weights):
     graph["batch"] = graphs.node("EmptyImage", width=128, height=128, batch_size=2, color=0)
     graph["masks"] = graphs.node("ImageToMask", image=["batch", 0], channel="red")
     graph["sam"]["inputs"]["mask"] = ["masks", 0]
-    refused_on(comfy.run(graph), "propagate", "one mask, or one for each frame", "2 masks")
+    refused_on(comfy.run(graphs.up_to(graph, "propagate")), "propagate", "one mask, or one for each frame", "2 masks")
 
 
 def test_a_target_outside_every_mask_square_is_a_warning_on_the_node_before_the_work(comfy: Comfy, random_weights):
     graph = graphs.whole_edit(comfy)
     del graph["pick"]["inputs"]["other_points"]
     graph["pick"]["inputs"]["points"] = graphs.picks(handle=(20, 20), target=(100, 100), mask_points=[(20, 20)])
-    progress_before_warning = []
-    outcome = comfy.run(graph, lambda kind, data: progress_before_warning.append(data) if kind == "progress" else None)
+    outcome = comfy.run(graphs.up_to(graph, "propagate"))
     assert outcome.status == "success"
     ((node, text),) = outcome.listener.node_texts
     assert node == "propagate" and "target 1 lies outside every mask square" in text
     assert outcome.ui["propagate"]["drag_a_video_warnings"]
+    kinds = [
+        kind
+        for kind, data in outcome.listener.messages
+        if kind == "text" or kind == "progress" and data["node"] == node
+    ]
+    assert kinds[0] == "text" and "progress" in kinds
 
 
 def test_a_warning_reaches_the_node_at_once_and_other_warnings_do_not(comfy: Comfy):
     import warnings
 
     host = comfy.module("nodes.host")
-    told, before = comfy.executor.server, warnings.showwarning
+    before = warnings.showwarning
     with host.warnings_on_node("7") as texts:
-        warnings.warn("look here")
+        warnings.warn("look here", stacklevel=1)
         assert comfy.server.PromptServer.instance.node_texts[-1] == ("7", "Warning: look here")
-        warnings.warn("never mind", DeprecationWarning)
-    assert texts == ["look here"] and warnings.showwarning is before and told is not None
+        warnings.warn("never mind", DeprecationWarning, stacklevel=1)
+    assert texts == ["look here"] and warnings.showwarning is before
 
 
 def test_clips_that_do_not_belong_together(comfy: Comfy, random_weights):

@@ -90,7 +90,7 @@ def test_files_and_scores(edit: Outcome, comfy: Comfy):
 
 
 def test_a_second_run_comes_from_the_cache_and_a_changed_one_runs_only_what_follows(comfy: Comfy, random_weights):
-    graph = graphs.whole_edit(comfy)
+    graph = graphs.whole_edit(comfy, frames=3)
     comfy.run(graph)
     assert comfy.run(graph).executed == set()
     changed = copy.deepcopy(graph)
@@ -101,7 +101,7 @@ def test_a_second_run_comes_from_the_cache_and_a_changed_one_runs_only_what_foll
 @pytest.mark.parametrize("node", ["propagate", "tune", "invert", "drag", "decode", "evaluate"])
 def test_cancelling_stops_at_once_and_the_next_run_works(comfy: Comfy, random_weights, node: str):
     """No progress comes after the request, torch's modes are as before, and the same graph then runs."""
-    graph = graphs.whole_edit(comfy, iterations=5)
+    graph = graphs.up_to(graphs.whole_edit(comfy, iterations=3), node)
     graph["clip"]["inputs"]["seed"] = 100 + LONG.index(node)
     reports = []
 
@@ -114,7 +114,6 @@ def test_cancelling_stops_at_once_and_the_next_run_works(comfy: Comfy, random_we
     cancelled = comfy.run(graph, cancel_on_first_report)
     assert cancelled.status == "interrupted" and len(reports) == 1
     assert (torch.is_grad_enabled(), torch.is_inference_mode_enabled()) == (grad, inference)
-    graph["drag"]["inputs"]["iterations"] = 1
     assert comfy.run(graph).status == "success"
 
 
@@ -136,6 +135,18 @@ def test_the_stages_run_on_values_made_inside_inference_mode(comfy: Comfy, rando
     image = outcome.values["image"][0]
     assert image.is_inference() and torch.equal(image[0, 0, 0] * 255, torch.tensor([128.0, 64.0, 32.0]))
     assert outcome.values["decode"][0].shape == (2, 64, 128, 3)
+
+
+def test_advanced_settings_may_be_left_out_of_a_graph(comfy: Comfy, random_weights):
+    graph = graphs.whole_edit(comfy, iterations=1)
+    for name in graph:
+        asked = comfy.nodes.NODE_CLASS_MAPPINGS[graph[name]["class_type"]].INPUT_TYPES()
+        inputs = graph[name]["inputs"]
+        optional = [key for key in asked.get("optional", {}) if not isinstance(inputs.get(key), list)]
+        graph[name]["inputs"] = {key: value for key, value in inputs.items() if key not in optional}
+    assert "chunk" not in graph["drag"]["inputs"] and "steps" in graph["drag"]["inputs"]
+    outcome = comfy.run(graphs.up_to(graph, "drag"))
+    assert outcome.status == "success", outcome.error
 
 
 def test_one_frame_is_a_clip(comfy: Comfy, random_weights):
