@@ -48,4 +48,4 @@ comfyui: install
 	@$(HOST) serve
 
 test: install chromium .cache/lint/installed
-	@.venv/bin/python -m pytest -q --durations=15
+	@.venv/bin/python -m pytest -r fEs --durations=15

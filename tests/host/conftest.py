@@ -17,6 +17,7 @@ from host.browser import ComfyPage
 from host.comfyui import ROOT, ComfyUI
 from host.demo import Demo, run_demo
 
+HERE = Path(__file__).resolve().parent
 ARTIFACTS = ROOT / "output" / "test-artifacts"
 
 
@@ -28,7 +29,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what runs against the server or the page."""
     for item in items:
-        fixtures = set(getattr(item, "fixturenames", ()))
+        fixtures = set(getattr(item, "fixturenames", ())) if item.path.parent == HERE else set()
         if "comfy" in fixtures:
             item.add_marker(pytest.mark.host)
         if "browser" in fixtures:
