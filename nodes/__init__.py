@@ -11,13 +11,13 @@ from .drag import Drag
 from .evaluate import Evaluate
 from .invert import Invert
 from .load import LoadVideo
-from .model import EmbeddedModel
+from .model import EmbeddedModel, Model
 from .pick import Pick
 from .propagate import Propagate
 from .segment import Segment
 from .tune import Tune
 
-NODES = [LoadVideo, DemoClip, Pick, Segment, EmbeddedModel, Propagate, Tune, Invert, Drag, Decode, Evaluate]
+NODES = [LoadVideo, DemoClip, Pick, Segment, EmbeddedModel, Model, Propagate, Tune, Invert, Drag, Decode, Evaluate]
 
 
 class DragAVideo(ComfyExtension):

@@ -27,6 +27,7 @@ from torch import Tensor, nn
 
 from ..dragvideo_core.parts.drawing import to_pil
 from ..dragvideo_core.types import DragModel, OnProgress, UserError
+from . import memory
 
 PREVIEW_SECONDS = 1.0  # previews at most this often
 PREVIEW_SIDE = 512  # px
@@ -40,6 +41,8 @@ SAM_ENDINGS = (".pth", ".pt", ".safetensors")
 def run(stage: Callable[..., Any], *inputs: Any, **more: Any) -> Any:
     """Call a stage where gradients are possible. Whatever the call raises, torch's modes are as before afterwards."""
     with torch.inference_mode(False), torch.enable_grad():
+        for model in (value for value in inputs if isinstance(value, DragModel)):
+            memory.load(model)
         return stage(*map(normal, inputs), **{name: normal(value) for name, value in more.items()})
 
 

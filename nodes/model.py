@@ -7,9 +7,10 @@ from comfy_api.latest import io
 from ..dragvideo_core import embedded
 from ..dragvideo_core.embedded.drawn_clips import KINDS
 from ..dragvideo_core.embedded.model import WEIGHTS
-from . import host, sockets
+from . import conversion, host, sockets
 
 ANYTHING = "anything"
+PRECISIONS = ["auto", *conversion.DTYPES]
 
 
 class EmbeddedModel(io.ComfyNode):
@@ -47,3 +48,47 @@ class EmbeddedModel(io.ComfyNode):
     def execute(cls, subject: str) -> io.NodeOutput:
         model = host.run(embedded.drag_model, "" if subject == ANYTHING else subject)
         return io.NodeOutput(host.run(host.on_compute_device, model))
+
+
+class Model(io.ComfyNode):
+    """Any Stable Diffusion 1.x or 2.x checkpoint for the edit of filmed video: SD1.5, its fine-tunes, and LoRA loaders in
+    between. The weights are copied with all patches applied; the MODEL itself is not changed."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        precision = io.Combo.Input(
+            "precision",
+            options=PRECISIONS,
+            default="auto",
+            optional=True,
+            tooltip="Of the copied weights. 'auto' is what ComfyUI chooses for this machine.",
+        )
+        precision.extra_dict = {"advanced": True}
+        return sockets.schema(
+            cls,
+            node_id="DragAVideo_Model",
+            display_name="Stable Diffusion Model",
+            search_aliases=["sd15", "checkpoint", "drag model"],
+            inputs=[
+                io.Model.Input("model", tooltip="Of a Stable Diffusion 1.x or 2.x checkpoint; LoRAs before it count."),
+                io.Vae.Input("vae", tooltip="The checkpoint's VAE, or another one of the same family."),
+                io.Conditioning.Input("positive", tooltip="What the video shows, from CLIP Text Encode."),
+                io.Conditioning.Input(
+                    "empty",
+                    optional=True,
+                    tooltip="The empty text, from CLIP Text Encode: finds points again a little better than 'positive'.",
+                ),
+                precision,
+            ],
+            outputs=[
+                sockets.Model.Output(
+                    "drag_model", display_name="model", tooltip="For every node that asks for a model."
+                )
+            ],
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    def execute(cls, model, vae, positive, empty=None, precision: str = "auto") -> io.NodeOutput:
+        with host.warnings_on_node(cls.hidden.unique_id):
+            return io.NodeOutput(host.run(conversion.drag_model, model, vae, positive, empty, precision))

@@ -8,7 +8,7 @@ import torch
 from host import source
 
 from . import graphs
-from .executor import Comfy, Outcome
+from .executor import Comfy, Outcome, the_comfy
 
 
 @pytest.fixture(scope="session")
@@ -17,7 +17,7 @@ def comfy(tmp_path_factory) -> Comfy:
         comfyui = source.get()
     except source.NoComfyUI as fault:
         pytest.skip(str(fault))
-    return Comfy(comfyui, tmp_path_factory.mktemp("comfyui"))
+    return the_comfy(comfyui, tmp_path_factory.mktemp("comfyui"))
 
 
 @pytest.fixture(scope="session")

@@ -63,6 +63,16 @@ class Outcome:
         return [(data[1]["node_id"], data[0][1]) for name, data in self.listener.messages if isinstance(data, tuple)]
 
 
+_running: list[Comfy] = []
+
+
+def the_comfy(comfyui: Path, base: Path) -> Comfy:
+    """The one ComfyUI of this process: its modules cannot be loaded twice."""
+    if not _running:
+        _running.append(Comfy(comfyui, base))
+    return _running[0]
+
+
 class Comfy:
     """ComfyUI with the pack inside, its files in `base`."""
 

@@ -16,6 +16,7 @@ NODE_IDS = {  # frozen: saved workflows hold them
     "DragAVideo_SAM",
     "DragAVideo_Propagate",
     "DragAVideo_EmbeddedModel",
+    "DragAVideo_Model",
     "DragAVideo_Tune",
     "DragAVideo_Invert",
     "DragAVideo_Drag",

@@ -1,0 +1,73 @@
+"""The denoiser's place in ComfyUI's memory: on the device while a stage works, moved out when another node needs room.
+
+A denoiser is handed to ComfyUI's own management as a model of its own, so that loading it makes room, `--lowvram` and
+`--cpu` are heeded, and loading something else may push it out again.
+"""
+
+from __future__ import annotations
+
+import comfy.model_management
+import comfy.model_patcher
+import torch
+from torch import nn
+
+from ..dragvideo_core.types import DragModel
+
+HANDLE = "_drag_a_video_handle"  # attribute of a denoiser: what ComfyUI knows it by
+MARK = "comfy_patched_weights"  # what ComfyUI writes on layers that it has loaded
+
+
+def load(model: DragModel, more_bytes: int = 0) -> None:
+    """Bring the model's denoiser to ComfyUI's device, with `more_bytes` free there for the work, if that can be had.
+
+    Call it outside inference mode. Layers that ComfyUI moved inside it (another node ran) get normal weights again.
+    """
+    denoiser = model.denoiser
+    handle = getattr(denoiser, HANDLE, None)
+    if handle is None or handle.patcher is None:
+        handle = _Handle(_patcher(denoiser))
+        object.__setattr__(denoiser, HANDLE, handle)
+    comfy.model_management.load_models_gpu([handle.patcher], memory_required=more_bytes, force_full_load=True)
+    _leave_inference_mode(denoiser)
+
+
+def free(device: torch.device) -> int:
+    """Bytes that can be had on a device."""
+    return int(comfy.model_management.get_free_memory(device))
+
+
+class _Handle:
+    """Belongs to one denoiser: a copy of the denoiser gets an empty one."""
+
+    def __init__(self, patcher: comfy.model_patcher.ModelPatcher | None = None):
+        self.patcher = patcher
+
+    def __deepcopy__(self, memo) -> _Handle:
+        return _Handle()
+
+
+class _Resident(nn.Module):
+    """A denoiser as ComfyUI's `ModelPatcher` wants it: `device` can be set on it."""
+
+    def __init__(self, denoiser: nn.Module):
+        super().__init__()
+        self.denoiser = denoiser
+
+
+def _patcher(denoiser: nn.Module) -> comfy.model_patcher.ModelPatcher:
+    management = comfy.model_management
+    home = management.unet_offload_device()
+    for layer in denoiser.to(home).modules():  # a copy of a loaded one bears marks that are not true of it
+        layer.__dict__.pop(MARK, None)
+    return comfy.model_patcher.ModelPatcher(_Resident(denoiser), management.get_torch_device(), home)
+
+
+def _leave_inference_mode(module: nn.Module) -> None:
+    """Replace weights that were made in inference mode, which autograd refuses, by normal ones of the same value."""
+    for layer in module.modules():
+        for name, weight in layer.named_parameters(recurse=False):
+            if weight.is_inference():
+                setattr(layer, name, nn.Parameter(weight.clone(), requires_grad=False))
+        for name, buffer in layer.named_buffers(recurse=False):
+            if buffer.is_inference():
+                setattr(layer, name, buffer.clone())
