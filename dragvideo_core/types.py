@@ -120,6 +120,7 @@ class DragModel:
     pixels_per_cell: int = 8  # H / h
     name: str = "model"
     lora: dict[str, Tensor] | None = None  # weights that `tune` trained and fused, in peft's names
+    lora_losses: tuple[float, ...] = ()  # of the training's steps
 
     @property
     def device(self) -> torch.device:

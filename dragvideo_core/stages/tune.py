@@ -7,8 +7,13 @@ from dataclasses import dataclass, replace
 import torch
 from torch.nn import functional
 
-from ..parts import batches, lora
+from ..parts import batches, lora, lora_file
+from ..parts.curve import draw_curve
+from ..parts.lora_file import LoraStore
 from ..types import DragModel, OnProgress, UserError, VideoClip, ignore_progress
+
+
+GRADIENT_SCALE = 1024.0  # keeps the gradients of a half-precision denoiser above its smallest number
 
 
 @dataclass(frozen=True)
@@ -21,32 +26,91 @@ class TuneSettings:
 
 
 def tune(
-    clip: VideoClip, model: DragModel, settings: TuneSettings = TuneSettings(), on_progress: OnProgress = ignore_progress
+    clip: VideoClip, model: DragModel, settings: TuneSettings = TuneSettings(), on_progress: OnProgress = ignore_progress,
+    store: LoraStore = LoraStore(),
 ) -> DragModel:
     """A copy of the model that knows the clip: the adapters fused into its denoiser and kept in `lora`.
 
-    The model handed in is not changed. Same seed, same device, same result.
+    The model handed in is not changed. Same seed, same device, same result. With a `store`, a LoRA that was trained before
+    on the same clip, model and settings is taken from its file, and a training that was broken off goes on where it was.
     """
     if settings.passes == 0:
         return model
     if settings.rank < 1 or settings.batch < 1 or settings.passes < 0:
         raise UserError(f"rank and batch must be at least 1 and passes at least 0: got {settings}.")
-    generator = torch.Generator().manual_seed(settings.seed)
-    device = model.device
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(settings.seed)
+    store.check()
+    name = lora_file.fingerprint(clip.frames, model.denoiser, model.context, model.prediction, settings)
+    found = store.finished(name)
+    if found is not None:
         adapted = lora.with_lora(model.denoiser, settings.rank)
-    latents = batches.encode(model, clip.frames, settings.batch)
-    weights = [p for p in adapted.parameters() if p.requires_grad]
-    optimiser = torch.optim.AdamW(weights, lr=settings.learning_rate, weight_decay=1e-2)
-    steps = max(1, settings.passes * len(clip) // settings.batch)
-    for step in range(steps):
-        loss = _loss(adapted, model, latents, settings.batch, generator)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
-        on_progress(step + 1, steps, None)
-    return replace(model, lora=lora.lora_weights(adapted), denoiser=lora.fuse(adapted))
+        lora.set_lora_weights(adapted, lora_file.peft_names(found[0], lora.layers(model.denoiser)))
+        return _result(model, adapted, found[1])
+    run = _Run(clip, model, settings, store.resumed(name))
+    try:
+        while run.step < run.steps:
+            run.advance()
+            on_progress(run.step, run.steps, run.picture)
+    except BaseException:
+        store.break_off(run.state(), name)
+        raise
+    tuned = _result(model, run.adapted, tuple(run.losses))
+    store.keep(lora_file.common_names(tuned.lora), tuned.lora_losses, name)
+    return tuned
+
+
+def _result(model: DragModel, adapted: torch.nn.Module, losses: tuple[float, ...]) -> DragModel:
+    return replace(model, lora=lora.lora_weights(adapted), lora_losses=losses, denoiser=lora.fuse(adapted))
+
+
+class _Run:
+    """One training, which can be taken apart into a `state` and put together again between any two steps."""
+
+    def __init__(self, clip: VideoClip, model: DragModel, settings: TuneSettings, state: dict | None):
+        self.model, self.batch = model, settings.batch
+        self.steps = max(1, settings.passes * len(clip) // settings.batch)
+        self.latents = batches.encode(model, clip.frames, settings.batch)
+        device = model.device
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            torch.manual_seed(settings.seed)
+            self.adapted = lora.with_lora(model.denoiser, settings.rank)
+        self.optimiser = torch.optim.AdamW(lora.trained(self.adapted), lr=settings.learning_rate, weight_decay=1e-2)
+        self.generator = torch.Generator().manual_seed(settings.seed)
+        self.losses: list[float] = []
+        if state is not None:
+            lora.set_lora_weights(self.adapted, state["lora"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.generator.set_state(state["generator"])
+            self.losses = list(state["losses"])
+
+    @property
+    def step(self) -> int:
+        """How many are done."""
+        return len(self.losses)
+
+    def advance(self) -> None:
+        """One step."""
+        generator = self.generator.get_state()
+        try:
+            loss = _loss(self.adapted, self.model, self.latents, self.batch, self.generator)
+            self.optimiser.zero_grad(set_to_none=True)
+            (loss * GRADIENT_SCALE).backward()
+        except BaseException:
+            self.generator.set_state(generator)  # as before the step that was not made
+            raise
+        for weight in lora.trained(self.adapted):
+            weight.grad /= GRADIENT_SCALE
+        self.optimiser.step()
+        self.losses.append(float(loss.detach()))
+
+    def state(self) -> dict:
+        return {
+            "lora": lora.lora_weights(self.adapted), "optimiser": self.optimiser.state_dict(),
+            "generator": self.generator.get_state(), "losses": self.losses,
+        }
+
+    def picture(self) -> torch.Tensor:
+        """The losses so far."""
+        return draw_curve(self.losses, self.steps)
 
 
 def _loss(adapted, model: DragModel, latents, batch: int, generator: torch.Generator):

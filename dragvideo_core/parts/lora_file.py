@@ -1,0 +1,135 @@
+"""A tuned LoRA as a file, in the names that ComfyUI's LoRA loaders and most other programs read.
+
+A layer `down_blocks.0...attn1.to_q` becomes `lora_unet_down_blocks_0_..._attn1_to_q` with `.lora_up.weight`,
+`.lora_down.weight` and `.alpha`. The file also says what it was trained on, so that the same training is not done twice,
+and next to it lies the state of a training that was broken off.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from ..types import UserError
+
+PREFIX = "lora_unet_"
+ENDINGS = {".lora_A.weight": ".lora_down.weight", ".lora_B.weight": ".lora_up.weight"}  # peft's, the common ones
+TRAINED_ON, LOSSES = "drag_a_video_trained_on", "drag_a_video_losses"  # entries of the file's metadata
+SAMPLES = 64  # numbers of each tensor that enter a fingerprint, beside its sum
+
+
+@dataclass(frozen=True)
+class LoraStore:
+    """Where a training keeps what it makes."""
+
+    file: Path | None = None  # of the finished LoRA; None: it is not kept
+    unfinished: Path | None = None  # of the state of a training that was broken off; None: it starts anew
+
+    def check(self) -> None:
+        """UserError, before the training, if the file exists and is somebody else's."""
+        if self.file is not None and self.file.exists() and TRAINED_ON not in _metadata(self.file):
+            raise UserError(
+                f"the LoRA file {self.file.name} exists and was not made by Drag-A-Video: expected a free name, to overwrite "
+                "nothing of yours. Choose another 'save_as'."
+            )
+
+    def finished(self, fingerprint: str) -> tuple[dict[str, Tensor], tuple[float, ...]] | None:
+        """The LoRA (common names) and its losses, if the file is there and was trained on exactly this."""
+        if self.file is None or not self.file.exists() or _metadata(self.file).get(TRAINED_ON) != fingerprint:
+            return None
+        with safe_open(str(self.file), "pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, tuple(json.loads(file.metadata()[LOSSES]))
+
+    def keep(self, lora: dict[str, Tensor], losses: tuple[float, ...], fingerprint: str) -> None:
+        """Write the finished LoRA (common names), and forget the unfinished state."""
+        if self.file is not None:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            told = {TRAINED_ON: fingerprint, LOSSES: json.dumps([round(loss, 6) for loss in losses])}
+            save_file(lora, str(self.file), metadata=told)
+        if self.unfinished is not None:
+            self.unfinished.unlink(missing_ok=True)
+
+    def break_off(self, state: dict[str, Any], fingerprint: str) -> None:
+        """Keep the state of a training for later."""
+        if self.unfinished is not None:
+            self.unfinished.parent.mkdir(parents=True, exist_ok=True)
+            torch.save({"trained_on": fingerprint, **state}, self.unfinished)
+
+    def resumed(self, fingerprint: str) -> dict[str, Any] | None:
+        """The kept state, if it is of exactly this training."""
+        if self.unfinished is None or not self.unfinished.exists():
+            return None
+        state = torch.load(self.unfinished, map_location="cpu", weights_only=True)
+        return state if state.pop("trained_on", None) == fingerprint else None
+
+
+def common_names(lora: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Adapters in peft's names, whose alpha is their rank, to the names that others read."""
+    renamed = {}
+    for name, weight in lora.items():
+        layer, ending = _split(name)
+        key = PREFIX + layer.replace(".", "_")
+        renamed[key + ENDINGS[ending]] = weight.contiguous()
+        if ENDINGS[ending] == ".lora_down.weight":  # (rank, columns)
+            renamed[key + ".alpha"] = torch.tensor(float(len(weight)))
+    return renamed
+
+
+def peft_names(lora: dict[str, Tensor], layers: Iterable[str]) -> dict[str, Tensor]:
+    """The way back for the denoiser's named layers; UserError where one is missing."""
+    renamed = {}
+    for layer in layers:
+        key = PREFIX + layer.replace(".", "_")
+        for ending, common in ENDINGS.items():
+            if key + common not in lora:
+                raise UserError(
+                    f"the LoRA has no {key + common}: expected one that was tuned on this model. Tune again under another name."
+                )
+            renamed[layer + ending] = lora[key + common]
+    return renamed
+
+
+def fingerprint(*values: Any) -> str:
+    """A name for what a training depends on: tensors and modules (by some of their numbers and their sums) and texts."""
+    digest = hashlib.sha256()
+    for value in values:
+        if isinstance(value, torch.nn.Module):
+            for name, weight in value.state_dict().items():
+                digest.update(name.encode())
+                _update(digest, weight)
+        elif isinstance(value, Tensor):
+            _update(digest, value)
+        else:
+            digest.update(repr(value).encode())
+    return digest.hexdigest()
+
+
+def _update(digest: Any, tensor: Tensor) -> None:
+    flat = tensor.detach().flatten()
+    total = float(flat.sum(dtype=torch.float64))
+    digest.update(f"{tensor.dtype} {tuple(tensor.shape)} {total!r}".encode())
+    digest.update(flat[:: max(1, len(flat) // SAMPLES)].float().cpu().numpy().tobytes())
+
+
+def _split(name: str) -> tuple[str, str]:
+    for ending in ENDINGS:
+        if name.endswith(ending):
+            return name.removesuffix(ending), ending
+    raise ValueError(f"a weight of an adapter in peft's names is expected: got {name}")
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    try:
+        with safe_open(str(path), "pt") as file:
+            return file.metadata() or {}
+    except (SafetensorError, OSError):
+        return {}
