@@ -23,6 +23,8 @@ const ICONS = {
   list: "M9 6h11M9 12h11M9 18h11M4.5 6h.01M4.5 12h.01M4.5 18h.01",
   expand: "M14 4h6v6M20 4l-7 7M10 20H4v-6M4 20l7-7",
   shrink: "M20 10h-6V4M14 10l7-7M4 14h6v6M10 14l-7 7",
+  back: "M17 6l-8 6 8 6zM6 6v12",
+  next: "M7 6l8 6-8 6zM18 6v12",
   play: "M7 5l12 7-12 7z",
   pause: "M8 5v14M16 5v14",
 };

@@ -69,24 +69,30 @@ export function drawMask(context, maskPoints, radius, size, view, k) {
 
 /** The square set around a centre: its members, or only its square where they would touch. */
 export function drawSet(context, centre, pixels, colour, view, k) {
-  drawMembers(context, pointSet(centre, pixels), pixels.spacing, colour, view, k);
+  drawMembers(context, pointSet(centre, pixels), colour, view, k);
 }
 
-/** Members of a set, `spacing` picture pixels apart. */
-export function drawMembers(context, members, spacing, colour, view, k) {
+/**
+ * Members of a set [S][2], one by one, or only the square around them where they would touch. Those that `visible` [S]
+ * says are hidden in the frame are hollow.
+ */
+export function drawMembers(context, members, colour, view, k, visible = null) {
   if (members.length < 2) return;
   const places = members.map((point) => toStage(point, view));
-  if (spacing * view.scale < LEAST_SPACING * k) {
-    const [xs, ys] = [0, 1].map((axis) => places.map((place) => place[axis]));
-    const [left, top] = [Math.min(...xs), Math.min(...ys)];
-    stroke(context, rectangles([[left, top, Math.max(...xs) - left, Math.max(...ys) - top]]), k, colour, 0.75 * k);
-    return;
-  }
+  const [[left, right], [top, bottom]] = [0, 1].map((axis) => {
+    const along = places.map((place) => place[axis]);
+    return [Math.min(...along), Math.max(...along)];
+  });
+  const gap = Math.max(right - left, bottom - top) / (Math.sqrt(members.length) - 1);
+  if (gap < LEAST_SPACING * k) return stroke(context, rectangles([[left, top, right - left, bottom - top]]), k, colour, 0.75 * k);
   const half = 1.6 * k;
-  const path = rectangles(places.map(([x, y]) => [x - half, y - half, 2 * half, 2 * half]));
-  stroke(context, path, 0.01, DARK, 0.9 * k);
+  const squareAt = ([x, y]) => [x - half, y - half, 2 * half, 2 * half];
+  const isSeen = (index) => visible === null || visible[index];
+  stroke(context, rectangles(places.map(squareAt)), k, colour, 0.9 * k);
   context.fillStyle = colour;
-  context.fill(path);
+  context.fill(rectangles(places.filter((_, index) => isSeen(index)).map(squareAt)));
+  context.fillStyle = DARK;
+  context.fill(rectangles(places.filter((_, index) => !isSeen(index)).map(squareAt)));
 }
 
 /** One pair: the arrow, its number beside the handle, both ends. `chosen`: which end is selected, or "pair". */
@@ -168,6 +174,12 @@ export function drawBrush(context, point, radius, view, k) {
   context.setLineDash([5 * k, 4 * k]);
   stroke(context, path, 1.4 * k, "#fff", 0.8 * k);
   context.restore();
+}
+
+/** A frame around a handle that was put there by hand. */
+export function drawPin(context, [x, y], k) {
+  const half = 12 * k;
+  stroke(context, rectangles([[x - half, y - half, 2 * half, 2 * half]]), 1.8 * k, "#fff", 1.2 * k);
 }
 
 /** A warning triangle beside a point. */

@@ -10,7 +10,7 @@ const FORGET_MS = 2000;
 const keyOf = (node) => `${node.graph?.id ?? ""}:${node.id}`;
 
 /**
- * Adds `widget` (`{ root, value, refresh(), executed(output), dispose() }`) to a node as the input `name`.
+ * Adds `widget` (`{ root, value, refresh(), executed(output), undo(), redo(), dispose() }`) to a node as the input `name`.
  * `hooks`: `{ app, api }` of ComfyUI. Returns the DOM widget.
  */
 export function addToNode(node, name, type, widget, { app, api }, minHeight) {
@@ -24,7 +24,8 @@ export function addToNode(node, name, type, widget, { app, api }, minHeight) {
   });
   domWidget.callback = () => widget.refresh();
   root.title = ""; // else the tooltip of the input would lie over the picture
-  keepEventsInside(root, node, app);
+  bindHistoryKeys(root, widget);
+  keepEventsInside(root, app);
 
   const refresh = () => widget.refresh();
   api.addEventListener("graphChanged", refresh);
@@ -43,6 +44,21 @@ export function addToNode(node, name, type, widget, { app, api }, minHeight) {
     setTimeout(() => mounted.get(key) === root && !root.isConnected && mounted.delete(key), FORGET_MS);
   });
   return domWidget;
+}
+
+/**
+ * The undo keys, wherever in the widget the focus is, except where a number is being typed. ComfyUI's own undo does not
+ * hear them there (see dom.mjs).
+ */
+function bindHistoryKeys(root, widget) {
+  root.addEventListener("keydown", (event) => {
+    if (!(event.ctrlKey || event.metaKey) || event.altKey || event.target.type === "number") return;
+    const key = event.key.toLowerCase();
+    if (key !== "z" && key !== "y") return;
+    event.preventDefault();
+    if (key === "y" || event.shiftKey) widget.redo();
+    else widget.undo();
+  });
 }
 
 /** Tells ComfyUI that the user has changed the graph by other means than the mouse: it notes a step and marks it unsaved. */
@@ -78,7 +94,7 @@ function showOutput(node, widget, app) {
  * Keeps the widget's events from dragging the node and from ComfyUI's one-key commands. Key combinations go on, so that
  * the graph can be queued and saved from here; so does the wheel, which zooms the graph.
  */
-function keepEventsInside(root, node, app) {
+function keepEventsInside(root, app) {
   for (const type of ["pointerdown", "pointermove", "pointerup"]) root.addEventListener(type, (event) => event.stopPropagation());
   for (const type of ["keydown", "keyup", "keypress"])
     root.addEventListener(type, (event) => {

@@ -6,6 +6,7 @@
 import { button, choice, element, toggle } from "./dom.mjs";
 import * as drawing from "./drawing.mjs";
 import { FramePictures } from "./frame_pictures.mjs";
+import { FullWindow } from "./full_window.mjs";
 import { History } from "./history.mjs";
 import { PairsList } from "./pairs_list.mjs";
 import { pickerGesture } from "./picker_gestures.mjs";
@@ -14,7 +15,7 @@ import { inPixels, suggestedMask, warnings } from "./points_meaning.mjs";
 import * as points from "./points_state.mjs";
 import { hitTest } from "./points_view.mjs";
 import { Stage } from "./stage.mjs";
-import { STYLE } from "./style.mjs";
+import { StatusRow } from "./status_row.mjs";
 
 /** How near a point the pointer has to be, CSS pixels. */
 const REACH = 11;
@@ -204,13 +205,12 @@ export class PointPicker {
     const first = this.warned[0]?.text;
     const more = this.warned.length > 1 ? ` (and ${this.warned.length - 1} more)` : "";
     const warning = this.problem ? `${this.problem} Drawing starts new ones.` : first && first + more;
-    this.said.textContent = this.said.title = this.info ?? warning ?? "";
-    this.said.classList.toggle("dav-warning", !this.info && Boolean(warning));
+    this.status.say(this.info ?? warning ?? "", !this.info && Boolean(warning));
     this.note.textContent = this.#noteFor(picks);
     const at = this.hovered && this.stage.toPicture(this.hovered);
     const zoom = Math.round(this.stage.currentView().scale * 100);
     const place = at ? `x ${at[0].toFixed(1)}  y ${at[1].toFixed(1)}  ·  ` : "";
-    this.where.textContent = `${place}${picks.size[0]} × ${picks.size[1]}  ·  ${zoom} %`;
+    this.status.where.textContent = `${place}${picks.size[0]} × ${picks.size[1]}  ·  ${zoom} %`;
   }
 
   #noteFor(picks) {
@@ -281,6 +281,11 @@ export class PointPicker {
     this.edit(picks, { selection });
   }
 
+  #clear() {
+    const act = () => this.edit(points.clear(this.picks), { selection: null });
+    this.status.ask("Clear all points and the mask?", "Clear", act, () => this.stage.focus());
+  }
+
   suggestMask() {
     const added = suggestedMask(this.picks, this.pixels.radius);
     const info = added.length === 0 ? "The mask covers every arrow already." : null;
@@ -305,51 +310,33 @@ export class PointPicker {
     if (isEnd) this.history.mergeKey = null;
   }
 
-  get isExpanded() {
-    return this.dialog.open;
-  }
-
   /** Opens the full-window editor, or closes it. */
-  expand(isWanted = !this.isExpanded) {
-    if (isWanted === this.isExpanded) return;
-    if (!isWanted) {
-      this.dialog.close();
-      return;
-    }
-    this.dialog.append(this.body);
-    this.away.hidden = false;
-    this.dialog.showModal();
-    this.buttons.expand.setIcon("shrink", "Close the full-window editor (Esc)");
-    this.#showSide();
-    this.stage.fit();
-    this.stage.focus();
+  expand() {
+    this.window.toggle();
   }
 
-  #collapsed() {
-    this.home.append(this.body);
-    this.away.hidden = true;
-    this.buttons.expand.setIcon("expand", "Full-window editor (F)");
+  get root() {
+    return this.window.root;
+  }
+
+  #toggled() {
+    const { isOpen } = this.window;
+    this.buttons.expand.setIcon(isOpen ? "shrink" : "expand", isOpen ? "Close the full window (Esc)" : "Full-window editor (F)");
     this.#showSide();
     this.stage.fit();
     this.stage.focus();
   }
 
   #showSide() {
-    this.list.element.hidden = !this.isExpanded && !this.listToggle.input.checked;
-    this.list.help.hidden = !this.isExpanded;
-    this.listToggle.shell.hidden = this.isExpanded;
+    const { isOpen } = this.window;
+    this.list.element.hidden = !isOpen && !this.listToggle.input.checked;
+    this.list.help.hidden = !isOpen;
+    this.listToggle.shell.hidden = isOpen;
     this.show();
   }
 
-  #ask(isAsking) {
-    this.question.hidden = !isAsking;
-    this.said.hidden = isAsking;
-    if (isAsking) this.question.querySelector("input").focus();
-    else this.stage.focus();
-  }
-
   dispose() {
-    if (this.dialog.open) this.dialog.close();
+    this.window.dispose();
     this.stage.dispose();
     this.pictures.dispose();
   }
@@ -369,11 +356,10 @@ export class PointPicker {
       },
       remove: (index) => this.edit(points.remove(this.picks, { kind: "pair", index }), { selection: null }),
     });
-    this.body = element("div", { class: "dav-body" }, this.#toolbar(), element("div", { class: "dav-main" }, this.stage.element, this.list.element), this.#frameRow(), this.#statusRow());
-    this.away = element("div", { class: "dav-away", text: "Open in the full window", hidden: true });
-    this.home = element("div", { class: "dav-home" }, this.away, this.body);
-    this.dialog = element("dialog", { class: "dav-dialog", "aria-label": "Point editor", onclose: () => this.#collapsed() });
-    this.root = element("div", { class: "dav-root widget-expands", "data-capture-wheel": "true" }, element("style", { text: STYLE }), this.home, this.dialog);
+    this.status = new StatusRow();
+    const main = element("div", { class: "dav-main" }, this.stage.element, this.list.element);
+    const body = element("div", { class: "dav-body" }, this.#toolbar(), main, this.#frameRow(), this.status.element);
+    this.window = new FullWindow(body, "Point editor", () => this.#toggled());
     this.setTool("arrow");
     this.#showSide();
   }
@@ -400,7 +386,7 @@ export class PointPicker {
       duplicate: this.#action("duplicate", "Duplicate (Ctrl+D)", () => this.duplicateSelected()),
       remove: this.#action("remove", "Remove (Delete)", () => this.removeSelected()),
       suggest: this.#action("suggest", "Suggest a mask along the arrows", () => this.suggestMask()),
-      clear: button("clear", "Clear everything", () => this.#ask(true)),
+      clear: button("clear", "Clear everything", () => this.#clear()),
       zoomOut: this.#action("zoomOut", "Zoom out (-)", () => this.zoom(-1)),
       fit: this.#action("fit", "Whole picture (0)", () => this.fit()),
       zoomIn: this.#action("zoomIn", "Zoom in (+)", () => this.zoom(1)),
@@ -421,21 +407,5 @@ export class PointPicker {
     this.frameLabel = element("output");
     this.frameRow = element("div", { class: "dav-frames" }, this.slider, this.frameLabel);
     return this.frameRow;
-  }
-
-  #statusRow() {
-    this.said = element("span", { class: "dav-said", role: "status", "aria-live": "polite" });
-    const answer = (text, act) =>
-      element("input", { type: "button", class: "dav-text-button", value: text, onclick: () => {
-        act();
-        this.#ask(false);
-      } });
-    this.question = element(
-      "span", { class: "dav-ask", hidden: true, role: "alertdialog", "aria-label": "Clear all points and the mask?" },
-      element("span", { text: "Clear all points and the mask?" }),
-      answer("Clear", () => this.edit(points.clear(this.picks), { selection: null })), answer("Keep", () => {})
-    );
-    this.where = element("span", { class: "dav-where" });
-    return element("div", { class: "dav-status" }, this.said, this.question, this.where);
   }
 }

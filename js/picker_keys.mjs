@@ -2,18 +2,8 @@
 
 import * as points from "./points_state.mjs";
 
-const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-const LARGE_STEP = 10;
-
-/** Undo and redo, wherever in the widget the focus is. Returns whether the key was one of them. */
-export function historyKey(picker, event) {
-  if (!(event.ctrlKey || event.metaKey) || event.altKey) return false;
-  const key = event.key.toLowerCase();
-  if (key === "z") event.shiftKey ? picker.redo() : picker.undo();
-  else if (key === "y") picker.redo();
-  else return false;
-  return true;
-}
+export const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+export const LARGE_STEP = 10;
 
 /** Handles a key on the stage; returns whether it meant something. */
 export function pickerKey(picker, event) {

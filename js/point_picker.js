@@ -5,7 +5,6 @@ import { app } from "../../scripts/app.js";
 import { describeSource, propagateSettings } from "./frame_source.mjs";
 import { addToNode, tellChange } from "./host_widget.mjs";
 import { PointPicker } from "./picker.mjs";
-import { historyKey } from "./picker_keys.mjs";
 import { DEFAULT_SETTINGS } from "./points_meaning.mjs";
 
 const WIDGET_TYPE = "DRAGAVIDEO_POINTS";
@@ -15,20 +14,14 @@ const MIN_HEIGHT = 360;
 const viewUrl = (file) => api.apiURL(`/view?${new URLSearchParams(file)}`);
 
 function pointsWidget(node, inputName, inputData) {
-  let domWidget = null;
   const picker = new PointPicker({
     viewUrl,
     readGraph: () => ({ source: describeSource(node), settings: propagateSettings(node, node.graph, DEFAULT_SETTINGS) }),
     onChange: () => tellChange(app),
   });
-  picker.root.addEventListener("keydown", (event) => {
-    const isText = event.target.type === "number";
-    if (!isText && historyKey(picker, event)) event.preventDefault();
-    if (event.key === "Escape" && picker.isExpanded) event.stopPropagation();
-  });
   picker.value = inputData?.[1]?.default ?? "";
-  domWidget = addToNode(node, inputName, WIDGET_TYPE, picker, { app, api }, MIN_HEIGHT - 20);
-  return { widget: domWidget, minWidth: MIN_WIDTH, minHeight: MIN_HEIGHT };
+  const widget = addToNode(node, inputName, WIDGET_TYPE, picker, { app, api }, MIN_HEIGHT);
+  return { widget, minWidth: MIN_WIDTH, minHeight: MIN_HEIGHT };
 }
 
 app.registerExtension({

@@ -72,7 +72,12 @@ export const STYLE = `
   font: inherit; padding: 1px 10px; cursor: pointer; height: 22px;
 }
 .dav-frames { display: flex; gap: 8px; align-items: center; }
-.dav-frames > input[type="range"] { flex: 1; min-width: 0; accent-color: var(--dav-focus); margin: 0; height: 18px; }
+.dav-track { position: relative; flex: 1; min-width: 0; display: flex; }
+.dav-marks { position: absolute; left: 8px; right: 8px; top: -5px; height: 6px; pointer-events: none; }
+.dav-marks > span {
+  position: absolute; width: 6px; height: 6px; margin-left: -3px; background: var(--dav-text); border-radius: 1px; transform: rotate(45deg);
+}
+.dav-frames input[type="range"] { flex: 1; min-width: 0; accent-color: var(--dav-focus); margin: 0; height: 18px; }
 .dav-frames > output { min-width: 5.5em; text-align: right; font-variant-numeric: tabular-nums; color: var(--dav-quiet); }
 .dav-side { max-height: 116px; overflow: auto; flex: none; overscroll-behavior: contain; }
 .dav-pairs { display: grid; gap: 3px; }

@@ -1,0 +1,36 @@
+/** The line under the stage: what there is to say on the left, where the pointer is on the right, a question when asked. */
+
+import { element } from "./dom.mjs";
+
+export class StatusRow {
+  constructor() {
+    this.said = element("span", { class: "dav-said", role: "status", "aria-live": "polite" });
+    this.question = element("span", { class: "dav-ask", role: "alertdialog", hidden: true });
+    this.where = element("span", { class: "dav-where" });
+    this.element = element("div", { class: "dav-status" }, this.said, this.question, this.where);
+  }
+
+  say(text, isWarning) {
+    if (this.said.textContent !== text) this.said.textContent = this.said.title = text;
+    this.said.classList.toggle("dav-warning", isWarning);
+  }
+
+  /** Asks before something is lost; `act` is called if the answer is `yes`, `after` with either. */
+  ask(question, yes, act, after) {
+    const answer = (text, isYes) =>
+      element("input", { type: "button", class: "dav-text-button", value: text, onclick: () => {
+        this.#show(false);
+        if (isYes) act();
+        after();
+      } });
+    this.question.setAttribute("aria-label", question);
+    this.question.replaceChildren(element("span", { text: question }), answer(yes, true), answer("Keep", false));
+    this.#show(true);
+    this.question.querySelector("input").focus();
+  }
+
+  #show(isAsking) {
+    this.question.hidden = !isAsking;
+    this.said.hidden = isAsking;
+  }
+}
