@@ -6,7 +6,7 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 PIP := .venv/bin/pip install -q --disable-pip-version-check
-HOST := cd tests && exec ../.venv/bin/python -m host.comfyui
+HOST := cd tests && exec ../.venv/bin/python -m host
 
 .PHONY: install chromium demo test comfyui
 .DELETE_ON_ERROR:

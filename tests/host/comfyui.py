@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import socket
 import struct
 import subprocess
@@ -167,7 +166,7 @@ class ComfyUI:
     def log_tail(self, lines: int = 40) -> str:
         """The end of what the server printed."""
         text = self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
-        return "\n".join(text.splitlines()[-lines:])
+        return "\n".join(["--- the server's log ends with:", *text.splitlines()[-lines:]])
 
     def _prepare_base(self) -> None:
         for name in ("custom_nodes", "input", "output", "temp", "models", "user/default"):
@@ -322,35 +321,3 @@ def _has_accelerator() -> bool:
     import torch
 
     return torch.cuda.is_available() or torch.backends.mps.is_available()
-
-
-def serve() -> None:
-    """Keep a server open until Ctrl-C, its log in the terminal; its files stay in `output/comfyui`."""
-    comfy = ComfyUI(base=ROOT / "output" / "comfyui", port=int(os.environ.get("PORT", 0)), show_log=True)
-    with comfy:
-        print(f"\nComfyUI with Drag-A-Video: {comfy.url}\nIts files: {comfy.base}\nCtrl-C ends it.\n", flush=True)
-        status = comfy.process.wait()
-    raise HostError(f"ComfyUI ended with status {status}.")
-
-
-def main(arguments: list[str]) -> int:
-    """`get`, `serve` or `demo`."""
-    from host import demo  # which imports this module
-
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the server is stopped on the way out
-    commands = {"get": lambda: print(source.get()), "serve": serve, "demo": demo.main}
-    if len(arguments) != 1 or arguments[0] not in commands:
-        print(f"usage: python -m host.comfyui {'|'.join(commands)}", file=sys.stderr)
-        return 2
-    try:
-        commands[arguments[0]]()
-    except KeyboardInterrupt:
-        return 130
-    except (HostError, source.NoComfyUI) as fault:
-        print(f"\nfailed: {fault}", file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -138,7 +138,10 @@ def main() -> None:
     with ComfyUI() as comfy:
         shutil.rmtree(OUTPUT, ignore_errors=True)
         print(f"running {WORKFLOW.relative_to(ROOT)} on {comfy.url}", flush=True)
-        done = run_demo(comfy, OUTPUT, ProgressLines(demo_graph(comfy)))
+        try:
+            done = run_demo(comfy, OUTPUT, ProgressLines(demo_graph(comfy)))
+        except (OSError, ValueError) as fault:  # no answer, or a workflow that does not fit the nodes
+            raise HostError(f"{fault}\n{comfy.log_tail()}") from fault
     print(f"\ndone in {time.monotonic() - started:.0f} s:")
     for path in done.files.values():
         print(f"  {path.relative_to(ROOT)}")
