@@ -26,12 +26,15 @@ from comfy_execution.utils import get_executing_context
 from torch import Tensor, nn
 
 from ..dragvideo_core.parts.drawing import to_pil
+from ..dragvideo_core.parts.lora_file import LoraStore
 from ..dragvideo_core.types import DragModel, OnProgress, UserError
 from . import memory
 
 PREVIEW_SECONDS = 1.0  # previews at most this often
 PREVIEW_SIDE = 512  # px
 SAM_FOLDER = "sams"
+LORA_ENDING = ".safetensors"
+MOST_NAME = 200  # characters of a file's name
 SAM_ENDINGS = (".pth", ".pt", ".safetensors")
 
 
@@ -225,6 +228,24 @@ def video_path(name: str) -> Path:
             "name, in those). Choose a file from the list, or upload one with the button on the node."
         )
     return path
+
+
+def lora_store(save_as: str) -> LoraStore:
+    """Where a training is kept: under a name in models/loras if there is one; broken off, in the temp folder.
+
+    UserError for names that no file can have or that lead out of the folder.
+    """
+    unfinished = Path(folder_paths.get_temp_directory()) / "drag_a_video" / "unfinished_tuning.pt"
+    name = save_as.strip().removesuffix(LORA_ENDING)
+    if not name:
+        return LoraStore(unfinished=unfinished)
+    folder = Path(folder_paths.get_folder_paths("loras")[0]).resolve()
+    path = None if "\0" in name or len(name) > MOST_NAME else (folder / (name + LORA_ENDING)).resolve()
+    if path is None or not path.is_relative_to(folder):
+        raise UserError(
+            f"'save_as' must be a file name inside models/loras: got {name[:MOST_NAME]!r}. Example: swan, or clips/swan."
+        )
+    return LoraStore(file=path, unfinished=unfinished)
 
 
 def file_fingerprint(path: Path) -> str:

@@ -16,6 +16,8 @@ Segmenter = io.Custom("DRAGVIDEO_SEGMENTER")  # Segmenter
 Tracks = io.Custom("DRAGVIDEO_TRACKS")  # PointTracks
 Inversion = io.Custom("DRAGVIDEO_INVERSION")  # Inversion
 Edit = io.Custom("DRAGVIDEO_EDIT")  # DragResult
+LoraModel = io.Custom("LORA_MODEL")  # core's: weights by name
+LossMap = io.Custom("LOSS_MAP")  # core's: {"loss": [...]}
 SamModel = io.Custom("SAM_MODEL")  # the Impact pack's
 
 

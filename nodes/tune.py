@@ -4,20 +4,29 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
+from ..dragvideo_core.parts.lora_file import common_names
 from ..dragvideo_core.stages.tune import TuneSettings, tune
-from ..dragvideo_core.types import DragModel
+from ..dragvideo_core.types import DragModel, UserError
 from . import convert, host, sockets
 
 
 class Tune(io.ComfyNode):
     """Trains a small LoRA on the clip's frames, so that the model keeps the looks of what is dragged. The model that
-    goes in is not changed."""
+    goes in is not changed. Cancelled, it goes on where it was when you run it again; the preview shows the loss."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
         def setting(*row, **more):
             return sockets.setting(TuneSettings, *row, **more)
 
+        save_as = io.String.Input(
+            "save_as",
+            default="",
+            optional=True,
+            tooltip="Keep the LoRA as models/loras/<this>.safetensors, which Load LoRA reads. It is then trained only once for "
+            "the same clip, model and settings. Empty: not kept.",
+        )
+        save_as.extra_dict = {"advanced": True}
         return sockets.schema(
             cls,
             node_id="DragAVideo_Tune",
@@ -33,13 +42,27 @@ class Tune(io.ComfyNode):
                 setting("learning_rate", "How fast it learns. Too high breaks the picture.", 1e-5, 0.1, 1e-5),
                 setting("batch", "Frames per training step. Lower needs less memory.", 1, 64, advanced=True),
                 setting("seed", "Same seed, same device: same result.", 0, 999_999_999, advanced=True),
+                save_as,
             ],
             outputs=[
                 sockets.Model.Output("tuned", display_name="model", tooltip="The model that knows the clip."),
+                sockets.LoraModel.Output(
+                    "lora", display_name="lora", tooltip="The LoRA alone, for the core nodes Load LoRA Model and Save LoRA."
+                ),
+                sockets.LossMap.Output("losses", display_name="losses", tooltip="For the core node Plot Loss Graph."),
             ],
         )
 
     @classmethod
-    def execute(cls, video, model: DragModel, **settings) -> io.NodeOutput:
-        clip = convert.to_clip(video)
-        return io.NodeOutput(host.run(tune, clip, model, TuneSettings(**settings), host.progress(clip.frames)))
+    def validate_inputs(cls, save_as: str | None = "") -> bool | str:
+        try:
+            host.lora_store(save_as or "").check()
+        except UserError as error:
+            return str(error)
+        return True
+
+    @classmethod
+    def execute(cls, video, model: DragModel, save_as: str = "", **settings) -> io.NodeOutput:
+        store = host.lora_store(save_as)
+        tuned = host.run(tune, convert.to_clip(video), model, TuneSettings(**settings), host.progress(), store)
+        return io.NodeOutput(tuned, common_names(tuned.lora or {}), {"loss": list(tuned.lora_losses)})
