@@ -1,9 +1,9 @@
 /**
  * Corrections of propagated handles: what a user dragged to its right place on some frame. Plain data, no DOM.
  *
- * `moves` is a list of `{ frame, pair, handle: [x, y] }`, sorted, at most one for a frame and pair, never changed in place.
- * `handle` is where the middle of the set really is, in pixels of the clip; propagation goes on from there, away from the
- * frame that the points were picked on. `tracks` is what the node put out when it ran:
+ * `moves` is a list of `{ frame, pair, handle: [x, y] }`, sorted, at most one for a frame and pair, never changed in
+ * place. `handle` is where the middle of the set really is, in pixels of the clip; propagation goes on from there, away
+ * from the frame that the points were picked on. `tracks` is what the node put out when it ran:
  *   { size: [W, H], handles[N][J][S], targets[N][J][S], visible[N][J][S]?, mask_points[N][Q], mask_radius, frame? }
  */
 
@@ -13,7 +13,12 @@ const NEAR = 0.75;
 
 const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
 const isIndex = (value) => Number.isInteger(value) && value >= 0;
-const isMove = (move) => isIndex(move?.frame) && isIndex(move?.pair) && Array.isArray(move.handle) && move.handle.length === 2 && move.handle.every(isNumber);
+const isMove = (move) =>
+  isIndex(move?.frame) &&
+  isIndex(move?.pair) &&
+  Array.isArray(move.handle) &&
+  move.handle.length === 2 &&
+  move.handle.every(isNumber);
 
 /** The widget's text to `{ moves, problem }`; `problem` is null or a sentence. */
 export function parseCorrections(text) {
@@ -24,10 +29,17 @@ export function parseCorrections(text) {
   } catch {
     return { moves: [], problem: "The corrections could not be read: it is not JSON." };
   }
-  if (data?.version !== VERSION) return { moves: [], problem: `The corrections could not be read: this editor reads version ${VERSION}.` };
+  if (data?.version !== VERSION)
+    return { moves: [], problem: `The corrections could not be read: this editor reads version ${VERSION}.` };
   if (!Array.isArray(data.moves) || !data.moves.every(isMove))
-    return { moves: [], problem: 'The corrections could not be read: "moves" is not a list of {"frame", "pair", "handle": [x, y]}.' };
-  return { moves: data.moves.reduce((moves, { frame, pair, handle }) => withMove(moves, frame, pair, handle), []), problem: null };
+    return {
+      moves: [],
+      problem: 'The corrections could not be read: "moves" is not a list of {"frame", "pair", "handle": [x, y]}.',
+    };
+  return {
+    moves: data.moves.reduce((moves, { frame, pair, handle }) => withMove(moves, frame, pair, handle), []),
+    problem: null,
+  };
 }
 
 const rounded = (value) => Math.round(value * 100) / 100;
@@ -35,7 +47,10 @@ const rounded = (value) => Math.round(value * 100) / 100;
 /** Moves to the widget's text; none is the empty text. */
 export function serialiseCorrections(moves) {
   if (moves.length === 0) return "";
-  return JSON.stringify({ version: VERSION, moves: moves.map(({ frame, pair, handle }) => ({ frame, pair, handle: handle.map(rounded) })) });
+  return JSON.stringify({
+    version: VERSION,
+    moves: moves.map(({ frame, pair, handle }) => ({ frame, pair, handle: handle.map(rounded) })),
+  });
 }
 
 export function moveAt(moves, frame, pair) {
@@ -56,7 +71,10 @@ const middleOf = (set) => set[Math.floor(set.length / 2)];
 
 /** The pairs of one frame as the last run left them: `[{ handle, target }]`, the middles of their sets. */
 export function pairsOf(tracks, frame) {
-  return tracks.handles[frame].map((set, pair) => ({ handle: middleOf(set), target: middleOf(tracks.targets[frame][pair]) }));
+  return tracks.handles[frame].map((set, pair) => ({
+    handle: middleOf(set),
+    target: middleOf(tracks.targets[frame][pair]),
+  }));
 }
 
 /** Did the run that made these tracks know of the move? */
@@ -84,8 +102,12 @@ export function misplaced(tracks, moves) {
 export function pendingShift(tracks, moves, frame, pair) {
   const origin = tracks.frame ?? 0;
   const way = Math.sign(frame - origin);
-  const isOnTheWay = (move) => move.pair === pair && Math.sign(move.frame - origin) === way && way * (frame - move.frame) >= 0;
-  const latest = moves.filter(isOnTheWay).sort((a, b) => way * (a.frame - b.frame)).at(-1);
+  const isOnTheWay = (move) =>
+    move.pair === pair && Math.sign(move.frame - origin) === way && way * (frame - move.frame) >= 0;
+  const latest = moves
+    .filter(isOnTheWay)
+    .sort((a, b) => way * (a.frame - b.frame))
+    .at(-1);
   if (!latest || isHonoured(tracks, latest) || !tracks.handles[latest.frame]?.[pair]) return [0, 0];
   const [x, y] = middleOf(tracks.handles[latest.frame][pair]);
   return [latest.handle[0] - x, latest.handle[1] - y];

@@ -1,8 +1,8 @@
 /**
  * Small helpers to build the widgets' elements.
  *
- * Everything here that can take the keyboard focus is an INPUT or TEXTAREA. ComfyUI listens for Ctrl+Z on the window before
- * any widget hears of it, and leaves it alone only there; so the widgets' own undo works wherever the focus is.
+ * Everything here that can take the keyboard focus is an INPUT or TEXTAREA. ComfyUI listens for Ctrl+Z on the window
+ * before any widget hears of it, and leaves it alone only there; so the widgets' own undo works wherever the focus is.
  */
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -81,10 +81,18 @@ export function choice(options, label, onchange) {
   const name = `dav-choice-${++groups}`;
   const made = options.map((option) =>
     overlaid(option.icon, {
-      type: "radio", name, value: option.value, title: option.label, "aria-label": option.label,
+      type: "radio",
+      name,
+      value: option.value,
+      title: option.label,
+      "aria-label": option.label,
       onchange: () => onchange(option.value),
-    })
+    }),
   );
-  const shell = element("span", { class: "dav-group", role: "radiogroup", "aria-label": label }, ...made.map((one) => one.shell));
+  const shell = element(
+    "span",
+    { class: "dav-group", role: "radiogroup", "aria-label": label },
+    ...made.map((one) => one.shell),
+  );
   return { shell, set: (value) => made.forEach(({ input }) => (input.checked = input.value === value)) };
 }

@@ -1,7 +1,7 @@
 /**
- * Draws points, arrows, sets and masks over a picture. All sizes are CSS pixels times `k`, the stage's marker scale; every
- * mark is light and dark at once, so that it shows on any picture, and shapes differ as well as colours: a handle is a
- * disc, a target a ring, a mask point a cross.
+ * Draws points, arrows, sets and masks over a picture. All sizes are CSS pixels times `k`, the stage's marker scale;
+ * every mark is light and dark at once, so that it shows on any picture, and shapes differ as well as colours: a handle
+ * is a disc, a target a ring, a mask point a cross.
  */
 
 import { outsideOf, pointSet } from "./points_meaning.mjs";
@@ -49,7 +49,9 @@ function rectangles(list) {
   return path;
 }
 
-/** What lies outside every mask square is dimmed, since the edit leaves it alone; the union of the squares is outlined. */
+/**
+ * What lies outside every mask square is dimmed, since the edit leaves it alone; the union of the squares is outlined.
+ */
 export function drawMask(context, maskPoints, radius, size, view, k) {
   if (maskPoints.length === 0) return;
   const side = 2 * radius * view.scale;
@@ -59,7 +61,10 @@ export function drawMask(context, maskPoints, radius, size, view, k) {
   context.clip(rectangles([frame]));
   context.fillStyle = LOCKED;
   context.fill(rectangles(outsideOf(frame, squares)));
-  for (const [width, colour] of [[2.2 * k, DARK], [1.2 * k, "#fff"]]) {
+  for (const [width, colour] of [
+    [2.2 * k, DARK],
+    [1.2 * k, "#fff"],
+  ]) {
     const rim = ([x, y, w, h]) => outsideOf([x - width, y - width, w + 2 * width, h + 2 * width], squares);
     context.fillStyle = colour;
     context.fill(rectangles(squares.flatMap(rim)));
@@ -84,7 +89,8 @@ export function drawMembers(context, members, colour, view, k, visible = null) {
     return [Math.min(...along), Math.max(...along)];
   });
   const gap = Math.max(right - left, bottom - top) / (Math.sqrt(members.length) - 1);
-  if (gap < LEAST_SPACING * k) return stroke(context, rectangles([[left, top, right - left, bottom - top]]), k, colour, 0.75 * k);
+  if (gap < LEAST_SPACING * k)
+    return stroke(context, rectangles([[left, top, right - left, bottom - top]]), k, colour, 0.75 * k);
   const half = 1.6 * k;
   const squareAt = ([x, y]) => [x - half, y - half, 2 * half, 2 * half];
   const isSeen = (index) => visible === null || visible[index];
@@ -110,7 +116,10 @@ export function drawPair(context, pair, index, chosen, view, k) {
 function drawArrow(context, from, to, along, length, colour, isChosen, k) {
   const tip = length - 7 * k;
   if (tip <= 6 * k) return;
-  const at = (distance, side) => [from[0] + along[0] * distance - along[1] * side, from[1] + along[1] * distance + along[0] * side];
+  const at = (distance, side) => [
+    from[0] + along[0] * distance - along[1] * side,
+    from[1] + along[1] * distance + along[0] * side,
+  ];
   const path = new Path2D();
   path.moveTo(...from);
   path.lineTo(...at(tip, 0));
@@ -217,7 +226,12 @@ export function drawLoupe(context, stage, point, k) {
   context.fill(rim);
   stage.drawPicture(context, magnified);
   const cross = new Path2D();
-  for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
+  for (const [dx, dy] of [
+    [1, 0],
+    [-1, 0],
+    [0, 1],
+    [0, -1],
+  ]) {
     cross.moveTo(middle[0] + dx * 4 * k, middle[1] + dy * 4 * k);
     cross.lineTo(middle[0] + dx * radius, middle[1] + dy * radius);
   }

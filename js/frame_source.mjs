@@ -1,6 +1,6 @@
 /**
- * Where the picture behind the points comes from, read off the graph: which file the wired loader opens, and which part of
- * it becomes the clip's frames. No DOM: nodes are taken as ComfyUI's graph has them (`type`, `inputs`, `widgets`,
+ * Where the picture behind the points comes from, read off the graph: which file the wired loader opens, and which part
+ * of it becomes the clip's frames. No DOM: nodes are taken as ComfyUI's graph has them (`type`, `inputs`, `widgets`,
  * `getInputNode`), which a test can imitate.
  */
 
@@ -77,7 +77,12 @@ function describe(origin) {
     case "LoadVideo":
       return fileOf("file", true);
     case "DragAVideo_DemoClip":
-      return { ...whole, size: DEMO_SIZE, frames: value("frames"), shown: [value("kind"), value("seed"), value("occluded")] };
+      return {
+        ...whole,
+        size: DEMO_SIZE,
+        frames: value("frames"),
+        shown: [value("kind"), value("seed"), value("occluded")],
+      };
     case "DragAVideo_LoadVideo": {
       const [width, height] = [value("width"), value("height")];
       const file = value("file") ?? value("video");
@@ -98,8 +103,9 @@ function describe(origin) {
 }
 
 /**
- * The part of a picture of `source` [W, H] pixels that becomes the clip's frame, as our loader cuts it: the largest centred
- * window of the clip's shape, or, at the file's own size, the middle. `{ size, window: [left, top, width, height] }`.
+ * The part of a picture of `source` [W, H] pixels that becomes the clip's frame, as our loader cuts it: the largest
+ * centred window of the clip's shape, or, at the file's own size, the middle. `{ size, window: [left, top, width,
+ * height] }`.
  */
 export function cutOut([width, height], { size, isFloored }) {
   if (!size && !isFloored) return { size: [width, height], window: [0, 0, width, height] };
@@ -123,7 +129,10 @@ export function frameCount({ every, skip, cap, rate }, duration, fps) {
 
 /** Frames per second from the times at which a playing video showed frames: the median gap; null if too few. */
 export function fpsFromTimes(times) {
-  const gaps = times.slice(1).map((time, index) => time - times[index]).filter((gap) => gap > 1e-4);
+  const gaps = times
+    .slice(1)
+    .map((time, index) => time - times[index])
+    .filter((gap) => gap > 1e-4);
   if (gaps.length < 2) return null;
   gaps.sort((a, b) => a - b);
   return 1 / gaps[Math.floor(gaps.length / 2)];

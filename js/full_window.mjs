@@ -1,10 +1,15 @@
-/** What both widgets are built into: a root with our style, and the same content in a full-window dialog when asked for. */
+/**
+ * What both widgets are built into: a root with our style, and the same content in a full-window dialog when asked for.
+ */
 
 import { element } from "./dom.mjs";
 import { STYLE } from "./style.mjs";
 
 export class FullWindow {
-  /** `body`: the content. `onToggle()` is called after it has moved. The dialog stays inside the root: nothing goes to the page. */
+  /**
+   * `body`: the content. `onToggle()` is called after it has moved. The dialog stays inside the root: nothing goes to
+   * the page.
+   */
   constructor(body, label, onToggle) {
     this.body = body;
     this.onToggle = onToggle;
@@ -12,7 +17,11 @@ export class FullWindow {
     this.home = element("div", { class: "dav-home" }, this.away, body);
     this.dialog = element("dialog", { class: "dav-dialog", "aria-label": label, onclose: () => this.#closed() });
     this.root = element(
-      "div", { class: "dav-root widget-expands", "data-capture-wheel": "true" }, element("style", { text: STYLE }), this.home, this.dialog
+      "div",
+      { class: "dav-root widget-expands", "data-capture-wheel": "true" },
+      element("style", { text: STYLE }),
+      this.home,
+      this.dialog,
     );
     this.root.addEventListener("keydown", (event) => event.key === "Escape" && this.isOpen && event.stopPropagation());
   }

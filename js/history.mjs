@@ -11,8 +11,8 @@ export class History {
   }
 
   /**
-   * Makes `value` the present. Steps in a row with the same `mergeKey` (a slider being dragged, an arrow key held) count
-   * as one; without a key each is its own.
+   * Makes `value` the present. Steps in a row with the same `mergeKey` (a slider being dragged, an arrow key held)
+   * count as one; without a key each is its own.
    */
   push(value, mergeKey = null) {
     const isSameGesture = mergeKey !== null && mergeKey === this.mergeKey;

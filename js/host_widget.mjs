@@ -1,6 +1,6 @@
 /**
- * Puts one of our widgets into a ComfyUI node, in both of its renderers. The facts about ComfyUI that need care are here
- * and nowhere else.
+ * Puts one of our widgets into a ComfyUI node, in both of its renderers. The facts about ComfyUI that need care are
+ * here and nowhere else.
  */
 
 /** The element that is mounted for a node now, by graph and node. */
@@ -10,8 +10,8 @@ const FORGET_MS = 2000;
 const keyOf = (node) => `${node.graph?.id ?? ""}:${node.id}`;
 
 /**
- * Adds `widget` (`{ root, value, refresh(), executed(output), undo(), redo(), dispose() }`) to a node as the input `name`.
- * `hooks`: `{ app, api }` of ComfyUI. Returns the DOM widget.
+ * Adds `widget` (`{ root, value, refresh(), executed(output), undo(), redo(), dispose() }`) to a node as the input
+ * `name`. `hooks`: `{ app, api }` of ComfyUI. Returns the DOM widget.
  */
 export function addToNode(node, name, type, widget, { app, api }, minHeight) {
   const { root } = widget;
@@ -26,6 +26,10 @@ export function addToNode(node, name, type, widget, { app, api }, minHeight) {
   root.title = ""; // else the tooltip of the input would lie over the picture
   bindHistoryKeys(root, widget);
   keepEventsInside(root, app);
+
+  // The classic canvas would make the node grow to show pictures of the run below ours.
+  node.onDrawBackground = () => {};
+  node.hideOutputImages = true;
 
   const refresh = () => widget.refresh();
   api.addEventListener("graphChanged", refresh);
@@ -61,7 +65,10 @@ function bindHistoryKeys(root, widget) {
   });
 }
 
-/** Tells ComfyUI that the user has changed the graph by other means than the mouse: it notes a step and marks it unsaved. */
+/**
+ * Tells ComfyUI that the user has changed the graph by other means than the mouse: it notes a step and marks it
+ * unsaved.
+ */
 export function tellChange(app) {
   app.canvas?.emitBeforeChange?.();
   app.canvas?.emitAfterChange?.();
@@ -95,15 +102,20 @@ function showOutput(node, widget, app) {
  * the graph can be queued and saved from here; so does the wheel, which zooms the graph.
  */
 function keepEventsInside(root, app) {
-  for (const type of ["pointerdown", "pointermove", "pointerup"]) root.addEventListener(type, (event) => event.stopPropagation());
+  for (const type of ["pointerdown", "pointermove", "pointerup"])
+    root.addEventListener(type, (event) => event.stopPropagation());
   for (const type of ["keydown", "keyup", "keypress"])
     root.addEventListener(type, (event) => {
       if (!(event.ctrlKey || event.metaKey) || event.defaultPrevented) event.stopPropagation();
     });
-  root.addEventListener("wheel", (event) => {
-    const isInNode = root.closest("[data-node-id]") !== null; // Nodes 2.0 hands the wheel on itself
-    if (isInNode || event.target.closest?.(".dav-side, dialog[open]")) return;
-    event.preventDefault();
-    app.canvas?.processMouseWheel(event);
-  }, { passive: false });
+  root.addEventListener(
+    "wheel",
+    (event) => {
+      const isInNode = root.closest("[data-node-id]") !== null; // Nodes 2.0 hands the wheel on itself
+      if (isInNode || event.target.closest?.(".dav-side, dialog[open]")) return;
+      event.preventDefault();
+      app.canvas?.processMouseWheel(event);
+    },
+    { passive: false },
+  );
 }

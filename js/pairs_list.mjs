@@ -36,9 +36,14 @@ export class PairsList {
     const terms = HELP.flatMap(([keys, text]) => [element("dt", { text: keys }), element("dd", { text })]);
     this.help.append(element("h4", { text: "Mouse and keys" }), element("dl", { class: "dav-help" }, ...terms));
     this.element = element(
-      "div", { class: "dav-side" },
-      element("h4", { text: "Pairs: handle to target, px" }), this.empty, this.pairs,
-      element("h4", { text: "Mask" }), this.mask, this.help
+      "div",
+      { class: "dav-side" },
+      element("h4", { text: "Pairs: handle to target, px" }),
+      this.empty,
+      this.pairs,
+      element("h4", { text: "Mask" }),
+      this.mask,
+      this.help,
     );
   }
 
@@ -48,7 +53,8 @@ export class PairsList {
     while (this.rows.length < picks.pairs.length) this.#addRow(this.rows.length);
     this.empty.hidden = picks.pairs.length > 0;
     const count = picks.mask_points.length;
-    this.mask.textContent = count === 0 ? "No mask points: everything may change." : `${count} mask point${count === 1 ? "" : "s"}`;
+    this.mask.textContent =
+      count === 0 ? "No mask points: everything may change." : `${count} mask point${count === 1 ? "" : "s"}`;
     picks.pairs.forEach((pair, index) => this.#showRow(this.rows[index], pair, index === chosen, warned.get(index)));
   }
 
@@ -66,19 +72,36 @@ export class PairsList {
 
   #addRow(index) {
     const colour = colourOf(index);
-    const chip = element("span", { class: "dav-chip", text: String(index + 1), style: `background: ${colour}; color: ${inkOn(colour)}` });
+    const chip = element("span", {
+      class: "dav-chip",
+      text: String(index + 1),
+      style: `background: ${colour}; color: ${inkOn(colour)}`,
+    });
     const fields = FIELDS.map(([end, , label]) =>
       element("input", {
-        type: "number", step: "any", "aria-label": `${label} ${index + 1}`, title: label,
-        onchange: () => this.#placed(index, end), onfocus: () => this.asks.select(index),
-      })
+        type: "number",
+        step: "any",
+        "aria-label": `${label} ${index + 1}`,
+        title: label,
+        onchange: () => this.#placed(index, end),
+        onfocus: () => this.asks.select(index),
+      }),
     );
     const flag = element("span", { class: "dav-flag" });
     const copy = button("duplicate", `Duplicate pair ${index + 1}`, () => this.asks.duplicate(index));
     const remove = button("remove", `Remove pair ${index + 1}`, () => this.asks.remove(index));
     const row = element(
-      "div", { class: "dav-pair", onpointerdown: () => this.asks.select(index) },
-      chip, fields[0], fields[1], element("span", { text: "→", "aria-hidden": "true" }), fields[2], fields[3], flag, copy.shell, remove.shell
+      "div",
+      { class: "dav-pair", onpointerdown: () => this.asks.select(index) },
+      chip,
+      fields[0],
+      fields[1],
+      element("span", { text: "→", "aria-hidden": "true" }),
+      fields[2],
+      fields[3],
+      flag,
+      copy.shell,
+      remove.shell,
     );
     this.pairs.append(row);
     this.rows.push({ element: row, fields, flag });

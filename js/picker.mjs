@@ -1,31 +1,26 @@
 /**
- * The point picker: toolbar, stage, frame slider, list of pairs, full-window editor. It draws and routes events; what the
- * points are and how they change is in points_state.mjs, what they mean in points_meaning.mjs.
+ * The point picker: toolbar, stage, frame slider, list of pairs, full-window editor. It draws and routes events; what
+ * the points are and how they change is in points_state.mjs, what they mean in points_meaning.mjs.
  */
 
-import { button, choice, element, toggle } from "./dom.mjs";
 import * as drawing from "./drawing.mjs";
 import { FramePictures } from "./frame_pictures.mjs";
-import { FullWindow } from "./full_window.mjs";
 import { History } from "./history.mjs";
-import { PairsList } from "./pairs_list.mjs";
 import { pickerGesture } from "./picker_gestures.mjs";
 import { pickerKey } from "./picker_keys.mjs";
+import { pickerParts } from "./picker_parts.mjs";
 import { inPixels, suggestedMask, warnings } from "./points_meaning.mjs";
 import * as points from "./points_state.mjs";
 import { hitTest } from "./points_view.mjs";
-import { Stage } from "./stage.mjs";
-import { StatusRow } from "./status_row.mjs";
 
 /** How near a point the pointer has to be, CSS pixels. */
 const REACH = 11;
 const ZOOM_STEP = 1.25;
-const LABEL = "Points on the frame. N makes a pair, brackets select a point, arrow keys move it, F opens the full window.";
 
 export class PointPicker {
   /**
-   * `onChange(text)`: the user changed the value. `readGraph()`: `{ source, settings }` of the node now (frame_source.mjs).
-   * `viewUrl(file)`: where the server hands out a file.
+   * `onChange(text)`: the user changed the value. `readGraph()`: `{ source, settings }` of the node now
+   * (frame_source.mjs). `viewUrl(file)`: where the server hands out a file.
    */
   constructor({ onChange, readGraph, viewUrl }) {
     Object.assign(this, { onChange, readGraph });
@@ -41,7 +36,9 @@ export class PointPicker {
     this.run = null; // { frames, size, key } of the last run
     this.frames = 1;
     this.pixels = inPixels(this.readGraph().settings, this.picks.size);
-    this.#build();
+    Object.assign(this, pickerParts(this));
+    this.setTool("arrow");
+    this.showSide();
     this.refresh();
   }
 
@@ -116,7 +113,8 @@ export class PointPicker {
     const seed = output?.drag_a_video_seed?.[0];
     if (seed && this.history.present.seed !== seed.key) {
       const { picks, problem } = points.parsePicks(JSON.stringify({ ...seed.picks, seed: seed.key }));
-      if (!problem) this.edit(picks, { selection: null, info: "The points that came in by wire. Change them here: yours win until those change." });
+      const info = "These points came by wire. What you change here wins until they change.";
+      if (!problem) this.edit(picks, { selection: null, info });
     }
     this.refresh();
   }
@@ -128,7 +126,7 @@ export class PointPicker {
     if (isRunFresh) this.#fits(this.run.size);
     else if (source?.size) this.#fits(source.size);
     this.pixels = inPixels(settings, this.picks.size);
-    this.frames = isRunFresh ? this.run.frames.length : source?.frames ?? 1;
+    this.frames = isRunFresh ? this.run.frames.length : (source?.frames ?? 1);
     this.#loadPicture(isRunFresh, source);
     this.show();
   }
@@ -144,7 +142,9 @@ export class PointPicker {
       this.draft = null;
       this.history.push(rescaled);
       this.text = points.serialisePicks(rescaled);
-      this.info = points.isBlank(present) ? null : `The frame's size has changed: points rescaled from ${from} to ${to}.`;
+      this.info = points.isBlank(present)
+        ? null
+        : `The frame's size has changed: points rescaled from ${from} to ${to}.`;
       this.onChange(this.text);
     }
   }
@@ -157,11 +157,12 @@ export class PointPicker {
     this.missing = null;
     let found = null;
     try {
-      if (isRunFresh && this.run.frames[index]) found = { ...(await this.pictures.ofRun(this.run.frames[index])), frames: this.run.frames.length };
+      const saved = isRunFresh ? this.run.frames[index] : undefined;
+      if (saved) found = { ...(await this.pictures.ofRun(saved)), frames: this.run.frames.length };
       else if (!isRunFresh && source?.file) found = await this.pictures.ofSource(source, index);
       else if (isRunFresh) this.missing = `The clip has frames 0 to ${this.run.frames.length - 1}: choose one of them.`;
     } catch {
-      this.missing = "The browser cannot show this file. Queue once, then the frame appears here; points can be drawn already.";
+      this.missing = "The browser cannot show this file: queue once to see the frame. You can draw already.";
     }
     if (wanted !== this.wanted) return; // another frame was asked for in the meantime
     if (found && !isRunFresh) this.#fits(found.size);
@@ -179,7 +180,9 @@ export class PointPicker {
     this.stage.setPicture(this.picture ?? null, picks.size);
     this.warned = this.problem ? [] : warnings(picks, this.pixels);
     const chosen = this.selection && this.selection.kind !== "mask" ? this.selection.index : null;
-    const warnedPairs = new Map(this.warned.filter(({ kind }) => kind !== "mask").map(({ index, text }) => [index, text]));
+    const warnedPairs = new Map(
+      this.warned.filter(({ kind }) => kind !== "mask").map(({ index, text }) => [index, text]),
+    );
     this.list.show(picks, chosen, warnedPairs);
     this.#showControls(picks);
     this.#showTexts(picks);
@@ -216,10 +219,12 @@ export class PointPicker {
   #noteFor(picks) {
     if (this.draft) return "";
     if (!this.picture) {
-      return this.missing ?? "No picture yet: wire a video or image loader, or queue once. Points can be drawn already.";
+      return this.missing ?? "No picture yet: wire a loader, or queue once. You can draw already.";
     }
     if (picks.pairs.length > 0) return "";
-    return this.tool === "mask" ? "Paint over everything that may change." : "Drag from the thing that should move to where it should go.";
+    return this.tool === "mask"
+      ? "Paint over everything that may change."
+      : "Drag from the thing that should move to where it should go.";
   }
 
   // ------------------------------------------------------------------------------------------------- the stage's owner
@@ -241,7 +246,8 @@ export class PointPicker {
 
   hover(at) {
     this.hovered = at;
-    if (!this.stage.isSpaceHeld) this.stage.canvas.style.cursor = this.stage.gesture ? "grabbing" : at && this.under(at) ? "grab" : "crosshair";
+    const cursor = this.stage.gesture ? "grabbing" : at && this.under(at) ? "grab" : "crosshair";
+    if (!this.stage.isSpaceHeld) this.stage.canvas.style.cursor = cursor;
     this.#showTexts(this.picks);
     this.stage.redraw();
   }
@@ -256,7 +262,7 @@ export class PointPicker {
       for (const end of [handle, target]) drawing.drawSet(context, end, pixels, drawing.colourOf(index), view, k);
     });
     picks.mask_points.forEach((point, index) =>
-      drawing.drawMaskPoint(context, point, isChosen("mask", index), this.tool === "mask", view, k)
+      drawing.drawMaskPoint(context, point, isChosen("mask", index), this.tool === "mask", view, k),
     );
     picks.pairs.forEach((pair, index) => {
       const chosen = ["handle", "target", "pair"].find((kind) => isChosen(kind, index)) ?? null;
@@ -265,11 +271,12 @@ export class PointPicker {
     const { gesture } = stage;
     if (this.tool === "mask" && this.hovered && !gesture?.isPan && !this.under(this.hovered))
       drawing.drawBrush(context, stage.toPicture(this.hovered), pixels.radius, view, k);
-    for (const { kind, index } of this.warned) if (points.exists(picks, { kind, index })) drawing.drawBadge(context, points.pointOf(picks, { kind, index }), view, k);
+    for (const warned of this.warned)
+      if (points.exists(picks, warned)) drawing.drawBadge(context, points.pointOf(picks, warned), view, k);
     if (gesture?.loupe) drawing.drawLoupe(context, stage, gesture.loupe(), k);
   }
 
-  // ------------------------------------------------------------------------------------------------- the tools' actions
+  // ------------------------------------------------------------------------------------------------ the tools' actions
 
   removeSelected() {
     if (this.selection) this.edit(points.remove(this.picks, this.selection), { selection: null });
@@ -281,7 +288,7 @@ export class PointPicker {
     this.edit(picks, { selection });
   }
 
-  #clear() {
+  askToClear() {
     const act = () => this.edit(points.clear(this.picks), { selection: null });
     this.status.ask("Clear all points and the mask?", "Clear", act, () => this.stage.focus());
   }
@@ -319,15 +326,20 @@ export class PointPicker {
     return this.window.root;
   }
 
-  #toggled() {
+  /** The full window was opened or closed. */
+  toggled() {
     const { isOpen } = this.window;
-    this.buttons.expand.setIcon(isOpen ? "shrink" : "expand", isOpen ? "Close the full window (Esc)" : "Full-window editor (F)");
-    this.#showSide();
+    this.buttons.expand.setIcon(
+      isOpen ? "shrink" : "expand",
+      isOpen ? "Close the full window (Esc)" : "Full-window editor (F)",
+    );
+    this.showSide();
     this.stage.fit();
     this.stage.focus();
   }
 
-  #showSide() {
+  /** The list of pairs lies beside the stage in the full window, else below it where asked for. */
+  showSide() {
     const { isOpen } = this.window;
     this.list.element.hidden = !isOpen && !this.listToggle.input.checked;
     this.list.help.hidden = !isOpen;
@@ -339,73 +351,5 @@ export class PointPicker {
     this.window.dispose();
     this.stage.dispose();
     this.pictures.dispose();
-  }
-
-  // ----------------------------------------------------------------------------------------------------------- building
-
-  #build() {
-    this.stage = new Stage(LABEL, this);
-    this.note = element("span");
-    this.stage.element.append(element("div", { class: "dav-note" }, this.note));
-    this.list = new PairsList({
-      select: (index) => this.selection?.index === index && this.selection.kind !== "mask" ? null : this.select({ kind: "pair", index }),
-      place: (index, end, point) => point ? this.edit(points.moveTo(this.picks, { kind: end, index }, point)) : this.show(),
-      duplicate: (index) => {
-        this.select({ kind: "pair", index });
-        this.duplicateSelected();
-      },
-      remove: (index) => this.edit(points.remove(this.picks, { kind: "pair", index }), { selection: null }),
-    });
-    this.status = new StatusRow();
-    const main = element("div", { class: "dav-main" }, this.stage.element, this.list.element);
-    const body = element("div", { class: "dav-body" }, this.#toolbar(), main, this.#frameRow(), this.status.element);
-    this.window = new FullWindow(body, "Point editor", () => this.#toggled());
-    this.setTool("arrow");
-    this.#showSide();
-  }
-
-  /** A button whose action gives the focus back to the stage. */
-  #action(name, label, act) {
-    return button(name, label, () => {
-      act();
-      this.stage.focus();
-    });
-  }
-
-  #toolbar() {
-    this.tools = choice(
-      [
-        { icon: "arrow", value: "arrow", label: "Arrow tool (A): drag from a handle to its target" },
-        { icon: "mask", value: "mask", label: "Mask tool (M): paint what may change" },
-      ],
-      "Tool", (tool) => this.setTool(tool)
-    );
-    this.buttons = {
-      undo: this.#action("undo", "Undo (Ctrl+Z)", () => this.undo()),
-      redo: this.#action("redo", "Redo (Ctrl+Y)", () => this.redo()),
-      duplicate: this.#action("duplicate", "Duplicate (Ctrl+D)", () => this.duplicateSelected()),
-      remove: this.#action("remove", "Remove (Delete)", () => this.removeSelected()),
-      suggest: this.#action("suggest", "Suggest a mask along the arrows", () => this.suggestMask()),
-      clear: button("clear", "Clear everything", () => this.#clear()),
-      zoomOut: this.#action("zoomOut", "Zoom out (-)", () => this.zoom(-1)),
-      fit: this.#action("fit", "Whole picture (0)", () => this.fit()),
-      zoomIn: this.#action("zoomIn", "Zoom in (+)", () => this.zoom(1)),
-      expand: button("expand", "Full-window editor (F)", () => this.expand()),
-    };
-    this.listToggle = toggle("list", "List of pairs", () => this.#showSide());
-    const group = (...names) => element("span", { class: "dav-group" }, ...names.map((name) => this.buttons[name].shell));
-    return element(
-      "div", { class: "dav-bar", role: "toolbar", "aria-label": "Point tools" },
-      this.tools.shell, group("undo", "redo"), group("duplicate", "remove", "suggest", "clear"), group("zoomOut", "fit", "zoomIn"),
-      element("span", { class: "dav-space" }), this.listToggle.shell, this.buttons.expand.shell
-    );
-  }
-
-  #frameRow() {
-    const slide = (isEnd) => () => this.setFrame(Number(this.slider.value), isEnd);
-    this.slider = element("input", { type: "range", min: 0, max: 0, step: 1, "aria-label": "Frame that the points sit on", title: "Frame that the points sit on", oninput: slide(false), onchange: slide(true) });
-    this.frameLabel = element("output");
-    this.frameRow = element("div", { class: "dav-frames" }, this.slider, this.frameLabel);
-    return this.frameRow;
   }
 }

@@ -58,6 +58,8 @@ function addInTheMiddle(picker) {
   const { picks, stage } = picker;
   const middle = points.clampPoint(stage.toPicture(stage.extent.map((side) => side / 2)), picks.size).map(Math.round);
   if (picker.tool === "mask")
-    picker.edit(points.addMaskPoints(picks, [middle]), { selection: { kind: "mask", index: picks.mask_points.length } });
+    picker.edit(points.addMaskPoints(picks, [middle]), {
+      selection: { kind: "mask", index: picks.mask_points.length },
+    });
   else picker.edit(points.addPairAt(picks, middle), { selection: { kind: "target", index: picks.pairs.length } });
 }

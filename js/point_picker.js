@@ -16,7 +16,10 @@ const viewUrl = (file) => api.apiURL(`/view?${new URLSearchParams(file)}`);
 function pointsWidget(node, inputName, inputData) {
   const picker = new PointPicker({
     viewUrl,
-    readGraph: () => ({ source: describeSource(node), settings: propagateSettings(node, node.graph, DEFAULT_SETTINGS) }),
+    readGraph: () => ({
+      source: describeSource(node),
+      settings: propagateSettings(node, node.graph, DEFAULT_SETTINGS),
+    }),
     onChange: () => tellChange(app),
   });
   picker.value = inputData?.[1]?.default ?? "";
@@ -25,6 +28,6 @@ function pointsWidget(node, inputName, inputData) {
 }
 
 app.registerExtension({
-  name: "DragAVideo.PointPicker",
+  name: "dragavideo.point_picker",
   getCustomWidgets: () => ({ [WIDGET_TYPE]: pointsWidget }),
 });

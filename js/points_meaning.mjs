@@ -30,8 +30,8 @@ export function isCovered([x, y], maskPoints, radius) {
 }
 
 /**
- * What will not work in the run: a list of `{ kind, index, text }`, `kind` and `index` naming the point. An empty mask is
- * no fault: then every pixel may change.
+ * What will not work in the run: a list of `{ kind, index, text }`, `kind` and `index` naming the point. An empty mask
+ * is no fault: then every pixel may change.
  */
 export function warnings(picks, pixels) {
   const found = [];
@@ -46,7 +46,8 @@ export function warnings(picks, pixels) {
       warn("target", index, `Target ${name} lies on its handle: nothing would move.`);
   });
   picks.mask_points.forEach((point, index) => {
-    if (!isInside(point, picks.size)) warn("mask", index, `Mask point ${index + 1} lies outside the frame: drag it inside.`);
+    if (!isInside(point, picks.size))
+      warn("mask", index, `Mask point ${index + 1} lies outside the frame: drag it inside.`);
   });
   return found;
 }
@@ -56,7 +57,7 @@ export function pointsAlong(from, to, step) {
   const distance = Math.hypot(to[0] - from[0], to[1] - from[1]);
   const count = Math.max(1, Math.ceil(distance / step));
   return Array.from({ length: count + 1 }, (_, index) =>
-    [0, 1].map((axis) => from[axis] + ((to[axis] - from[axis]) * index) / count)
+    [0, 1].map((axis) => from[axis] + ((to[axis] - from[axis]) * index) / count),
   );
 }
 

@@ -27,7 +27,8 @@ const isSize = (value) => isPoint(value) && value.every((side) => side >= 1);
 /** Why a parsed JSON value is no picks object: a sentence, or null if it is one. */
 function fault(data) {
   if (data === null || typeof data !== "object" || Array.isArray(data)) return "it is not a picks object";
-  if (data.version !== VERSION) return `its version is ${JSON.stringify(data.version)}, this editor reads version ${VERSION}`;
+  if (data.version !== VERSION)
+    return `its version is ${JSON.stringify(data.version)}, this editor reads version ${VERSION}`;
   if (!isSize(data.size)) return 'its "size" is not [width, height]';
   if (!Array.isArray(data.pairs) || !data.pairs.every((pair) => isPoint(pair?.handle) && isPoint(pair?.target)))
     return 'its "pairs" are not a list of {"handle": [x, y], "target": [x, y]}';
@@ -35,13 +36,14 @@ function fault(data) {
     return 'its "mask_points" are not a list of [x, y]';
   if (data.pairs.length > MOST_PAIRS) return `it has more than ${MOST_PAIRS} pairs`;
   if ((data.mask_points ?? []).length > MOST_MASK_POINTS) return `it has more than ${MOST_MASK_POINTS} mask points`;
-  if (data.frame !== undefined && !(Number.isInteger(data.frame) && data.frame >= 0)) return 'its "frame" is not a frame number';
+  if (data.frame !== undefined && !(Number.isInteger(data.frame) && data.frame >= 0))
+    return 'its "frame" is not a frame number';
   return null;
 }
 
 /**
- * The widget's text to `{ picks, problem }`. `problem` is null, or a sentence saying why the text could not be read; then
- * `picks` is empty and the caller keeps the text until the user edits, so that nothing is lost.
+ * The widget's text to `{ picks, problem }`. `problem` is null, or a sentence saying why the text could not be read;
+ * then `picks` is empty and the caller keeps the text until the user edits, so that nothing is lost.
  */
 export function parsePicks(text, size = DEFAULT_SIZE) {
   if (typeof text !== "string" || text.trim() === "") return { picks: emptyPicks(size), problem: null };
@@ -136,7 +138,9 @@ export function moveTo(picks, selection, point) {
     const from = picks.pairs[selection.index].handle;
     return moveBy(picks, selection, point[0] - from[0], point[1] - from[1]);
   }
-  const pairs = picks.pairs.map((pair, index) => (index === selection.index ? { ...pair, [selection.kind]: inside } : pair));
+  const pairs = picks.pairs.map((pair, index) =>
+    index === selection.index ? { ...pair, [selection.kind]: inside } : pair,
+  );
   return { ...picks, pairs };
 }
 
@@ -155,7 +159,7 @@ export function moveBy(picks, selection, dx, dy) {
   });
   const moved = (point) => [point[0] + shift[0], point[1] + shift[1]];
   const pairs = picks.pairs.map((old, index) =>
-    index === selection.index ? { handle: moved(old.handle), target: moved(old.target) } : old
+    index === selection.index ? { handle: moved(old.handle), target: moved(old.target) } : old,
   );
   return { ...picks, pairs };
 }

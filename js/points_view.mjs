@@ -1,8 +1,8 @@
 /**
  * Where picture pixels lie on the stage, and which point is under the pointer. No DOM.
  *
- * A view is `{ scale, x, y }`: picture point p (pixel centres at integers, so the picture spans -0.5 .. W - 0.5) is drawn
- * at stage point `(p + 0.5) * scale + (x, y)`, in CSS pixels of the stage.
+ * A view is `{ scale, x, y }`: picture point p (pixel centres at integers, so the picture spans -0.5 .. W - 0.5) is
+ * drawn at stage point `(p + 0.5) * scale + (x, y)`, in CSS pixels of the stage.
  */
 
 export const MAX_SCALE = 32;
@@ -66,7 +66,8 @@ function distanceToSegment(point, from, to) {
 
 /**
  * What lies under stage point `at`: a selection, or null. An end of an arrow wins over a mask point, a point over an
- * arrow's line, the selected point over others, a target over its handle, later pairs over earlier. `reach` is in CSS pixels.
+ * arrow's line, the selected point over others, a target over its handle, later pairs over earlier. `reach` is in CSS
+ * pixels.
  */
 export function hitTest(picks, view, at, reach, selected = null) {
   const near = [];
@@ -88,7 +89,8 @@ export function hitTest(picks, view, at, reach, selected = null) {
   }
   for (let index = picks.pairs.length - 1; index >= 0; index--) {
     const { handle, target } = picks.pairs[index];
-    if (distanceToSegment(at, toStage(handle, view), toStage(target, view)) <= reach / 2) return { kind: "pair", index };
+    if (distanceToSegment(at, toStage(handle, view), toStage(target, view)) <= reach / 2)
+      return { kind: "pair", index };
   }
   return null;
 }

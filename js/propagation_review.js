@@ -19,6 +19,6 @@ function correctionsWidget(node, inputName, inputData) {
 }
 
 app.registerExtension({
-  name: "DragAVideo.PropagationReview",
+  name: "dragavideo.propagation_review",
   getCustomWidgets: () => ({ [WIDGET_TYPE]: correctionsWidget }),
 });

@@ -1,26 +1,24 @@
 /**
- * The propagation review: plays the clip with point sets, targets and mask as the last run put them, and lets a handle that
- * went astray be dragged to its place. The corrections are the widget's value; the next run goes on from them.
+ * The propagation review: plays the clip with point sets, targets and mask as the last run put them, and lets a handle
+ * that went astray be dragged to its place. The corrections are the widget's value; the next run goes on from them.
  */
 
 import * as corrections from "./corrections_state.mjs";
-import { button, element } from "./dom.mjs";
+import { element } from "./dom.mjs";
 import * as drawing from "./drawing.mjs";
 import { FramePictures } from "./frame_pictures.mjs";
-import { FullWindow } from "./full_window.mjs";
 import { History } from "./history.mjs";
 import { clampPoint } from "./points_state.mjs";
 import { hitTest, toStage } from "./points_view.mjs";
 import { reviewKey } from "./review_keys.mjs";
-import { Stage } from "./stage.mjs";
-import { StatusRow } from "./status_row.mjs";
+import { reviewParts } from "./review_parts.mjs";
 
 const REACH = 11;
 const ZOOM_STEP = 1.25;
 const PLAY_MS = 125;
 const DEFAULT_SIZE = [512, 512];
-const LABEL = "Propagated points. Comma and full stop change the frame, brackets select a handle, arrow keys move it, P plays.";
-const ASK_TO_RUN = "Queue once: then the clip plays here with its points, and a handle that went astray can be dragged back.";
+const ASK_TO_RUN =
+  "Queue once: then the clip plays here with its points, and a handle that went astray can be dragged back.";
 
 export class PropagationReview {
   /** `onChange(text)`: the user changed the corrections. `viewUrl(file)`: where the server hands out a file. */
@@ -36,7 +34,7 @@ export class PropagationReview {
     this.frame = 0;
     this.selected = null; // index of a pair
     this.picture = null;
-    this.#build();
+    Object.assign(this, reviewParts(this));
     this.show();
   }
 
@@ -173,9 +171,15 @@ export class PropagationReview {
   #showTexts() {
     const [text, isWarning] = this.#said();
     this.status.say(text, isWarning);
-    this.note.textContent = this.tracks ? (this.picture ? "" : "The frames are gone from the server: queue again to see them.") : ASK_TO_RUN;
+    this.note.textContent = this.tracks
+      ? this.picture
+        ? ""
+        : "The frames are gone from the server: queue again to see them."
+      : ASK_TO_RUN;
     const size = this.tracks?.size;
-    this.status.where.textContent = size ? `${size[0]} × ${size[1]}  ·  ${Math.round(this.stage.currentView().scale * 100)} %` : "";
+    this.status.where.textContent = size
+      ? `${size[0]} × ${size[1]}  ·  ${Math.round(this.stage.currentView().scale * 100)} %`
+      : "";
   }
 
   #said() {
@@ -184,9 +188,12 @@ export class PropagationReview {
     const wrong = corrections.misplaced(this.tracks, this.moves);
     if (wrong.length > 0) return [`${count(wrong)} for a pair or frame that cannot be corrected: clear.`, true];
     const waiting = corrections.pending(this.tracks, this.moves);
-    if (waiting.length > 0) return [`${count(waiting)} new: queue to propagate again from there.`, false];
+    if (waiting.length > 0) return [`${count(waiting)} waiting for the next run.`, false];
     if (this.frame === this.tracks.frame) return ["Frame of the points: change them in Pick Points.", false];
-    return [this.moves.length > 0 ? `${count(this.moves)}, taken in.` : "A handle is off? Drag it to its place.", false];
+    return [
+      this.moves.length > 0 ? `${count(this.moves)}, taken in.` : "A handle is off? Drag it to its place.",
+      false,
+    ];
   }
 
   // ------------------------------------------------------------------------------------------------- the stage's owner
@@ -195,7 +202,13 @@ export class PropagationReview {
     if (!this.isEditable) return null;
     const handlesOnly = this.pairs().map(({ handle }) => ({ handle, target: handle }));
     const chosen = this.selected === null ? null : { kind: "target", index: this.selected };
-    return hitTest({ pairs: handlesOnly, mask_points: [] }, this.stage.currentView(), at, REACH * this.stage.markerScale, chosen);
+    return hitTest(
+      { pairs: handlesOnly, mask_points: [] },
+      this.stage.currentView(),
+      at,
+      REACH * this.stage.markerScale,
+      chosen,
+    );
   }
 
   press(at) {
@@ -227,7 +240,8 @@ export class PropagationReview {
   }
 
   hover(at) {
-    if (!this.stage.isSpaceHeld) this.stage.canvas.style.cursor = this.stage.gesture ? "grabbing" : at && this.under(at) ? "grab" : "default";
+    if (!this.stage.isSpaceHeld)
+      this.stage.canvas.style.cursor = this.stage.gesture ? "grabbing" : at && this.under(at) ? "grab" : "default";
   }
 
   paint(context, stage) {
@@ -248,7 +262,7 @@ export class PropagationReview {
     if (stage.gesture?.loupe) drawing.drawLoupe(context, stage, stage.gesture.loupe(), k);
   }
 
-  // ------------------------------------------------------------------------------------------------------------ actions
+  // ----------------------------------------------------------------------------------------------------------- actions
 
   #moved(moves, pair, point) {
     return corrections.withMove(moves, this.frame, pair, clampPoint(point, this.tracks.size));
@@ -287,13 +301,22 @@ export class PropagationReview {
     return this.window.root;
   }
 
-  #clear() {
-    this.status.ask("Clear all corrections?", "Clear", () => this.edit([]), () => this.stage.focus());
+  askToClear() {
+    this.status.ask(
+      "Clear all corrections?",
+      "Clear",
+      () => this.edit([]),
+      () => this.stage.focus(),
+    );
   }
 
-  #toggled() {
+  /** The full window was opened or closed. */
+  toggled() {
     const { isOpen } = this.window;
-    this.buttons.expand.setIcon(isOpen ? "shrink" : "expand", isOpen ? "Close the full window (Esc)" : "Full window (F)");
+    this.buttons.expand.setIcon(
+      isOpen ? "shrink" : "expand",
+      isOpen ? "Close the full window (Esc)" : "Full window (F)",
+    );
     this.stage.fit();
     this.stage.focus();
   }
@@ -303,58 +326,6 @@ export class PropagationReview {
     this.window.dispose();
     this.stage.dispose();
     this.pictures.dispose();
-  }
-
-  // ----------------------------------------------------------------------------------------------------------- building
-
-  #build() {
-    this.stage = new Stage(LABEL, this);
-    this.note = element("span");
-    this.stage.element.append(element("div", { class: "dav-note" }, this.note));
-    this.status = new StatusRow();
-    const main = element("div", { class: "dav-main" }, this.stage.element);
-    const body = element("div", { class: "dav-body" }, this.#toolbar(), main, this.#frameRow(), this.status.element);
-    this.window = new FullWindow(body, "Propagation review", () => this.#toggled());
-  }
-
-  #action(name, label, act) {
-    return button(name, label, () => {
-      act();
-      this.stage.focus();
-    });
-  }
-
-  #toolbar() {
-    this.buttons = {
-      back: this.#action("back", "Previous frame (,)", () => this.goTo(this.frame - 1)),
-      play: this.#action("play", "Play (P)", () => this.play()),
-      next: this.#action("next", "Next frame (.)", () => this.goTo(this.frame + 1)),
-      undo: this.#action("undo", "Undo (Ctrl+Z)", () => this.undo()),
-      redo: this.#action("redo", "Redo (Ctrl+Y)", () => this.redo()),
-      remove: this.#action("remove", "Take back the correction of this handle on this frame (Delete)", () => this.removeSelected()),
-      clear: button("clear", "Clear all corrections", () => this.#clear()),
-      zoomOut: this.#action("zoomOut", "Zoom out (-)", () => this.zoom(-1)),
-      fit: this.#action("fit", "Whole picture (0)", () => this.fit()),
-      zoomIn: this.#action("zoomIn", "Zoom in (+)", () => this.zoom(1)),
-      expand: button("expand", "Full window (F)", () => this.expand()),
-    };
-    const group = (...names) => element("span", { class: "dav-group" }, ...names.map((name) => this.buttons[name].shell));
-    return element(
-      "div", { class: "dav-bar", role: "toolbar", "aria-label": "Review tools" },
-      group("back", "play", "next"), group("undo", "redo"), group("remove", "clear"), group("zoomOut", "fit", "zoomIn"),
-      element("span", { class: "dav-space" }), this.buttons.expand.shell
-    );
-  }
-
-  #frameRow() {
-    const slide = () => {
-      this.play(false);
-      this.goTo(Number(this.slider.value));
-    };
-    this.slider = element("input", { type: "range", min: 0, max: 0, step: 1, "aria-label": "Frame", title: "Frame", oninput: slide });
-    this.marks = element("div", { class: "dav-marks" });
-    this.frameLabel = element("output");
-    return element("div", { class: "dav-frames" }, element("div", { class: "dav-track" }, this.marks, this.slider), this.frameLabel);
   }
 }
 

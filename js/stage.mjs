@@ -3,12 +3,12 @@
  * What is drawn over the picture and what a gesture does is the owner's business:
  *
  *   paint(context, stage)        draws over the picture, in CSS pixels of the stage
- *   press(at, event)             a gesture `{ move(at), end(), cancel() }` for a pointer pressed at stage point `at`, or null
+ *   press(at, event)             a gesture `{ move(at), end(), cancel() }` for a press at stage point `at`, or null
  *   hover(at)                    the pointer is over stage point `at` (null: it left)
  *   keydown(event)               returns whether the key meant something
  *
- * Pointer events go no further than the stage, so that the node is not dragged. Nothing cancels `pointerdown`: that would
- * swallow the mouseup by which ComfyUI learns that the graph has changed.
+ * Pointer events go no further than the stage, so that the node is not dragged. Nothing cancels `pointerdown`: that
+ * would swallow the mouseup by which ComfyUI learns that the graph has changed.
  */
 
 import { element } from "./dom.mjs";
@@ -29,7 +29,13 @@ export class Stage {
     this.gesture = null;
     this.isSpaceHeld = false;
     this.canvas = element("canvas");
-    this.keys = element("textarea", { class: "dav-keys", readonly: true, "aria-label": label, inputmode: "none", rows: 1 });
+    this.keys = element("textarea", {
+      class: "dav-keys",
+      readonly: true,
+      "aria-label": label,
+      inputmode: "none",
+      rows: 1,
+    });
     this.element = element("div", { class: "dav-stage" }, this.canvas, this.keys);
     this.#listen();
     this.observer = new ResizeObserver(() => this.redraw());
@@ -126,7 +132,8 @@ export class Stage {
     this.drawnScale = this.#screenScale();
     const density = (globalThis.devicePixelRatio || 1) * Math.min(Math.max(this.drawnScale, 0.5), 3);
     const [columns, rows] = [Math.round(width * density), Math.round(height * density)];
-    if (this.canvas.width !== columns || this.canvas.height !== rows) Object.assign(this.canvas, { width: columns, height: rows });
+    if (this.canvas.width !== columns || this.canvas.height !== rows)
+      Object.assign(this.canvas, { width: columns, height: rows });
     const context = this.canvas.getContext("2d");
     context.setTransform(columns / width, 0, 0, rows / height, 0, 0);
     context.clearRect(0, 0, width, height);

@@ -1,4 +1,6 @@
-/** The line under the stage: what there is to say on the left, where the pointer is on the right, a question when asked. */
+/**
+ * The line under the stage: what there is to say on the left, where the pointer is on the right, a question when asked.
+ */
 
 import { element } from "./dom.mjs";
 
@@ -18,11 +20,16 @@ export class StatusRow {
   /** Asks before something is lost; `act` is called if the answer is `yes`, `after` with either. */
   ask(question, yes, act, after) {
     const answer = (text, isYes) =>
-      element("input", { type: "button", class: "dav-text-button", value: text, onclick: () => {
-        this.#show(false);
-        if (isYes) act();
-        after();
-      } });
+      element("input", {
+        type: "button",
+        class: "dav-text-button",
+        value: text,
+        onclick: () => {
+          this.#show(false);
+          if (isYes) act();
+          after();
+        },
+      });
     this.question.setAttribute("aria-label", question);
     this.question.replaceChildren(element("span", { text: question }), answer(yes, true), answer("Keep", false));
     this.#show(true);

@@ -5,10 +5,16 @@ import * as corrections from "../../js/corrections_state.mjs";
 
 /** Tracks of one pair that goes 10 px right per frame, with sets of 3 points and the picks on frame `frame`. */
 function tracksOf(frames, frame = 0) {
-  const set = (x, y) => [[x - 2, y], [x, y], [x + 2, y]];
+  const set = (x, y) => [
+    [x - 2, y],
+    [x, y],
+    [x + 2, y],
+  ];
   const all = Array.from({ length: frames }, (_, index) => index);
   return {
-    size: [128, 64], frame, mask_radius: 7,
+    size: [128, 64],
+    frame,
+    mask_radius: 7,
     handles: all.map((i) => [set(10 + 10 * i, 20)]),
     targets: all.map((i) => [set(10 + 10 * i, 50)]),
     mask_points: all.map(() => []),
@@ -19,7 +25,11 @@ test("text and moves are two forms of the same thing", () => {
   const moves = corrections.withMove(corrections.withMove([], 3, 0, [1.5, 2]), 1, 1, [4, 5.25]);
   assert.deepEqual(corrections.parseCorrections(corrections.serialiseCorrections(moves)), { moves, problem: null });
   assert.deepEqual(JSON.parse(corrections.serialiseCorrections(moves)), {
-    version: 1, moves: [{ frame: 1, pair: 1, handle: [4, 5.25] }, { frame: 3, pair: 0, handle: [1.5, 2] }],
+    version: 1,
+    moves: [
+      { frame: 1, pair: 1, handle: [4, 5.25] },
+      { frame: 3, pair: 0, handle: [1.5, 2] },
+    ],
   });
 });
 
@@ -31,8 +41,15 @@ test("no corrections are the empty text", () => {
 
 test("what is no corrections text is named", () => {
   const move = { frame: 1, pair: 0, handle: [1, 2] };
-  for (const text of ["{", "[]", "null", '{"version": 2, "moves": []}', '{"version": 1}',
-    JSON.stringify({ version: 1, moves: [{ ...move, frame: -1 }] }), JSON.stringify({ version: 1, moves: [{ ...move, handle: [1] }] })]) {
+  for (const text of [
+    "{",
+    "[]",
+    "null",
+    '{"version": 2, "moves": []}',
+    '{"version": 1}',
+    JSON.stringify({ version: 1, moves: [{ ...move, frame: -1 }] }),
+    JSON.stringify({ version: 1, moves: [{ ...move, handle: [1] }] }),
+  ]) {
     const { moves, problem } = corrections.parseCorrections(text);
     assert.match(problem, /could not be read/, text);
     assert.deepEqual(moves, []);
@@ -61,19 +78,43 @@ test("a move waits until a run has put the handle there", () => {
 test("until then the handle is shown shifted on that frame and all beyond, not before", () => {
   const moves = [{ frame: 2, pair: 0, handle: [33, 26] }];
   const shifts = [0, 1, 2, 3, 4].map((frame) => corrections.pendingShift(tracksOf(5), moves, frame, 0));
-  assert.deepEqual(shifts, [[0, 0], [0, 0], [3, 6], [3, 6], [3, 6]]);
+  assert.deepEqual(shifts, [
+    [0, 0],
+    [0, 0],
+    [3, 6],
+    [3, 6],
+    [3, 6],
+  ]);
   const backward = [0, 1, 2, 3, 4].map((frame) => corrections.pendingShift(tracksOf(5, 4), moves, frame, 0));
-  assert.deepEqual(backward, [[3, 6], [3, 6], [3, 6], [0, 0], [0, 0]]);
+  assert.deepEqual(backward, [
+    [3, 6],
+    [3, 6],
+    [3, 6],
+    [0, 0],
+    [0, 0],
+  ]);
 });
 
 test("a later move takes over from an earlier one, also when the run knew it", () => {
-  const moves = [{ frame: 1, pair: 0, handle: [21, 21] }, { frame: 3, pair: 0, handle: [40, 20] }];
+  const moves = [
+    { frame: 1, pair: 0, handle: [21, 21] },
+    { frame: 3, pair: 0, handle: [40, 20] },
+  ];
   const shifts = [1, 2, 3, 4].map((frame) => corrections.pendingShift(tracksOf(5), moves, frame, 0));
-  assert.deepEqual(shifts, [[1, 1], [1, 1], [0, 0], [0, 0]]);
+  assert.deepEqual(shifts, [
+    [1, 1],
+    [1, 1],
+    [0, 0],
+    [0, 0],
+  ]);
 });
 
 test("moves that the run would refuse are found", () => {
   const good = { frame: 2, pair: 0, handle: [1, 1] };
-  const bad = [{ frame: 9, pair: 0, handle: [1, 1] }, { frame: 1, pair: 4, handle: [1, 1] }, { frame: 0, pair: 0, handle: [1, 1] }];
+  const bad = [
+    { frame: 9, pair: 0, handle: [1, 1] },
+    { frame: 1, pair: 4, handle: [1, 1] },
+    { frame: 0, pair: 0, handle: [1, 1] },
+  ];
   assert.deepEqual(corrections.misplaced(tracksOf(4), [good, ...bad]), bad);
 });

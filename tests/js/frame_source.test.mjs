@@ -17,7 +17,15 @@ function node(type, values = {}, wires = {}) {
   };
 }
 
-const LOADER = { file: "cats/clip.mp4", width: 512, height: 256, select_every_nth: 3, skip_first_frames: 5, frame_load_cap: 16, force_rate: 0 };
+const LOADER = {
+  file: "cats/clip.mp4",
+  width: 512,
+  height: 256,
+  select_every_nth: 3,
+  skip_first_frames: 5,
+  frame_load_cap: 16,
+  force_rate: 0,
+};
 
 test("a file's name is taken apart as the server wants it", () => {
   assert.deepEqual(source.fileQuery("a.png"), { filename: "a.png", subfolder: "", type: "input" });
@@ -31,7 +39,10 @@ test("the file of the wired loader is found, also behind nodes that hand it on",
   const found = source.describeSource(node("DragAVideo_Pick", {}, { other_points: null, video: reroute }));
   assert.equal(found.file.filename, "clip.mp4");
   assert.equal(found.isVideo, true);
-  assert.equal(source.describeSource(node("Pick", {}, { image: node("LoadImage", { image: "a.png" }) })).isVideo, false);
+  assert.equal(
+    source.describeSource(node("Pick", {}, { image: node("LoadImage", { image: "a.png" }) })).isVideo,
+    false,
+  );
 });
 
 test("nothing is claimed where nothing is wired, or where an unknown node changes the picture", () => {
@@ -55,7 +66,14 @@ test("our loader's settings are mirrored, and each changes the key", () => {
   assert.deepEqual(found.size, [512, 256]);
   assert.deepEqual([found.every, found.skip, found.cap, found.rate], [3, 5, 16, 0]);
   assert.deepEqual(found.file, { filename: "clip.mp4", subfolder: "cats", type: "input" });
-  for (const [name, value] of Object.entries({ file: "b.mp4", width: 64, select_every_nth: 1, skip_first_frames: 0, frame_load_cap: 0, force_rate: 8 }))
+  for (const [name, value] of Object.entries({
+    file: "b.mp4",
+    width: 64,
+    select_every_nth: 1,
+    skip_first_frames: 0,
+    frame_load_cap: 0,
+    force_rate: 8,
+  }))
     assert.notEqual(describe({ ...LOADER, [name]: value }).key, found.key, name);
   assert.equal(describe({ ...LOADER, width: 0, height: 0 }).size, null);
 });
@@ -67,13 +85,25 @@ test("the demo clip's size and length are known without a file", () => {
 
 test("the cut-out has the clip's shape, is as large as possible and in the middle", () => {
   const { size, window } = source.cutOut([1920, 1080], { size: [512, 512], isFloored: false });
-  assert.deepEqual([size, window], [[512, 512], [420, 0, 1080, 1080]]);
+  assert.deepEqual(
+    [size, window],
+    [
+      [512, 512],
+      [420, 0, 1080, 1080],
+    ],
+  );
   assert.deepEqual(source.cutOut([100, 300], { size: [512, 256] }).window, [0, 125, 100, 50]);
 });
 
 test("at the file's own size the middle is taken, floored to multiples of 64", () => {
-  assert.deepEqual(source.cutOut([640, 360], { size: null, isFloored: true }), { size: [640, 320], window: [0, 20, 640, 320] });
-  assert.deepEqual(source.cutOut([640, 360], { size: null, isFloored: false }), { size: [640, 360], window: [0, 0, 640, 360] });
+  assert.deepEqual(source.cutOut([640, 360], { size: null, isFloored: true }), {
+    size: [640, 320],
+    window: [0, 20, 640, 320],
+  });
+  assert.deepEqual(source.cutOut([640, 360], { size: null, isFloored: false }), {
+    size: [640, 360],
+    window: [0, 0, 640, 360],
+  });
 });
 
 test("a clip's frame lies in the middle of its frame of the file", () => {
@@ -99,7 +129,11 @@ test("the frame rate is the median of the gaps, a dropped frame does no harm", (
 
 test("the settings of the Propagate node that follows are used, through a reroute too", () => {
   const defaults = { set_side: 3, set_spacing: 8, mask_radius: 28 };
-  const propagate = { id: 3, type: "DragAVideo_Propagate", widgets: widgets({ set_side: 5, set_spacing: 4, mask_radius: "?" }) };
+  const propagate = {
+    id: 3,
+    type: "DragAVideo_Propagate",
+    widgets: widgets({ set_side: 5, set_spacing: 4, mask_radius: "?" }),
+  };
   const reroute = { id: 2, type: "Reroute", outputs: [{ links: [2] }] };
   const nodes = { 2: reroute, 3: propagate };
   const links = { 1: { target_id: 2 }, 2: { target_id: 3 } };

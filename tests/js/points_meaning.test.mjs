@@ -14,14 +14,27 @@ test("settings are given at 512 and scale with the shorter side", () => {
 
 test("a point set is a square around its centre, row by row", () => {
   assert.deepEqual(meaning.pointSet([10, 20], { side: 3, spacing: 2 }), [
-    [8, 18], [10, 18], [12, 18], [8, 20], [10, 20], [12, 20], [8, 22], [10, 22], [12, 22],
+    [8, 18],
+    [10, 18],
+    [12, 18],
+    [8, 20],
+    [10, 20],
+    [12, 20],
+    [8, 22],
+    [10, 22],
+    [12, 22],
   ]);
   assert.deepEqual(meaning.pointSet([5, 6], { side: 1, spacing: 8 }), [[5, 6]]);
 });
 
 test("a mask square reaches its half side in both axes, its border included", () => {
   const mask = [[50, 50]];
-  for (const [point, expected] of [[[57, 57], true], [[43, 57], true], [[57.01, 50], false], [[50, 42.9], false]])
+  for (const [point, expected] of [
+    [[57, 57], true],
+    [[43, 57], true],
+    [[57.01, 50], false],
+    [[50, 42.9], false],
+  ])
     assert.equal(meaning.isCovered(point, mask, 7), expected, String(point));
   assert.equal(meaning.isCovered([50, 50], [], 7), false);
 });
@@ -36,15 +49,32 @@ test("a target outside every square is warned of, unless nothing is masked", () 
 });
 
 test("points outside the frame and pairs that move nothing are warned of", () => {
-  const picks = { ...emptyPicks(SIZE), pairs: [{ handle: [-1, 0], target: [256, 0] }, { handle: [5, 5], target: [5, 5] }], mask_points: [[0, 128]] };
+  const picks = {
+    ...emptyPicks(SIZE),
+    pairs: [
+      { handle: [-1, 0], target: [256, 0] },
+      { handle: [5, 5], target: [5, 5] },
+    ],
+    mask_points: [[0, 128]],
+  };
   const found = meaning.warnings(picks, { ...PIXELS, radius: 1000 }).map(({ kind, index }) => `${kind} ${index}`);
   assert.deepEqual(found, ["handle 0", "target 0", "target 1", "mask 0"]);
 });
 
 test("what lies outside the squares is exactly the frame less their union, without overlap", () => {
-  const squares = [[-5, -5, 20, 20], [10, 10, 20, 20], [60, 5, 10, 10], [62, 5, 4, 4], [95, 40, 30, 30], [200, 200, 5, 5]];
+  const squares = [
+    [-5, -5, 20, 20],
+    [10, 10, 20, 20],
+    [60, 5, 10, 10],
+    [62, 5, 4, 4],
+    [95, 40, 30, 30],
+    [200, 200, 5, 5],
+  ];
   const pieces = meaning.outsideOf([0, 0, 100, 50], squares);
-  const within = (x, y) => ([left, top, width, height]) => left < x && x < left + width && top < y && y < top + height;
+  const within =
+    (x, y) =>
+    ([left, top, width, height]) =>
+      left < x && x < left + width && top < y && y < top + height;
   for (let x = 0.25; x < 100; x += 0.9)
     for (let y = 0.25; y < 50; y += 0.9)
       assert.equal(pieces.filter(within(x, y)).length, squares.some(within(x, y)) ? 0 : 1, `${x}, ${y}`);
@@ -52,8 +82,15 @@ test("what lies outside the squares is exactly the frame less their union, witho
 
 test("points along a path start and end with it and are no further apart than the step", () => {
   const path = meaning.pointsAlong([0, 0], [30, 40], 12);
-  assert.deepEqual([path[0], path.at(-1)], [[0, 0], [30, 40]]);
-  for (let i = 1; i < path.length; i++) assert.ok(Math.hypot(path[i][0] - path[i - 1][0], path[i][1] - path[i - 1][1]) <= 12);
+  assert.deepEqual(
+    [path[0], path.at(-1)],
+    [
+      [0, 0],
+      [30, 40],
+    ],
+  );
+  for (let i = 1; i < path.length; i++)
+    assert.ok(Math.hypot(path[i][0] - path[i - 1][0], path[i][1] - path[i - 1][1]) <= 12);
 });
 
 test("the suggested mask covers each arrow from end to end, also a slanted one", () => {

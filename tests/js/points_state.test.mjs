@@ -88,7 +88,10 @@ test("no edit changes the picks it was given", () => {
 test("a point that is dragged out of the frame stops at its border", () => {
   const moved = points.moveTo(drawn(), { kind: "target", index: 0 }, [-30, 999]);
   assert.deepEqual(moved.pairs[0], { handle: [10, 20], target: [0, 99] });
-  assert.deepEqual(points.addPair(points.emptyPicks(SIZE), [-1, -1], [200, 100]).pairs[0], { handle: [0, 0], target: [199, 99] });
+  assert.deepEqual(points.addPair(points.emptyPicks(SIZE), [-1, -1], [200, 100]).pairs[0], {
+    handle: [0, 0],
+    target: [199, 99],
+  });
 });
 
 test("nudging moves only what is selected", () => {
@@ -114,11 +117,16 @@ test("a pair keeps its shape wherever it is moved, also at the border", () => {
     assert.deepEqual(arrow(moved), arrow(picks.pairs[0]));
     for (const point of [moved.handle, moved.target]) assert.ok(points.isInside(point, SIZE));
   }
-  assert.deepEqual(points.moveTo(picks, { kind: "pair", index: 0 }, [20, 30]).pairs[0], { handle: [20, 30], target: [60, 70] });
+  assert.deepEqual(points.moveTo(picks, { kind: "pair", index: 0 }, [20, 30]).pairs[0], {
+    handle: [20, 30],
+    target: [60, 70],
+  });
 });
 
 test("removing an end removes its pair, removing a mask point only that", () => {
-  assert.deepEqual(points.remove(drawn(), { kind: "target", index: 0 }).pairs, [{ handle: [100, 50], target: [150, 70] }]);
+  assert.deepEqual(points.remove(drawn(), { kind: "target", index: 0 }).pairs, [
+    { handle: [100, 50], target: [150, 70] },
+  ]);
   const left = points.remove(drawn(), { kind: "mask", index: 0 });
   assert.deepEqual([left.mask_points, left.pairs.length], [[[60, 60]], 2]);
 });

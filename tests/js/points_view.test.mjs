@@ -48,17 +48,44 @@ test("panning never loses the picture", () => {
 
 test("two fingers moved apart zoom, moved together pan", () => {
   const start = view.zoomAt(view.fitView(STAGE, SIZE), [200, 150], 2, STAGE, SIZE);
-  const wider = view.pinch(start, [[150, 150], [250, 150]], [[100, 150], [300, 150]], STAGE, SIZE);
+  const wider = view.pinch(
+    start,
+    [
+      [150, 150],
+      [250, 150],
+    ],
+    [
+      [100, 150],
+      [300, 150],
+    ],
+    STAGE,
+    SIZE,
+  );
   assert.equal(wider.scale, start.scale * 2);
   close(view.toPicture([200, 150], wider), view.toPicture([200, 150], start));
-  const moved = view.pinch(start, [[150, 150], [250, 150]], [[160, 140], [260, 140]], STAGE, SIZE);
+  const moved = view.pinch(
+    start,
+    [
+      [150, 150],
+      [250, 150],
+    ],
+    [
+      [160, 140],
+      [260, 140],
+    ],
+    STAGE,
+    SIZE,
+  );
   close([moved.scale, moved.x - start.x, moved.y - start.y], [start.scale, 10, -10]);
 });
 
 test("the pointer finds ends first, then mask points, then the arrow's line", () => {
   const fit = view.fitView(STAGE, SIZE);
   let picks = addPair(emptyPicks(SIZE), [50, 50], [100, 50]);
-  picks = addMaskPoints(picks, [[52, 50], [150, 80]]);
+  picks = addMaskPoints(picks, [
+    [52, 50],
+    [150, 80],
+  ]);
   const at = (point) => view.hitTest(picks, fit, view.toStage(point, fit), 10);
   assert.deepEqual(at([50, 50]), { kind: "handle", index: 0 });
   assert.deepEqual(at([52, 50]), { kind: "handle", index: 0 });
