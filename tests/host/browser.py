@@ -24,7 +24,7 @@ FLAGS = [
     "--disable-sync",
 ]
 RENDERERS = ("classic", "nodes2")  # nodes2 = the page's setting Comfy.VueNodes.Enabled
-READY_MS = 60_000
+READY_MS = 120_000  # a busy machine needs much more than the usual 5-9 s
 
 
 def chromium_path() -> str | None:
@@ -64,7 +64,7 @@ class ComfyPage:
 
     def open(self) -> None:
         """Go to the page, or reload it, and wait until its graph can be used."""
-        self.page.goto(self.comfy.url, wait_until="domcontentloaded")
+        self.page.goto(self.comfy.url, wait_until="domcontentloaded", timeout=READY_MS)
         self.page.wait_for_function(
             "() => window.app?.graph && window.app.canvas && window.app.vueAppReady !== false"
             " && document.querySelector('#comfy-file-input')"
