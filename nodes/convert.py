@@ -85,3 +85,12 @@ def to_json(scores: Scores) -> str:
         for name, score in scores.items()
     }
     return json.dumps(rows, indent=2)
+
+
+def to_table(scores: Scores) -> str:
+    """Scores as a Markdown table, for people."""
+    lines = ["| score | value | better | meaning |", "|---|---|---|---|"]
+    for name, score in scores.items():
+        value = f"{score.value:.2f} {score.unit}" if math.isfinite(score.value) else "none"
+        lines.append(f"| **{name.replace('_', ' ')}** | {value} | {score.better} | {score.meaning} |")
+    return "\n".join(lines)

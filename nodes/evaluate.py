@@ -39,7 +39,7 @@ class Evaluate(io.ComfyNode):
                 setting("recipe", "Which of DIFT's settings find the handles again.", advanced=True),
                 setting("ensemble", steady, 1, 64, advanced=True),
                 setting("seed", "Of the noise that DIFT adds.", 0, 999_999_999, advanced=True),
-                setting("chunk", "Frames at a time. Lower needs less memory.", 1, 256, advanced=True),
+                setting("chunk", sockets.CHUNK_TOOLTIP, 0, 256, advanced=True),
             ],
             outputs=[
                 io.String.Output(
@@ -50,12 +50,16 @@ class Evaluate(io.ComfyNode):
                 io.Image.Output(
                     "before_after", display_name="before and after", tooltip="First, middle and last frame, labelled."
                 ),
+                io.String.Output(
+                    "report", display_name="report", tooltip="The scores as a table, for the core node Preview as Text."
+                ),
             ],
         )
 
     @classmethod
     def execute(cls, original, edited, tracks: PointTracks, model: DragModel, **settings) -> io.NodeOutput:
         before, after, settings = convert.to_clip(original), convert.to_clip(edited), EvaluateSettings(**settings)
-        scores = host.run(evaluate, before, after, tracks, model, settings, host.progress(after.frames))
-        sheet = draw_before_after(before.frames, after.frames, tracks)
-        return io.NodeOutput(convert.to_json(scores), convert.to_image(sheet[None]))
+        scores = host.run(evaluate, before, after, tracks, model, settings, host.progress())
+        sheet = convert.to_image(draw_before_after(before.frames, after.frames, tracks)[None])
+        text = convert.to_json(scores)
+        return io.NodeOutput(text, sheet, convert.to_table(scores), ui={"text": [text]})
