@@ -57,7 +57,7 @@ class Decode(io.ComfyNode):
                     1.0,
                     advanced=True,
                 ),
-                setting("chunk", "Frames at a time. Lower needs less memory.", 1, 256, advanced=True),
+                setting("chunk", sockets.CHUNK_TOOLTIP, 0, 256, advanced=True),
             ],
             outputs=[
                 io.Image.Output("images", display_name="frames", tooltip="The edited frames."),

@@ -70,9 +70,7 @@ class Drag(io.ComfyNode):
                     "Let the look of the handle follow slowly (footnote 2). Off: the look it had at first stays.",
                     advanced=True,
                 ),
-                setting(
-                    "chunk", "Frames at a time. Lower needs less memory; the result is the same.", 1, 256, None, True
-                ),
+                setting("chunk", sockets.CHUNK_TOOLTIP, 0, 256, advanced=True),
             ],
             outputs=[sockets.Edit.Output("edit", display_name="edit", tooltip="The edit, for Decode Edit.")],
         )

@@ -42,10 +42,16 @@ SAM_ENDINGS = (".pth", ".pt", ".safetensors")
 
 
 def run(stage: Callable[..., Any], *inputs: Any, **more: Any) -> Any:
-    """Call a stage where gradients are possible. Whatever the call raises, torch's modes are as before afterwards."""
+    """Call a stage where gradients are possible. Whatever the call raises, torch's modes are as before afterwards.
+
+    A model among the inputs is brought to the device first; what the stage needs of a large one is written on the node.
+    """
     with torch.inference_mode(False), torch.enable_grad():
-        for model in (value for value in inputs if isinstance(value, DragModel)):
-            memory.load(model)
+        needed = memory.make_room(stage, inputs)
+        if needed:
+            logging.info("Drag-A-Video: %s %s", stage.__name__, needed)
+            context = get_executing_context()
+            _write_on_node(needed, context.node_id if context is not None else None)
         return stage(*map(normal, inputs), **{name: normal(value) for name, value in more.items()})
 
 

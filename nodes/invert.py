@@ -31,7 +31,7 @@ class Invert(io.ComfyNode):
                 sockets.model(),
                 setting("until", until, 1, STEPS),
                 setting("refinements", exact, 0, 10, advanced=True),
-                setting("chunk", "Frames at a time. Lower needs less memory.", 1, 256, advanced=True),
+                setting("chunk", sockets.CHUNK_TOOLTIP, 0, 256, advanced=True),
             ],
             outputs=[
                 sockets.Inversion.Output(

@@ -6,15 +6,49 @@ A denoiser is handed to ComfyUI's own management as a model of its own, so that 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import comfy.model_management
 import comfy.model_patcher
-import torch
 from torch import nn
 
-from ..dragvideo_core.types import DragModel
+from ..dragvideo_core.parts.memory import FORWARD, TRAINING, WITH_GRADIENTS, Need, cells_of, need
+from ..dragvideo_core.types import DragModel, Inversion, VideoClip
 
 HANDLE = "_drag_a_video_handle"  # attribute of a denoiser: what ComfyUI knows it by
 MARK = "comfy_patched_weights"  # what ComfyUI writes on layers that it has loaded
+PER_CELL = {"drag": WITH_GRADIENTS, "tune": TRAINING}  # by the stage's name; else FORWARD
+WORTH_SAYING = 1e9  # bytes: what needs less is not written on the node
+
+
+def make_room(stage: Callable[..., Any], inputs: tuple) -> str:
+    """Load the model that is among a stage's inputs, with room for its frames: what it needs, in a sentence, or nothing.
+
+    Call it outside inference mode.
+    """
+    needed = None
+    for model in (value for value in inputs if isinstance(value, DragModel)):
+        wanted = _need(stage, model, inputs)
+        load(model, wanted.frames * wanted.per_frame if wanted else 0)
+        needed = _need(stage, model, inputs)  # what is free has changed
+    if needed is None or needed.weights + needed.frames * needed.per_frame < WORTH_SAYING:
+        return ""
+    return needed.sentence
+
+
+def _need(stage: Callable[..., Any], model: DragModel, inputs: tuple) -> Need | None:
+    """None where no clip says how large the work is."""
+    settings = [value for value in inputs if hasattr(value, "chunk") or hasattr(value, "batch")]
+    chosen = next((getattr(value, "chunk", 0) for value in settings), 0)
+    for value in inputs:
+        if isinstance(value, VideoClip):
+            count = next((value.batch for value in settings if hasattr(value, "batch")), len(value))
+            return need(model, cells_of(model, value.size), count, chosen, PER_CELL.get(stage.__name__, FORWARD))
+        if isinstance(value, Inversion):
+            cells, count = value.latents.shape[-2:].numel(), value.latents.shape[1]
+            return need(model, cells, count, chosen, PER_CELL.get(stage.__name__, FORWARD))
+    return None
 
 
 def load(model: DragModel, more_bytes: int = 0) -> None:
@@ -29,11 +63,6 @@ def load(model: DragModel, more_bytes: int = 0) -> None:
         object.__setattr__(denoiser, HANDLE, handle)
     comfy.model_management.load_models_gpu([handle.patcher], memory_required=more_bytes, force_full_load=True)
     _leave_inference_mode(denoiser)
-
-
-def free(device: torch.device) -> int:
-    """Bytes that can be had on a device."""
-    return int(comfy.model_management.get_free_memory(device))
 
 
 class _Handle:

@@ -87,7 +87,7 @@ class Propagate(io.ComfyNode):
                     advanced=True,
                 ),
                 setting("seed", "Of the noise that DIFT adds.", 0, 999_999_999, advanced=True),
-                setting("chunk", "Frames at a time. Lower needs less memory.", 1, 256, advanced=True),
+                setting("chunk", sockets.CHUNK_TOOLTIP, 0, 256, advanced=True),
                 corrections,
             ],
             outputs=[

@@ -9,6 +9,7 @@ from typing import Any, get_args, get_type_hints
 from comfy_api.latest import io
 
 CATEGORY = "Drag-A-Video"
+CHUNK_TOOLTIP = "Frames at a time; the result is the same. 0: as many as fit into memory."
 
 Model = io.Custom("DRAGVIDEO_MODEL")  # dragvideo_core.types.DragModel
 Picks = io.Custom("DRAGVIDEO_PICKS")  # PointPicks

@@ -154,7 +154,7 @@ def _train_denoiser(model: EmbeddedModel, latents: Tensor, kinds: Tensor, steps:
         chosen = torch.randint(len(latents), (BATCH,))
         clean = latents[chosen].float().to(device)
         kind = torch.where(torch.rand(BATCH) < 0.2, 0, kinds[chosen % len(kinds)] + 1)
-        noise, timestep = torch.randn_like(clean), torch.randint(950, (BATCH,), device=device)
+        noise, timestep = torch.randn_like(clean), torch.randint(900, (BATCH,), device=device)
         noisy = schedule.add_noise(clean, noise, timestep)
         made = model.denoiser(noisy, timestep, model.words(words[kind.to(device)])).sample
         weight = (5 / snr[timestep]).clamp(max=1)

@@ -24,7 +24,7 @@ class DecodeSettings:
     lock: bool = True  # nothing changes outside the mask: latents are held there, pixels come from the clip
     feather: float = 6.0  # px at 512: over this width inside the mask's edge the clip's pixels fade into the edit
     smoothing: bool = False  # ControlVideo's temporal smoothing at two late steps
-    chunk: int = 4  # frames at a time
+    chunk: int = 0  # frames at a time; 0: as many as fit into memory
 
 
 def decode(
@@ -41,15 +41,16 @@ def decode(
             f"the inversion has {inversion.latents.shape[1]} frames, the clip has {len(clip)}: expected the same clip. "
             "Wire the same frames into the DDIM Invert and the Decode Edit node."
         )
-    latents = _replay(inversion, result, tracks, model, settings, on_progress)
-    frames = batches.decode(model, latents, settings.chunk)
+    chunks = batches.Chunks(model, inversion.latents.shape[-2:].numel(), len(clip), settings.chunk)
+    latents = _replay(inversion, result, tracks, model, settings, chunks, on_progress)
+    frames = batches.decode(model, latents, chunks.size)
     if settings.lock:
         keep = _inside(tracks.edit_mask, settings.feather * min(clip.size) / 512)
         frames = clip.frames + keep * (frames - clip.frames)
     return replace(clip, frames=frames.clamp(0, 1)), latents
 
 
-def _replay(inversion, result, tracks, model, settings, on_progress) -> Tensor:
+def _replay(inversion, result, tracks, model, settings, chunks: batches.Chunks, on_progress) -> Tensor:
     """Edited clean latents (N, 4, h, w) on the CPU."""
     ddim, device = Ddim(model.alphas_cumprod, model.prediction), model.device
     top = max(result.offsets)
@@ -61,8 +62,9 @@ def _replay(inversion, result, tracks, model, settings, on_progress) -> Tensor:
     with cross_branch(model.denoiser) as branch:
         for step in range(top, 0, -1):
             moved = torch.empty_like(edited)
-            _record_shared(branch, inversion.latents[step], model, ddim.timestep(step), settings)
-            for part in batches.chunks(count, settings.chunk):
+            _record_shared(branch, inversion.latents[step], model, ddim.timestep(step), settings, chunks.size)
+
+            def replayed(part: slice) -> Tensor:
                 z_t, below = (inversion.latents[s][part].to(device) for s in (step, step - 1))
                 branch.mode = "record" if settings.cross_branch == "same_frame" else "plain"
                 source = predict(model, z_t, ddim.timestep(step))
@@ -72,25 +74,30 @@ def _replay(inversion, result, tracks, model, settings, on_progress) -> Tensor:
                 carried = ddim.move(x_t, predict(model, x_t, ddim.timestep(step)), step, step - 1)
                 carried = carried + latent_offsets.residual(ddim, z_t, source, below, step, step - 1)
                 offset = result.offsets[step - 1][part].to(device) if step - 1 in result.offsets else torch.zeros_like(carried)
-                moved[part] = latent_offsets.add_offset(below, carried, offset, cell_mask[part].to(device)).cpu()
+                return latent_offsets.add_offset(below, carried, offset, cell_mask[part].to(device)).cpu()
+
+            for part, latents in chunks.map(replayed):
+                moved[part] = latents
                 on_progress((top - step) * count + part.stop, top * count, None)
             edited = moved
             if settings.smoothing and step - 1 in SMOOTHED_STEPS:
                 branch.mode = "plain"
-                smoothed = smooth(edited, model, ddim, step - 1, odd=(step - 1) % 2 == 1, chunk=settings.chunk)
+                smoothed = smooth(edited, model, ddim, step - 1, odd=(step - 1) % 2 == 1, chunk=chunks.size)
                 below = inversion.latents[step - 1]
                 edited = below + cell_mask * (smoothed - below)
     return edited
 
 
-def _record_shared(branch: CrossBranch, z_t: Tensor, model: DragModel, timestep: int, settings: DecodeSettings) -> None:
+def _record_shared(
+    branch: CrossBranch, z_t: Tensor, model: DragModel, timestep: int, settings: DecodeSettings, chunk: int
+) -> None:
     """Keys and values that serve every frame, kept for this step, for the choices that need them."""
     frames = {"first_frame": z_t[:1], "all_frames": z_t}.get(settings.cross_branch)
     if frames is None:
         return
     branch.kept.clear()
     branch.mode = "add"
-    for part in batches.chunks(len(frames), settings.chunk):
+    for part in batches.chunks(len(frames), chunk):
         predict(model, frames[part].to(model.device), timestep)
 
 

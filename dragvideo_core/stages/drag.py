@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..parts import batches, offsets as latent_offsets, supervision, tracking
+from ..parts import batches, memory, offsets as latent_offsets, supervision, tracking
 from ..parts.ddim import Ddim
 from ..parts.denoiser import features_and_output
 from ..parts.drawing import draw_points
@@ -33,7 +33,7 @@ class DragSettings:
     lock: bool = True  # hard lock: nothing changes outside the mask
     chained: bool = True  # offsets act as a chain; False: each on its own inverted latent
     moving_average: bool = True  # of the templates (footnote 2); False: the first template stays
-    chunk: int = 4  # frames at a time
+    chunk: int = 0  # frames at a time; 0: as many as fit into memory
 
 
 def drag(
@@ -92,7 +92,8 @@ class _Run:
         self.optimiser = torch.optim.Adam(list(self.offsets.values()), lr=settings.learning_rate)
         self.moves = tracking.candidate_moves(settings.max_move, device)
         self.patch = supervision.patch_offsets(settings.patch_radius, device)
-        self.parts = list(batches.chunks(len(self.handles), settings.chunk))
+        cells = inversion.latents.shape[-2:].numel()
+        self.chunks = batches.Chunks(model, cells, len(self.handles), settings.chunk, memory.WITH_GRADIENTS)
         self.residuals: dict[int, Tensor] = {}
         self.templates: dict[int, Tensor] = {}
         self.first_distance: dict[int, Tensor] = {}
@@ -111,18 +112,24 @@ class _Run:
         means = {step: [] for step in self.steps}
         for step in self.steps:
             self.residuals[step] = torch.zeros_like(self.z[step])
-        for part in self.parts:
-            above = None
-            for step in self.steps:
-                z_t = self.z[step][part]
-                if above is not None:
-                    self.residuals[step][part] = latent_offsets.residual(self.ddim, *above[1:], z_t, above[0], step)
-                with torch.no_grad():
-                    features, output = features_and_output(self.model, z_t, self.ddim.timestep(step))
-                    means[step].append(self._around(features, self.handles[part]))
-                above = (step, z_t, output)
+        for _, found in self.chunks.map(self._measured):
+            for step, patches in found.items():
+                means[step].append(patches)
         for step in self.steps:
             self.templates[step] = supervision.mean_over_frames(torch.cat(means[step]), self.visible)
+
+    @torch.no_grad()
+    def _measured(self, part: slice) -> dict[int, Tensor]:
+        """Per step the patches (n, J, S, D, C) around the handles of a chunk; its residuals are set."""
+        above, found = None, {}
+        for step in self.steps:
+            z_t = self.z[step][part]
+            if above is not None:
+                self.residuals[step][part] = latent_offsets.residual(self.ddim, *above[1:], z_t, above[0], step)
+            features, output = features_and_output(self.model, z_t, self.ddim.timestep(step))
+            found[step] = self._around(features, self.handles[part])
+            above = (step, z_t, output)
+        return found
 
     def iterate(self) -> Tensor:
         """One iteration: a pass over the frames, an Adam step, one shared move. Returns (drag loss, mask loss)."""
@@ -132,28 +139,35 @@ class _Run:
         ahead = {step: torch.zeros(self.handles.shape[1:3], device=self.handles.device) for step in self.steps}
         line = {step: torch.zeros(*self.handles.shape[1:3], len(self.moves), device=self.handles.device) for step in self.steps}
         total = torch.zeros(2, device=self.handles.device)
-        for part in self.parts:
-            carried = None
-            for index, step in enumerate(self.steps):
-                offset = self.offsets[step][part].detach().requires_grad_()
-                x_t = self._input(step, part, carried, offset)
-                features, output = features_and_output(self.model, x_t, self.ddim.timestep(step))
-                loss, distance, terms = self._loss(features, x_t, step, part, weight)
-                grads[step][part] = torch.autograd.grad(loss, offset)[0]
+        for part, found in self.chunks.map(lambda part: self._supervised(part, weight)):
+            for step, (grad, terms, distance, patches, along) in found.items():
+                grads[step][part] = grad
                 total += terms
                 ahead[step] += distance
-                with torch.no_grad():
-                    newest[step].append(self._around(features, self.handles[part]))
-                    line[step] += self._along(features, step, part)
-                    if index + 1 < len(self.steps):
-                        carried = self.ddim.move(x_t.detach(), output, step, self.steps[index + 1])
-                if part.start == 0:
-                    self.last = (x_t.detach()[:1], output[:1])
+                newest[step].append(patches)
+                line[step] += along
         for step, offset in self.offsets.items():
             offset.grad = grads[step]
         self.optimiser.step()
         self._advance(newest, ahead, line, weight)
         return total.cpu()
+
+    def _supervised(self, part: slice, weight: Tensor) -> dict[int, tuple[Tensor, Tensor, Tensor, Tensor, Tensor]]:
+        """Per step of a chunk: gradient of its offset, loss terms (2,), distances (J, S), patches, distances of Eq. 6."""
+        carried, found = None, {}
+        for index, step in enumerate(self.steps):
+            offset = self.offsets[step][part].detach().requires_grad_()
+            x_t = self._input(step, part, carried, offset)
+            features, output = features_and_output(self.model, x_t, self.ddim.timestep(step))
+            loss, distance, terms = self._loss(features, x_t, step, part, weight)
+            grad = torch.autograd.grad(loss, offset)[0]
+            with torch.no_grad():
+                found[step] = grad, terms, distance, self._around(features, self.handles[part]), self._along(features, step, part)
+                if index + 1 < len(self.steps):
+                    carried = self.ddim.move(x_t.detach(), output, step, self.steps[index + 1])
+            if part.start == 0:
+                self.last = (x_t.detach()[:1], output[:1])
+        return found
 
     def _input(self, step: int, part: slice, carried: Tensor | None, offset: Tensor) -> Tensor:
         if carried is not None and self.settings.chained:

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ..parts import batches, dift, metrics
+from ..parts import batches, dift, memory, metrics
 from ..types import DragModel, OnProgress, PointTracks, Score, Scores, UserError, VideoClip, ignore_progress
 
 
@@ -17,7 +17,7 @@ class EvaluateSettings:
     recipe: Literal["image", "video"] = "image"  # which of DIFT's settings
     ensemble: int = 8  # noises averaged per frame (DIFT)
     seed: int = 0
-    chunk: int = 4
+    chunk: int = 0  # frames at a time; 0: as many as fit into memory
 
 
 def evaluate(
@@ -52,8 +52,12 @@ def handle_distance(
     """
     recipe, middle = dift.RECIPES[settings.recipe], tracks.handles.shape[2] // 2
     rows = []
-    for part in batches.chunks(len(original), settings.chunk):
-        before, after = (_described(clip.frames[part], model, settings, recipe) for clip in (original, edited))
+    chunks = batches.Chunks(model, memory.cells_of(model, original.size), len(original), settings.chunk)
+
+    def described(part: slice) -> list[Tensor]:
+        return [_described(clip.frames[part], model, settings, recipe) for clip in (original, edited)]
+
+    for part, (before, after) in chunks.map(described):
         for i, (source, changed) in enumerate(zip(before, after), start=part.start):
             handles, targets = tracks.handles[i, :, middle], tracks.targets[i, :, middle]
             reach = float(2 * (targets - handles).abs().amax() + 2 * model.pixels_per_cell)
@@ -65,6 +69,6 @@ def handle_distance(
 
 
 def _described(frames: Tensor, model: DragModel, settings: EvaluateSettings, recipe: dift.Recipe) -> Tensor:
-    latents = batches.encode(model, frames, settings.chunk).to(model.device)
+    latents = batches.encode(model, frames, len(frames)).to(model.device)
     generator = torch.Generator().manual_seed(settings.seed)
     return dift.describe(model, latents, recipe, settings.ensemble, generator).cpu()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ..parts import batches
+from ..parts import batches, memory
 from ..parts.ddim import Ddim
 from ..parts.denoiser import predict
 from ..types import DragModel, Inversion, OnProgress, UserError, VideoClip, ignore_progress
@@ -17,7 +17,7 @@ class InvertSettings:
     total: int = 50  # steps of the whole schedule
     until: int = 42  # last step to reach: the highest of the paper's set
     refinements: int = 1  # extra denoiser calls per step that solve the implicit equation of exact inversion
-    chunk: int = 4  # frames at a time
+    chunk: int = 0  # frames at a time; 0: as many as fit into memory
 
 
 def invert(
@@ -31,12 +31,12 @@ def invert(
     if not 1 <= settings.until <= settings.total:
         raise UserError(f"'until' must lie between 1 and {settings.total} (total): got {settings.until}.")
     ddim = Ddim(model.alphas_cumprod, model.prediction, settings.total)
-    clean = batches.encode(model, clip.frames, settings.chunk)
+    chunks = batches.Chunks(model, memory.cells_of(model, clip.size), len(clip), settings.chunk)
+    clean = batches.encode(model, clip.frames, chunks.size)
     latents = torch.empty(settings.until + 1, *clean.shape)
     latents[0] = clean
-    parts = list(batches.chunks(len(clip), settings.chunk))
-    done, work = 0, settings.until * len(clip)
-    for part in parts:
+
+    def carry(part: slice) -> None:
         z_t = clean[part].to(model.device)
         for step in range(settings.until):
             guess = z_t
@@ -44,6 +44,9 @@ def invert(
                 guess = ddim.invert_move(z_t, predict(model, guess, ddim.timestep(step + 1)), step, step + 1)
             z_t = guess
             latents[step + 1, part] = z_t.cpu()
-            done += part.stop - part.start
-            on_progress(done, work, None)
+            done = settings.until * part.start + (step + 1) * (part.stop - part.start)
+            on_progress(done, settings.until * len(clip), None)
+
+    for _ in chunks.map(carry):
+        pass
     return Inversion(latents=latents, timesteps=torch.tensor([ddim.timestep(s) for s in range(settings.until + 1)]))

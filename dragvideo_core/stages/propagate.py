@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ..parts import batches, dift, points
+from ..parts import batches, dift, memory, points
 from ..types import Correction, DragModel, OnProgress, PointPicks, PointTracks, Segmenter, UserError, VideoClip, ignore_progress
 
 REFERENCE = 512  # the paper's picture size: spacings and radii are given at this size and scale with the clip
@@ -28,7 +28,7 @@ class PropagateSettings:
     window: float = 80.0  # a point moves at most this far between frames; keeps the match near
     round_trip: float = 32.0  # a point that does not come back within this distance counts as hidden
     seed: int = 0  # of DIFT's noise
-    chunk: int = 4  # frames at a time
+    chunk: int = 0  # frames at a time; 0: as many as fit into memory
 
 
 def propagate(
@@ -152,12 +152,16 @@ def _comes_back(found, origin, features, source, size, window: float, tolerance:
 
 def _features(clip, model, settings, recipe, on_progress) -> list[Tensor]:
     """DIFT descriptors of each frame: (C, h, w) on the CPU."""
-    latents = batches.encode(model, clip.frames, settings.chunk)
-    described = []
-    for part in batches.chunks(len(clip), settings.chunk):
+    chunks = batches.Chunks(model, memory.cells_of(model, clip.size), len(clip), settings.chunk)
+    latents = batches.encode(model, clip.frames, chunks.size)
+
+    def describe(part: slice) -> Tensor:
         generator = torch.Generator().manual_seed(settings.seed)  # the same noises for every chunk
-        found = dift.describe(model, latents[part].to(model.device), recipe, settings.ensemble, generator)
-        described.extend(found.cpu())
+        return dift.describe(model, latents[part].to(model.device), recipe, settings.ensemble, generator).cpu()
+
+    described = []
+    for part, found in chunks.map(describe):
+        described.extend(found)
         on_progress(part.stop, 2 * len(clip), None)
     return described
 

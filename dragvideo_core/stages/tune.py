@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch.nn import functional
 
-from ..parts import batches, lora, lora_file
+from ..parts import batches, lora, lora_file, memory
 from ..parts.curve import draw_curve
 from ..parts.lora_file import LoraStore
 from ..types import DragModel, OnProgress, UserError, VideoClip, ignore_progress
@@ -73,6 +73,8 @@ class _Run:
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(settings.seed)
             self.adapted = lora.with_lora(model.denoiser, settings.rank)
+        cells = self.latents.shape[-2:].numel()
+        self.chunks = batches.Chunks(model, cells, settings.batch, per_cell=memory.TRAINING)
         self.optimiser = torch.optim.AdamW(lora.trained(self.adapted), lr=settings.learning_rate, weight_decay=1e-2)
         self.generator = torch.Generator().manual_seed(settings.seed)
         self.losses: list[float] = []
@@ -89,18 +91,25 @@ class _Run:
 
     def advance(self) -> None:
         """One step."""
-        generator = self.generator.get_state()
+        before, weights, total = self.generator.get_state(), lora.trained(self.adapted), 0.0
         try:
-            loss = _loss(self.adapted, self.model, self.latents, self.batch, self.generator)
+            drawn = _Drawn(self.model, self.latents, self.batch, self.generator)
             self.optimiser.zero_grad(set_to_none=True)
-            (loss * GRADIENT_SCALE).backward()
+            for _, (loss, grads) in self.chunks.map(lambda part: self._gradients(drawn, part, weights)):
+                total += loss
+                for weight, grad in zip(weights, grads):
+                    weight.grad = grad if weight.grad is None else weight.grad + grad
         except BaseException:
-            self.generator.set_state(generator)  # as before the step that was not made
+            self.generator.set_state(before)  # as before the step that was not made
             raise
-        for weight in lora.trained(self.adapted):
-            weight.grad /= GRADIENT_SCALE
         self.optimiser.step()
-        self.losses.append(float(loss.detach()))
+        self.losses.append(total)
+
+    def _gradients(self, drawn: _Drawn, part: slice, weights: list) -> tuple[float, list[torch.Tensor]]:
+        """The share of the batch's mean loss that these rows have, and its gradients."""
+        loss = drawn.loss(self.adapted, self.model, part) * (part.stop - part.start) / self.batch
+        grads = torch.autograd.grad(loss * GRADIENT_SCALE, weights)
+        return float(loss.detach()), [grad / GRADIENT_SCALE for grad in grads]
 
     def state(self) -> dict:
         return {
@@ -113,14 +122,20 @@ class _Run:
         return draw_curve(self.losses, self.steps)
 
 
-def _loss(adapted, model: DragModel, latents, batch: int, generator: torch.Generator):
-    chosen = torch.randint(len(latents), (batch,), generator=generator)
-    clean = latents[chosen].to(model.device)
-    noise = torch.randn(clean.shape, generator=generator).to(model.device)
-    timesteps = torch.randint(len(model.alphas_cumprod), (batch,), generator=generator)
-    alpha = model.alphas_cumprod[timesteps][:, None, None, None].to(model.device)
-    noisy = alpha.sqrt() * clean + (1 - alpha).sqrt() * noise
-    aim = alpha.sqrt() * noise - (1 - alpha).sqrt() * clean if model.prediction == "v_prediction" else noise
-    context = model.context.to(model.device, model.dtype).expand(batch, -1, -1)
-    made = adapted(noisy.to(model.dtype), timesteps.to(model.device), context, return_dict=False)[0]
-    return functional.mse_loss(made.float(), aim)
+class _Drawn:
+    """One batch: frames, noises and timesteps drawn at random."""
+
+    def __init__(self, model: DragModel, latents: torch.Tensor, batch: int, generator: torch.Generator):
+        clean = latents[torch.randint(len(latents), (batch,), generator=generator)]
+        noise = torch.randn(clean.shape, generator=generator)
+        self.timesteps = torch.randint(len(model.alphas_cumprod), (batch,), generator=generator)
+        alpha = model.alphas_cumprod[self.timesteps][:, None, None, None]
+        self.noisy = alpha.sqrt() * clean + (1 - alpha).sqrt() * noise
+        self.aim = alpha.sqrt() * noise - (1 - alpha).sqrt() * clean if model.prediction == "v_prediction" else noise
+
+    def loss(self, adapted: torch.nn.Module, model: DragModel, part: slice) -> torch.Tensor:
+        """The mean squared error of these rows."""
+        noisy, timesteps = self.noisy[part].to(model.device, model.dtype), self.timesteps[part].to(model.device)
+        context = model.context.to(model.device, model.dtype).expand(len(noisy), -1, -1)
+        made = adapted(noisy, timesteps, context, return_dict=False)[0]
+        return functional.mse_loss(made.float(), self.aim[part].to(model.device))

@@ -42,7 +42,7 @@ def edit(comfy: Comfy, frames: int = 2) -> dict:
 
 
 @pytest.fixture(scope="module")
-def outcome(comfy: Comfy):
+def outcome(comfy: Comfy, models):
     return comfy.run(edit(comfy))
 
 

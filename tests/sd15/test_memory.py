@@ -1,0 +1,71 @@
+"""The denoiser's place in ComfyUI's memory."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+
+from ..nodes.executor import Comfy
+
+pytestmark = pytest.mark.sd15
+
+
+def tiny(comfy: Comfy):
+    from core.tiny import tiny_model
+
+    types = comfy.module("dragvideo_core.types")
+    with torch.inference_mode(False):
+        made = tiny_model()
+    fields = {name: getattr(made, name) for name in ("denoiser", "vae", "context", "empty_context", "alphas_cumprod", "pixels_per_cell")}
+    return types.DragModel(**fields)
+
+
+def gradient(model) -> torch.Tensor:
+    latents = torch.randn(1, 4, 16, 16).requires_grad_()
+    output = model.denoiser(latents, 301, model.context, return_dict=False)[0]
+    return torch.autograd.grad(output.square().sum(), latents)[0]
+
+
+def test_weights_that_comfyui_moved_in_inference_mode_can_be_differentiated_again(comfy: Comfy):
+    """Another node makes ComfyUI move our denoiser out: its weights become inference tensors."""
+    memory, model = comfy.module("nodes.memory"), tiny(comfy)
+    with torch.inference_mode(False):
+        memory.load(model)
+        before = model.denoiser.conv_in.weight.clone()
+    with torch.inference_mode():
+        model.denoiser.to(torch.float64).to(torch.float32)
+    assert model.denoiser.conv_in.weight.is_inference()
+    with torch.inference_mode(False):
+        with pytest.raises(RuntimeError, match="[Ii]nference"):
+            gradient(model)
+        memory.load(model)
+        assert gradient(model).abs().sum() > 0
+    assert torch.equal(model.denoiser.conv_in.weight, before)
+
+
+def test_comfyui_knows_the_denoiser_and_a_copy_is_another(comfy: Comfy):
+    memory, model = comfy.module("nodes.memory"), tiny(comfy)
+    with torch.inference_mode(False):
+        memory.load(model)
+        known = getattr(model.denoiser, memory.HANDLE).patcher
+        memory.load(model)
+        assert getattr(model.denoiser, memory.HANDLE).patcher is known
+        assert known in [loaded.model for loaded in comfy.management.current_loaded_models]
+        copied = copy.deepcopy(model.denoiser)
+    assert getattr(copied, memory.HANDLE).patcher is None
+
+
+def test_what_a_large_stage_needs_is_said(comfy: Comfy, monkeypatch):
+    memory, types = comfy.module("nodes.memory"), comfy.module("dragvideo_core.types")
+    clip = types.VideoClip(torch.zeros(3, 3, 64, 64), torch.arange(3), 8.0)
+    monkeypatch.setattr(memory, "WORTH_SAYING", 0)
+
+    def drag():
+        """Only its name counts."""
+
+    with torch.inference_mode(False):
+        said = memory.make_room(drag, (clip, tiny(comfy)))
+        assert "3 frames at a time" in said and "GB" in said
+        assert memory.make_room(drag, (clip,)) == ""
