@@ -1,0 +1,82 @@
+"""The bundled workflows as files: sound links, groups named after the stages, nothing on top of anything else."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from pathlib import Path
+
+import pytest
+
+from .executor import ROOT, Comfy
+
+WORKFLOWS = sorted((ROOT / "workflows").glob("*.json"))
+STAGES = ["Load", "Pick", "Segment", "Propagate", "Tune", "Invert", "Drag", "Decode", "Evaluate"]
+TITLE = 30  # px of a node's title bar, which lies above its position
+
+pytestmark = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+
+
+def read(path: Path) -> dict:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def box(node: dict) -> tuple[float, float, float, float]:
+    """(left, top, right, bottom)"""
+    (x, y), (width, height) = node["pos"], node["size"]
+    return x, y - TITLE, x + width, y + height
+
+
+def test_links_agree_on_both_ends(path: Path):
+    flow = read(path)
+    nodes = {node["id"]: node for node in flow["nodes"]}
+    links = {link[0]: link for link in flow["links"]}
+    assert flow["version"] == 0.4 and flow["last_node_id"] >= max(nodes) and flow["last_link_id"] >= max(links)
+    for number, origin, slot, target, place, kind in links.values():
+        source, sink = nodes[origin]["outputs"][slot], nodes[target]["inputs"][place]
+        assert number in source["links"] and sink["link"] == number
+        assert source["type"] == kind and kind in sink["type"].split(",") + ["*"] or sink["type"] == "*"
+    used = {part["link"] for node in nodes.values() for part in node.get("inputs", []) if part.get("link") is not None}
+    assert used == links.keys()
+
+
+def test_groups_are_named_after_the_stages(path: Path):
+    titles = [group["title"] for group in read(path)["groups"]]
+    stages = [title.split()[1] for title in titles if title[0].isdigit()]
+    assert stages == [stage for stage in STAGES if stage in stages] and len(stages) >= 4
+
+
+def test_nodes_lie_in_groups_and_not_on_one_another(path: Path):
+    flow = read(path)
+    for a, b in itertools.combinations(flow["nodes"], 2):
+        left, top = max(box(a)[0], box(b)[0]), max(box(a)[1], box(b)[1])
+        right, bottom = min(box(a)[2], box(b)[2]), min(box(a)[3], box(b)[3])
+        assert left >= right or top >= bottom, f"{a['type']} {a['id']} lies on {b['type']} {b['id']}"
+    for node in flow["nodes"]:
+        x0, y0, x1, y1 = box(node)
+        inside = [
+            x <= x0 and y <= y0 and x1 <= x + width and y1 <= y + height
+            for x, y, width, height in (group["bounding"] for group in flow["groups"])
+        ]
+        assert any(inside) or node["type"] == "MarkdownNote", f"{node['type']} {node['id']} is in no group"
+
+
+def test_it_explains_itself_and_has_a_thumbnail(path: Path):
+    flow = read(path)
+    notes = [node["widgets_values"][0] for node in flow["nodes"] if node["type"] == "MarkdownNote"]
+    assert any("Run" in note for note in notes)
+    assert path.with_suffix(".jpg").is_file()
+
+
+def test_points_drawn_beforehand_are_those_of_the_drawn_clip(comfy: Comfy, path: Path):
+    """So that the canvas shows the right points before the first run, and goes on with them after it."""
+    nodes = {node["type"]: node for node in read(path)["nodes"]}
+    if "DragAVideo_DemoClip" not in nodes or "DragAVideo_Pick" not in nodes:
+        pytest.skip("no drawn clip in this workflow")
+    values = nodes["DragAVideo_DemoClip"]["widgets_values"]
+    kind, seed, frames, occluded = values[:4]
+    suggested = comfy.module("dragvideo_core.embedded.demo_clip").demo_clip(kind, seed, frames, occluded).picks
+    drawn = json.loads(nodes["DragAVideo_Pick"]["widgets_values"][0])
+    assert drawn.pop("seed") == hashlib.sha1(suggested.encode()).hexdigest()
+    assert drawn == json.loads(suggested)
