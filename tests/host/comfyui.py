@@ -32,7 +32,7 @@ from host import source
 
 ROOT = source.ROOT
 PACK_FOLDER = "drag-a-video"  # the pack's name inside custom_nodes
-START_SECONDS = 180
+START_SECONDS = 300
 STOP_SECONDS = 15
 PREVIEW, TEXT, PREVIEW_WITH_METADATA = 1, 3, 4  # ComfyUI's binary message types (protocol.py)
 PAGE_SETTINGS = {"Comfy.TutorialCompleted": True, "Comfy.VueNodes.AutoScaleLayout": False}
