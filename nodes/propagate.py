@@ -37,6 +37,7 @@ class Propagate(io.ComfyNode):
             cls,
             node_id="DragAVideo_Propagate",
             display_name="Propagate Points",
+            is_output_node=True,
             search_aliases=["track points", "dift", "point tracking"],
             inputs=[
                 sockets.video(),

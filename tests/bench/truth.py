@@ -1,0 +1,84 @@
+"""Scores that only a drawn clip allows: the true edited clip is known, so no model has to be the judge."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from dragvideo_core.embedded import drawn_clips
+from dragvideo_core.embedded.demo_clip import DemoClip
+from dragvideo_core.parts import metrics
+from dragvideo_core.types import PointTracks, VideoClip
+
+REACH = 24  # px that a part is looked for around its target
+
+
+def tip_distances(demo: DemoClip, edited: VideoClip) -> Tensor:
+    """How far the dragged part is from where it should be, (N,) px, by matching against the true edited clip.
+
+    The disc around the target in the true edited frame is looked for in the edited frame: the best place by squared
+    error, to a fraction of a pixel by a parabola through its neighbours.
+    """
+    return torch.stack([
+        _displacement(true, made, pose.tip + np.array(demo.drag), demo.scene.head)
+        for true, made, pose in zip(demo.true_edit.frames, edited.frames, demo.poses)
+    ]).norm(dim=-1)
+
+
+def propagation_error(demo: DemoClip, tracks: PointTracks, frame: int = 0) -> float:
+    """Median distance in px of the visible propagated points to their true tracks, over frames and points."""
+    start = tracks.handles[frame].reshape(-1, 2)
+    true, visible = drawn_clips.track(demo.scene, demo.poses, start.numpy(), frame)
+    gap = (tracks.handles.flatten(1, 2) - torch.from_numpy(true).float()).norm(dim=-1)
+    seen = torch.from_numpy(visible)
+    seen[frame] = False
+    return gap[seen].median().item() if bool(seen.any()) else 0.0
+
+
+def gain_inside(demo: DemoClip, edited: VideoClip, mask: Tensor) -> float:
+    """dB by which the edited clip is nearer to the true edit than the unedited one, inside the mask (N, 1, H, W)."""
+    true = demo.true_edit.frames
+    return metrics.psnr(edited.frames, true, mask) - metrics.psnr(demo.clip.frames, true, mask)
+
+
+def ssim(made: Tensor, wanted: Tensor, where: Tensor) -> float:
+    """Structural similarity of (N, 3, H, W) in [0, 1], 11 x 11 Gaussian windows, mean over `where` (N, 1, H, W)."""
+    coordinate = torch.arange(11) - 5.0
+    gauss = torch.exp(-coordinate.square() / (2 * 1.5**2))
+    window = (gauss[:, None] * gauss / gauss.sum() ** 2).expand(3, 1, 11, 11)
+
+    def blur(x: Tensor) -> Tensor:
+        return functional.conv2d(functional.pad(x, [5] * 4, mode="reflect"), window, groups=3)
+
+    a, b = blur(made), blur(wanted)
+    var_a, var_b, both = blur(made**2) - a**2, blur(wanted**2) - b**2, blur(made * wanted) - a * b
+    score = ((2 * a * b + 1e-4) * (2 * both + 9e-4)) / ((a**2 + b**2 + 1e-4) * (var_a + var_b + 9e-4))
+    return score.mean(1, keepdim=True)[where].mean().item()
+
+
+def _displacement(true: Tensor, made: Tensor, target: np.ndarray, radius: float) -> Tensor:
+    """(dx, dy) px from the part's true place to where the frame `made` (3, H, W) shows it."""
+    half = int(np.ceil(radius))
+    x, y = (int(round(float(v))) for v in target)
+    margin = REACH + half + 1
+    true, made = (functional.pad(f[None], [margin] * 4, mode="replicate")[0] for f in (true, made))
+    top, left = y + margin - half, x + margin - half
+    patch = true[:, top:top + 2 * half + 1, left:left + 2 * half + 1]
+    rows = torch.arange(-half, half + 1.0)
+    disc = ((rows[:, None] ** 2 + rows**2) <= radius**2).float()
+    area = made[:, top - REACH:top + REACH + 2 * half + 1, left - REACH:left + REACH + 2 * half + 1]
+    places = area.unfold(1, 2 * half + 1, 1).unfold(2, 2 * half + 1, 1)  # (3, 2R + 1, 2R + 1, side, side)
+    error = ((places - patch[:, None, None]).square() * disc).sum((0, 3, 4)) / disc.sum()
+    best = int(error.argmin())
+    i, j = best // error.shape[1], best % error.shape[1]
+    return torch.tensor([j - REACH + _vertex(error[i], j), i - REACH + _vertex(error[:, j], i)], dtype=torch.float32)
+
+
+def _vertex(values: Tensor, at: int) -> float:
+    if not 0 < at < len(values) - 1:
+        return 0.0
+    left, middle, right = values[at - 1: at + 2].tolist()
+    bend = left - 2 * middle + right
+    return 0.0 if bend <= 0 else max(-0.5, min(0.5, 0.5 * (left - right) / bend))
