@@ -9,6 +9,7 @@ from .decode import Decode
 from .demo_clip import DemoClip
 from .drag import Drag
 from .evaluate import Evaluate
+from .follow import UseTracks
 from .invert import Invert
 from .load import LoadVideo
 from .model import EmbeddedModel, Model
@@ -17,7 +18,9 @@ from .propagate import Propagate
 from .segment import Segment
 from .tune import Tune
 
-NODES = [LoadVideo, DemoClip, Pick, Segment, EmbeddedModel, Model, Propagate, Tune, Invert, Drag, Decode, Evaluate]
+NODES = [
+    LoadVideo, DemoClip, Pick, Segment, EmbeddedModel, Model, Propagate, UseTracks, Tune, Invert, Drag, Decode, Evaluate,
+]
 
 
 class DragAVideo(ComfyExtension):

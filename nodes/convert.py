@@ -8,10 +8,13 @@ from fractions import Fraction
 from typing import Any
 
 from comfy_api.latest import InputImpl, Types
+import torch
 from torch import Tensor
 
+from ..dragvideo_core.parts import given_tracks
 from ..dragvideo_core.parts.picture import clip_from_frames
-from ..dragvideo_core.stages.propagate import REFERENCE
+from ..dragvideo_core.parts.points import REFERENCE
+from ..dragvideo_core.stages.segment import segment
 from ..dragvideo_core.types import DragModel, PointTracks, Scores, UserError, VideoClip
 from .host import handed_on
 
@@ -60,6 +63,19 @@ def to_video(clip: VideoClip, audio: dict | None = None) -> Any:
 def to_mask(mask: Tensor) -> Tensor:
     """(N, 1, H, W) bool to a MASK (N, H, W), 1 = may change."""
     return handed_on(mask[:, 0].float())
+
+
+def to_edit_mask(mask: Tensor, clip: VideoClip) -> Tensor:
+    """A MASK, one for all frames of the clip or one per frame, to (N, 1, H, W) bool. UserError for another count."""
+    segmenter = segment(mask, clip=clip)
+    nowhere = torch.zeros(0, 2)
+    return torch.stack([segmenter.foreground(i, frame, nowhere)[None] for i, frame in enumerate(clip.frames)])
+
+
+def from_tracks(tracks: PointTracks, preview: Tensor) -> tuple:
+    """The values of `sockets.tracks_outputs`."""
+    forms = given_tracks.as_tracks(tracks), given_tracks.as_json(tracks), given_tracks.as_boxes(tracks.edit_mask)
+    return tracks, to_mask(tracks.edit_mask), preview, *forms
 
 
 def to_latent(latents: Tensor, model: DragModel) -> dict[str, Tensor]:

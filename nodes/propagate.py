@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from comfy_api.latest import io
 
 from ..dragvideo_core.parts.corrections import read_corrections
@@ -90,18 +92,9 @@ class Propagate(io.ComfyNode):
                 setting("seed", "Of the noise that DIFT adds.", 0, 999_999_999, advanced=True),
                 setting("chunk", sockets.CHUNK_TOOLTIP, 0, 256, advanced=True),
                 corrections,
+                sockets.edit_mask(),
             ],
-            outputs=[
-                sockets.Tracks.Output(
-                    "tracks", display_name="tracks", tooltip="The point sets in every frame, for the nodes that follow."
-                ),
-                io.Mask.Output(
-                    "mask", display_name="mask", tooltip="What may change in each frame: 1 inside the squares."
-                ),
-                io.Image.Output(
-                    "preview", display_name="preview", tooltip="Every frame with its point sets and its mask."
-                ),
-            ],
+            outputs=sockets.tracks_outputs(),
             hidden=[io.Hidden.unique_id],
         )
 
@@ -114,20 +107,24 @@ class Propagate(io.ComfyNode):
         mask_radius: float,
         segmenter: Segmenter | None = None,
         corrections: str = "",
+        edit_mask=None,
         **settings,
     ) -> io.NodeOutput:
         clip, segmenter = convert.to_clip(video), segmenter or segment()
         settings = PropagateSettings(mask_radius=mask_radius, **settings)
+        may_change = None if edit_mask is None else host.run(convert.to_edit_mask, edit_mask, clip)
         moves, on_progress = read_corrections(corrections, clip.size), host.progress(clip.frames)
         try:
             with host.warnings_on_node(cls.hidden.unique_id) as warned:
                 tracks = host.run(propagate, clip, picks, segmenter, model, settings, on_progress, moves)
         finally:
             segmenter.free()
+        if may_change is not None:
+            tracks = dataclasses.replace(tracks, edit_mask=may_change)
         ui = {
             "drag_a_video_frames": host.save_for_page(clip.frames),
             "drag_a_video_warnings": warned,
             "drag_a_video_tracks": [convert.to_page(tracks, mask_radius)],
         }
         preview = convert.to_image(draw_tracks(clip.frames, tracks))
-        return io.NodeOutput(tracks, convert.to_mask(tracks.edit_mask), preview, ui=ui)
+        return io.NodeOutput(*convert.from_tracks(tracks, preview), ui=ui)

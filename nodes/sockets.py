@@ -19,6 +19,8 @@ Inversion = io.Custom("DRAGVIDEO_INVERSION")  # Inversion
 Edit = io.Custom("DRAGVIDEO_EDIT")  # DragResult
 LoraModel = io.Custom("LORA_MODEL")  # core's: weights by name
 LossMap = io.Custom("LOSS_MAP")  # core's: {"loss": [...]}
+TrackData = io.Custom("TRACKS")  # {"track_path": (F, P, 2) px, "track_visibility": (F, P)}
+Boxes = io.Custom("BOUNDING_BOX")  # [{"x", "y", "width", "height"}, ...]
 SamModel = io.Custom("SAM_MODEL")  # the Impact pack's
 
 
@@ -34,6 +36,28 @@ def video(
 ) -> io.Input:
     """The clip, as an IMAGE batch or a VIDEO."""
     return io.MultiType.Input("video", [io.Image, io.Video], tooltip=tooltip)
+
+
+def edit_mask() -> io.Input:
+    """A mask in the place of the squares."""
+    return io.Mask.Input(
+        "edit_mask",
+        optional=True,
+        tooltip="White where the picture may change, one for all frames or one per frame: in the place of the squares around "
+        "the mask points.",
+    )
+
+
+def tracks_outputs() -> list[io.Output]:
+    """What a node that makes tracks hands on: ours, and the forms that other packs read."""
+    return [
+        Tracks.Output("tracks", display_name="tracks", tooltip="The point sets in every frame, for the nodes that follow."),
+        io.Mask.Output("mask", display_name="mask", tooltip="What may change in each frame: 1 inside the squares."),
+        io.Image.Output("preview", display_name="preview", tooltip="Every frame with its point sets and its mask."),
+        TrackData.Output("track_data", display_name="TRACKS", tooltip="The handles in every frame, for nodes of other packs."),
+        io.String.Output("tracks_json", display_name="tracks JSON", tooltip="The same as text: one list of {x, y} per handle."),
+        Boxes.Output("boxes", display_name="boxes", tooltip="The box around what may change, one per frame."),
+    ]
 
 
 def model() -> io.Input:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+REFERENCE = 512  # the paper's picture size: spacings and radii are given at this size and scale with the clip
+
 
 def square_set(centres: Tensor, side: int, spacing: float) -> Tensor:
     """Points (J, 2) to square sets (J, side * side, 2); the centre is the middle member."""

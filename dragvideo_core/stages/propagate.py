@@ -13,8 +13,6 @@ from torch import Tensor
 from ..parts import batches, dift, memory, points
 from ..types import Correction, DragModel, OnProgress, PointPicks, PointTracks, Segmenter, UserError, VideoClip, ignore_progress
 
-REFERENCE = 512  # the paper's picture size: spacings and radii are given at this size and scale with the clip
-
 
 @dataclass(frozen=True)
 class PropagateSettings:
@@ -44,7 +42,7 @@ def propagate(
     cannot be reached. UserError when picks or corrections do not belong to this clip.
     """
     _check(clip, picks, corrections)
-    scale = min(clip.size) / REFERENCE
+    scale = min(clip.size) / points.REFERENCE
     handles = points.square_set(picks.handles.float(), settings.set_side, settings.set_spacing * scale)
     targets = points.square_set(picks.targets.float(), settings.set_side, settings.set_spacing * scale)
     warning = unreachable(picks, settings.mask_radius * scale)

@@ -18,6 +18,7 @@ NODE_IDS = {  # frozen: saved workflows hold them
     "DragAVideo_Propagate",
     "DragAVideo_EmbeddedModel",
     "DragAVideo_Model",
+    "DragAVideo_UseTracks",
     "DragAVideo_Tune",
     "DragAVideo_Invert",
     "DragAVideo_Drag",

@@ -1,0 +1,82 @@
+"""Follow: the clicked points go through all frames along tracks that somebody else made, in the place of `propagate`."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..parts import points
+from ..parts.given_tracks import GivenTracks
+from ..types import PointPicks, PointTracks, UserError, VideoClip
+
+FAR = 0.1  # share of the picture's short side: a track further away than this may belong to something else
+
+
+@dataclass(frozen=True)
+class FollowSettings:
+    """Sizes are pixels at 512 x 512."""
+
+    set_side: int = 3  # points per side of the square set (Sec. 4.4: 3 x 3)
+    set_spacing: float = 8.0  # between them; unstated in the paper
+    mask_radius: float = 28.0  # half side of a mask point's square; unstated in the paper
+
+
+def follow(
+    clip: VideoClip, picks: PointPicks, given: GivenTracks, edit_mask: Tensor | None = None, settings: FollowSettings = FollowSettings()
+) -> PointTracks:
+    """Each handle set and each mask point moves like the track that is nearest to it on the picks' frame.
+
+    Targets move with their handles (Eq. 2). edit_mask: (N, 1, H, W) bool, in the place of the squares around the mask points.
+    UserError when tracks, picks and clip do not belong together. Warns when the nearest track is far away.
+    """
+    _check(clip, picks, given)
+    scale = min(clip.size) / points.REFERENCE
+    handles = points.square_set(picks.handles.float(), settings.set_side, settings.set_spacing * scale)
+    targets = points.square_set(picks.targets.float(), settings.set_side, settings.set_spacing * scale)
+    motion = given.places - given.places[picks.frame]  # (N, P, 2)
+    serving, distance = _nearest(picks.handles, given, picks.frame)
+    for number in (distance > FAR * min(clip.size)).nonzero().flatten().tolist():
+        warnings.warn(
+            f"the track next to handle {number + 1} is {float(distance[number]):.0f} px away: it may follow something else. "
+            "Track a point on the thing itself.", stacklevel=2,
+        )
+    moved = handles[None] + motion[:, serving][:, :, None]
+    mask_points = picks.mask_points.float()[None].expand(len(clip), -1, -1)
+    if len(picks.mask_points):
+        mask_points = mask_points + motion[:, _nearest(picks.mask_points, given, picks.frame)[0]]
+    if edit_mask is None and len(picks.mask_points):
+        edit_mask = points.union_of_squares(mask_points, settings.mask_radius * scale, clip.size)
+    elif edit_mask is None:
+        edit_mask = torch.ones(len(clip), 1, *clip.size, dtype=torch.bool)
+    visible = given.visible[:, serving][:, :, None].expand(moved.shape[:3])
+    return PointTracks(
+        handles=moved, targets=points.carry_targets(targets, handles, moved), mask_points=mask_points, edit_mask=edit_mask,
+        is_foreground=torch.ones_like(visible), visible=visible.clone(),
+    )
+
+
+def _nearest(places: Tensor, given: GivenTracks, frame: int) -> tuple[Tensor, Tensor]:
+    """Index (J,) of the track next to each place (J, 2) on this frame, and how far it is, px.
+
+    Hidden tracks count only if all are hidden.
+    """
+    seen = given.visible[frame] if bool(given.visible[frame].any()) else torch.ones_like(given.visible[frame])
+    distance = torch.cdist(places.float(), given.places[frame]).masked_fill(~seen[None], float("inf"))
+    least, nearest = distance.min(1)
+    return nearest, least
+
+
+def _check(clip: VideoClip, picks: PointPicks, given: GivenTracks) -> None:
+    if len(given.places) != len(clip):
+        raise UserError(
+            f"the tracks have {len(given.places)} frames, the clip has {len(clip)}: expected one position per frame. Track the "
+            "same frames that you edit."
+        )
+    if picks.size != clip.size or not 0 <= picks.frame < len(clip):
+        raise UserError(
+            f"the points were picked on frame {picks.frame} of {picks.size[1]} x {picks.size[0]}, the clip here has {len(clip)} frames "
+            f"of {clip.size[1]} x {clip.size[0]}. Wire the same frames into the Pick Points and the Use Tracks node."
+        )

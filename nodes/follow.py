@@ -1,0 +1,57 @@
+"""Follow: points go through all frames along tracks from another pack."""
+
+from __future__ import annotations
+
+from comfy_api.latest import io
+
+from ..dragvideo_core.parts.drawing import draw_tracks
+from ..dragvideo_core.parts.given_tracks import read_tracks
+from ..dragvideo_core.stages.follow import FollowSettings, follow
+from ..dragvideo_core.types import PointPicks, UserError
+from . import convert, host, sockets
+
+
+class UseTracks(io.ComfyNode):
+    """In the place of Propagate Points: each handle and each mask point moves like the nearest of the tracks that
+    another node made (CoTracker, Wan-Move, KJNodes). A MASK, from SAM2 or painted, can say what may change."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        def setting(*row, **more):
+            return sockets.setting(FollowSettings, *row, **more)
+
+        scaled = "in pixels of a 512 x 512 picture; scaled to the size of yours."
+        return sockets.schema(
+            cls,
+            node_id="DragAVideo_UseTracks",
+            display_name="Use Tracks",
+            search_aliases=["cotracker", "external tracks", "point tracking"],
+            inputs=[
+                sockets.video(),
+                sockets.Picks.Input("picks", tooltip="The points, from Pick Points."),
+                io.MultiType.Input(
+                    "given",
+                    [sockets.TrackData, io.String],
+                    display_name="given tracks",
+                    tooltip="TRACKS, or tracks as JSON: a list of tracks, each a list of {x, y} with one per frame.",
+                ),
+                sockets.edit_mask(),
+                setting("set_side", "Points per side of the square set around each handle. The paper uses 3.", 1, 9),
+                setting("set_spacing", f"Between the points of a set, {scaled}", 0.5, 64.0, 0.5),
+                setting(
+                    "mask_radius", f"Half the side of the square around each mask point, {scaled}", 1.0, 512.0, 1.0
+                ),
+            ],
+            outputs=sockets.tracks_outputs(),
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    def execute(cls, video, picks: PointPicks, given, edit_mask=None, **settings) -> io.NodeOutput:
+        clip = convert.to_clip(video)
+        if given is None:
+            raise UserError("expected TRACKS or tracks JSON: got nothing. Wire a point tracker's output into 'given tracks'.")
+        with host.warnings_on_node(cls.hidden.unique_id):
+            may_change = None if edit_mask is None else host.run(convert.to_edit_mask, edit_mask, clip)
+            tracks = host.run(follow, clip, picks, host.run(read_tracks, given), may_change, FollowSettings(**settings))
+        return io.NodeOutput(*convert.from_tracks(tracks, convert.to_image(draw_tracks(clip.frames, tracks))))
