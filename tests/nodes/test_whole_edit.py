@@ -78,6 +78,18 @@ def test_the_page_gets_what_its_canvas_draws(edit: Outcome):
     json.dumps([pick, propagate], allow_nan=False)
 
 
+def test_points_are_propagated_before_the_long_work(edit: Outcome):
+    """They are what people look at before they let the rest run; a warning about them has to come first."""
+    order = [data["node"] for data in edit.of("executing") if data["node"]]
+    assert order.index("pick") < order.index("propagate") < order.index("tune") < order.index("drag")
+
+
+def test_picking_and_propagating_can_be_run_alone(comfy: Comfy, random_weights):
+    graph = graphs.up_to(graphs.whole_edit(comfy), "propagate")
+    del graph["shown"]
+    assert comfy.run(graph).status == "success"
+
+
 def test_files_and_scores(edit: Outcome, comfy: Comfy):
     (video,) = edit.ui["video"]["images"]
     with av.open(str(comfy.base / "output" / video["subfolder"] / video["filename"])) as file:
