@@ -4,7 +4,9 @@ import { cutOut, fpsFromTimes, frameCount, frameTime } from "./frame_source.mjs"
 
 const WAIT_MS = 8000;
 const FRAMES_TIMED = 8;
-const MOST_KEPT = 24;
+/** Slow, so that few frames are left out. */
+const PLAY_RATE = 0.5;
+const MOST_KEPT = 64;
 
 /** Waits for an event of `target`; rejects on "error" or when it takes too long. */
 function once(target, type) {
@@ -65,6 +67,7 @@ class VideoFile {
       video.addEventListener("ended", resolve, { once: true });
       setTimeout(resolve, WAIT_MS / 4);
     });
+    video.playbackRate = PLAY_RATE;
     await video.play();
     await enough;
     video.pause();

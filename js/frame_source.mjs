@@ -127,15 +127,19 @@ export function frameCount({ every, skip, cap, rate }, duration, fps) {
   return cap ? Math.min(cap, count) : count;
 }
 
-/** Frames per second from the times at which a playing video showed frames: the median gap; null if too few. */
+/**
+ * Frames per second from the times, in seconds, at which a playing video showed frames: one over the shortest gap, since
+ * longer ones are frames that were left out (gaps alike are averaged: times are rounded). Null if too few.
+ */
 export function fpsFromTimes(times) {
   const gaps = times
     .slice(1)
     .map((time, index) => time - times[index])
-    .filter((gap) => gap > 1e-4);
+    .filter((gap) => gap > 1e-3);
   if (gaps.length < 2) return null;
-  gaps.sort((a, b) => a - b);
-  return 1 / gaps[Math.floor(gaps.length / 2)];
+  const shortest = Math.min(...gaps);
+  const alike = gaps.filter((gap) => gap < 1.25 * shortest);
+  return alike.length / alike.reduce((sum, gap) => sum + gap, 0);
 }
 
 /** The settings of the Propagate node that these points go to, where the graph has one; else `defaults`. */

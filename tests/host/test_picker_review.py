@@ -37,7 +37,8 @@ def test_a_handle_put_right_by_hand_is_honoured(page: ComfyPage, renderer: str, 
     found = middles(run_from_page(page), ids["carry"])
     review.center()
     review.wait_for_picture()
-    assert review.node("[widget.element.clientWidth, widget.element.clientHeight]") == size, "the picture changed the size"
+    grown = review.node("[widget.element.clientWidth, widget.element.clientHeight]")
+    assert grown[0] == size[0] and grown[1] <= size[1], "the picture made the canvas grow"
     assert "Pick Points" in review.said or "Drag it" in review.said
 
     stage = page.page.locator(".dav-root").last
