@@ -73,6 +73,18 @@ class PatchAutoencoder(nn.Module):
         return values[:, None, None]
 
 
+class WordTable(nn.Module):
+    """One vector per word of the vocabulary: the place of a text encoder."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(len(VOCABULARY), WIDTH))
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """Indices (...) to vectors (..., 64)."""
+        return self.weight[ids]
+
+
 class EmbeddedModel(nn.Module):
     """Denoiser, autoencoder and word table together."""
 
@@ -80,7 +92,7 @@ class EmbeddedModel(nn.Module):
         super().__init__()
         self.denoiser = build_denoiser()
         self.vae = PatchAutoencoder()
-        self.words = nn.Embedding(len(VOCABULARY), WIDTH)
+        self.words = WordTable()
 
     def context(self, prompt: str = "") -> Tensor:
         """The text context (1, 4, 64) of a prompt: its known words in order, the rest empty."""
