@@ -113,7 +113,7 @@ export class PointPicker {
     const seed = output?.drag_a_video_seed?.[0];
     if (seed && this.history.present.seed !== seed.key) {
       const { picks, problem } = points.parsePicks(JSON.stringify({ ...seed.picks, seed: seed.key }));
-      const info = "These points came by wire. What you change here wins until they change.";
+      const info = "Points from the wire: change them freely.";
       if (!problem) this.edit(picks, { selection: null, info });
     }
     this.refresh();

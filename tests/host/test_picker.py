@@ -132,7 +132,7 @@ def test_points_that_come_by_wire_start_the_drawing(page: ComfyPage):
     canvas.center()
     first = canvas.data
     assert first["pairs"] and "seed" in first
-    assert "by wire" in canvas.said
+    assert "from the wire" in canvas.said
     canvas.drag(*TWO)
     mine = canvas.text
     run = run_from_page(page)
