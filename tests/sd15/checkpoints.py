@@ -134,6 +134,19 @@ def write_checkpoint(path: Path, layout: Layout, whole: bool = True, seed: int =
     return path
 
 
+def write_lora(path: Path, layout: Layout, rank: int = 4, seed: int = 2) -> Path:
+    """Write a random LoRA on the denoiser's attention, in the common key format."""
+    weights, tensors = RandomWeights(seed), {}
+    for name, (rows, *columns) in denoiser_shapes(layout).items():
+        if ".attn" in name and name.endswith(".weight"):
+            key = "lora_unet_" + name.removesuffix(".weight").replace(".", "_")
+            tensors[f"{key}.lora_up.weight"] = weights.draw(name, (rows, rank))
+            tensors[f"{key}.lora_down.weight"] = weights.draw(name, (rank, *columns))
+            tensors[f"{key}.alpha"] = torch.tensor(rank / 2)
+    save_file(tensors, str(path))
+    return path
+
+
 class RandomWeights:
     """Matrices keep the size of what goes through them, norms change little, biases are small.
 
