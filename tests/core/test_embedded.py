@@ -68,13 +68,17 @@ def test_point_sets_follow_their_true_tracks(model, kind):
     assert truth.propagation_error(demo, tracks_of(demo, model)) < max(3.0, 0.75 * float(moved))
 
 
-def test_a_handle_behind_a_pole_is_known_to_be_hidden(model):
-    demo = clip_of("balloon", seed=3, frames=8, occluded=True)
-    tracks = tracks_of(demo, model)
-    _, seen = drawn_clips.track(demo.scene, demo.poses, tracks.handles[0, 0].numpy())
-    seen = torch.from_numpy(seen)
-    found = tracks.visible[:, 0]
-    assert found[1:][seen[1:]].float().mean() > found[1:][~seen[1:]].float().mean()
+def test_handles_behind_a_pole_are_hidden_more_often_than_those_in_sight(model):
+    """Over three clips together: in single ones the points can be lost for good behind the pole."""
+    in_sight, behind = [], []
+    for kind, seed in (("balloon", 3), ("balloon", 5), ("creature", 2)):
+        demo = clip_of(kind, seed, frames=8, occluded=True)
+        found = tracks_of(demo, model, replace(PROPAGATE, round_trip=16.0))
+        _, seen = drawn_clips.track(demo.scene, demo.poses, found.handles[0, 0].numpy())
+        seen, visible = torch.from_numpy(seen)[1:], found.visible[1:, 0]
+        in_sight.append(visible[seen])
+        behind.append(visible[~seen])
+    assert torch.cat(in_sight).float().mean() > torch.cat(behind).float().mean() + 0.25
 
 
 def test_a_true_edit_scores_well_and_no_edit_scores_badly(model):
