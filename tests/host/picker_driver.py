@@ -33,7 +33,7 @@ ADD_NODES = """specs => {
 
 
 def build(page: ComfyPage, specs: list[tuple[str, str, Point, dict, dict]]) -> dict[str, str]:
-    """A new graph of nodes (name, type, position, widget values, wires {input: [name, output slot]}): their ids by name."""
+    """A new graph of nodes (name, type, position, widget values, wires {input: [name, output slot]}): ids by name."""
     page.page.evaluate("() => window.app.graph.clear()")
     ids = page.page.evaluate(ADD_NODES, specs)
     page.settle(1000)
@@ -51,12 +51,19 @@ def demo_graph(points: str = "", wired: bool = False, frames: int = 3, seed: int
     ]
 
 
-def picks(pairs: list[tuple[Point, Point]], mask: list[Point] = (), size: tuple[int, int] = (128, 128), frame: int = 0) -> str:
+def picks(
+    pairs: list[tuple[Point, Point]], mask: list[Point] = (), size: tuple[int, int] = (128, 128), frame: int = 0
+) -> str:
     """The value of the points widget."""
-    return json.dumps({
-        "version": 1, "size": list(size), "frame": frame,
-        "pairs": [{"handle": list(a), "target": list(b)} for a, b in pairs], "mask_points": [list(point) for point in mask],
-    })  # fmt: skip
+    return json.dumps(
+        {
+            "version": 1,
+            "size": list(size),
+            "frame": frame,
+            "pairs": [{"handle": list(a), "target": list(b)} for a, b in pairs],
+            "mask_points": [list(point) for point in mask],
+        }
+    )
 
 
 class Canvas:
@@ -117,7 +124,8 @@ class Canvas:
             const canvas = widget.element.querySelector('.dav-stage canvas');
             const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
             const seen = new Set();
-            for (let at = 0; at < data.length; at += 4 * 37) seen.add((data[at] << 16) | (data[at + 1] << 8) | data[at + 2]);
+            for (let at = 0; at < data.length; at += 4 * 37)
+                seen.add((data[at] << 16) | (data[at + 1] << 8) | data[at + 2]);
             return seen.size > 40;
         })()""")
 

@@ -10,16 +10,22 @@ WRONG_BY = (9, -7)  # px that the handle is dragged away, to see the next run fo
 
 
 def graph(seed: int) -> list:
-    """A drawn clip whose own points are propagated with the embedded model. Another seed, another clip: the server tells
-    the page nothing of what it finds in its cache."""
+    """A drawn clip whose own points are propagated with the embedded model. Another seed, another clip: nothing is
+    taken from the server's cache."""
     small = {"ensemble": 1, "set_side": 3}
     return [
         ("clip", "DragAVideo_DemoClip", (0, 0), {"kind": "creature", "seed": seed, "frames": FRAMES}, {}),
         ("model", "DragAVideo_EmbeddedModel", (0, 400), {}, {}),
         ("pick", "DragAVideo_Pick", (400, 0), {}, {"video": ["clip", 0], "other_points": ["clip", 2]}),
-        ("carry", "DragAVideo_Propagate", (900, 0), small, {"video": ["clip", 0], "picks": ["pick", 0], "model": ["model", 0]}),
+        (
+            "carry",
+            "DragAVideo_Propagate",
+            (900, 0),
+            small,
+            {"video": ["clip", 0], "picks": ["pick", 0], "model": ["model", 0]},
+        ),
         ("end", "PreviewImage", (1400, 0), {}, {"images": ["carry", 2]}),
-    ]  # fmt: skip
+    ]
 
 
 def middles(run: dict, node_id: str) -> list[list[float]]:
