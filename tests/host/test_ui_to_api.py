@@ -46,7 +46,7 @@ def convert(nodes, links=()):
 
 
 def test_widget_values_are_named_and_what_the_page_adds_is_left_out():
-    graph = convert([make(), {"id": 2, "type": "Load", "widgets_values": ["x.png", "image", 9]}])
+    graph = convert([make(), {"id": 2, "type": "Load", "widgets_values": ["x.png", 9, "image"]}])
     assert graph["1"]["inputs"] == {"seed": 7, "mode": "b", "points": "[]"}
     assert graph["1"]["_meta"]["title"] == "Maker"
     assert graph["2"]["inputs"] == {"file": "x.png", "cap": 9}

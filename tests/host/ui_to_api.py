@@ -68,9 +68,9 @@ def _widget_values(node: dict[str, Any], info: dict[str, Any]) -> dict[str, Any]
 
 def _widget_names(info: dict[str, Any]) -> Iterator[str | None]:
     """Names of the widgets in the order in which the page draws them; None for one that is not an input."""
+    has_upload = False
     for section in ("required", "optional"):
         inputs = info["input"].get(section, {})
-        has_upload = False
         for name in info.get("input_order", {}).get(section, inputs):
             kind, options = (list(inputs[name]) + [{}])[:2]
             if not _is_widget(kind, options):
@@ -79,8 +79,8 @@ def _widget_names(info: dict[str, Any]) -> Iterator[str | None]:
             has_upload |= any(options.get(flag) for flag in UPLOADS)
             if options.get("control_after_generate", kind == "INT" and name in SEEDS):
                 yield None
-        if has_upload:
-            yield None
+    if has_upload:  # the button comes last
+        yield None
 
 
 def _is_widget(kind: Any, options: dict[str, Any]) -> bool:
