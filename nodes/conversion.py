@@ -1,8 +1,8 @@
 """A ComfyUI MODEL, VAE and CONDITIONING of the Stable Diffusion 1.x / 2.x family as the core's `DragModel`.
 
 The drag needs features and gradients from inside the denoiser, so it works on a copy of the weights in diffusers'
-`UNet2DConditionModel`, with every weight patch (LoRA and the like) added in. The shared MODEL is only read. The VAE goes
-on being ComfyUI's, with its tiling and offloading, and the text embedding is the CONDITIONING.
+`UNet2DConditionModel`, with every weight patch (LoRA and the like) added in. The shared MODEL is only read. The VAE
+goes on being ComfyUI's, with its tiling and offloading, and the text embedding is the CONDITIONING.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ TIMESTEPS = 1000
 PREFIX = "diffusion_model."
 
 
-def drag_model(model: Any, vae: Any, prompt: list, empty_prompt: list | None = None, precision: Precision = "auto") -> DragModel:
+def drag_model(
+    model: Any, vae: Any, prompt: list, empty_prompt: list | None = None, precision: Precision = "auto"
+) -> DragModel:
     """The core's model, its denoiser on ComfyUI's offload device.
 
     Args:
@@ -48,12 +50,20 @@ def drag_model(model: Any, vae: Any, prompt: list, empty_prompt: list | None = N
     left_out = _left_out(model)
     if left_out:
         warnings.warn(
-            f"the MODEL carries patches that act only inside ComfyUI's own sampler ({', '.join(left_out)}): they are left out. "
-            "Patches of weights, such as LoRAs, are applied.", stacklevel=2,
+            f"the MODEL carries patches that act only inside ComfyUI's own sampler ({', '.join(left_out)}): they are "
+            "left out. "
+            "Patches of weights, such as LoRAs, are applied.",
+            stacklevel=2,
         )
     return DragModel(
-        denoiser=denoiser(model, unet, dtype_of(precision)), vae=codec, context=context, empty_context=empty_context,
-        alphas_cumprod=alphas_cumprod, prediction=prediction, pixels_per_cell=8, name=_family(model),
+        denoiser=denoiser(model, unet, dtype_of(precision)),
+        vae=codec,
+        context=context,
+        empty_context=empty_context,
+        alphas_cumprod=alphas_cumprod,
+        prediction=prediction,
+        pixels_per_cell=8,
+        name=_family(model),
     )
 
 
@@ -61,7 +71,10 @@ def denoiser(model: Any, unet: dict[str, Any], dtype: torch.dtype) -> UNet2DCond
     """The MODEL's denoiser with all weight patches applied, as diffusers' class: frozen, on the offload device."""
     home = comfy.model_management.unet_offload_device()
     with torch.no_grad():
-        weights = {f"model.{key}": _patched(key, patches).to(home, dtype) for key, patches in model.get_key_patches(PREFIX).items()}
+        weights = {
+            f"model.{key}": _patched(key, patches).to(home, dtype)
+            for key, patches in model.get_key_patches(PREFIX).items()
+        }
     config = diffusers_config(unet)
     with torch.device("meta"):
         converted = UNet2DConditionModel(**config)
@@ -83,9 +96,14 @@ def diffusers_config(unet: dict[str, Any]) -> dict[str, Any]:
     width = unet.get("num_head_channels", -1)
     heads = unet["num_heads"] if width == -1 else [count // width for count in channels]  # diffusers calls it head_dim
     return {
-        "sample_size": 64, "in_channels": unet["in_channels"], "out_channels": unet["out_channels"],
-        "block_out_channels": tuple(channels), "layers_per_block": layers, "cross_attention_dim": unet["context_dim"],
-        "attention_head_dim": heads, "use_linear_projection": unet["use_linear_in_transformer"],
+        "sample_size": 64,
+        "in_channels": unet["in_channels"],
+        "out_channels": unet["out_channels"],
+        "block_out_channels": tuple(channels),
+        "layers_per_block": layers,
+        "cross_attention_dim": unet["context_dim"],
+        "attention_head_dim": heads,
+        "use_linear_projection": unet["use_linear_in_transformer"],
         "down_block_types": tuple("CrossAttnDownBlock2D" if has else "DownBlock2D" for has in has_attention),
         "up_block_types": tuple("CrossAttnUpBlock2D" if has else "UpBlock2D" for has in reversed(has_attention)),
     }
@@ -95,7 +113,9 @@ def dtype_of(precision: Precision) -> torch.dtype:
     """The copy's dtype; for "auto" ComfyUI's choice for its device, which heeds its command line."""
     if precision in DTYPES:
         return DTYPES[precision]
-    chosen = comfy.model_management.unet_dtype(comfy.model_management.get_torch_device(), supported_dtypes=list(DTYPES.values()))
+    chosen = comfy.model_management.unet_dtype(
+        comfy.model_management.get_torch_device(), supported_dtypes=list(DTYPES.values())
+    )
     return chosen if chosen in DTYPES.values() else torch.float16  # a float8 for storing: nothing can be computed in it
 
 
@@ -138,12 +158,18 @@ def _unet_config(model: Any) -> dict[str, Any]:
     unet = getattr(getattr(getattr(model, "model", None), "model_config", None), "unet_config", {})
     depths = unet.get("transformer_depth") or []
     ours = (
-        unet.get("context_dim") in CONTEXT_WIDTHS and unet.get("adm_in_channels") is None and len(unet.get("channel_mult", ())) == 4
-        and not unet.get("use_temporal_attention") and max(depths, default=0) == 1
-        and unet.get("transformer_depth_middle") == 1 and len(set(unet["num_res_blocks"])) == 1
+        unet.get("context_dim") in CONTEXT_WIDTHS
+        and unet.get("adm_in_channels") is None
+        and len(unet.get("channel_mult", ())) == 4
+        and not unet.get("use_temporal_attention")
+        and max(depths, default=0) == 1
+        and unet.get("transformer_depth_middle") == 1
+        and len(set(unet["num_res_blocks"])) == 1
     )
     if not ours:
-        raise UserError(f"expected a {SUPPORTED} MODEL: got one of the family '{_family(model)}'. Load such a checkpoint.")
+        raise UserError(
+            f"expected a {SUPPORTED} MODEL: got one of the family '{_family(model)}'. Load such a checkpoint."
+        )
     channels = unet["in_channels"], unet["out_channels"]
     if channels != (4, 4):
         raise UserError(
@@ -160,36 +186,44 @@ def _noise_schedule(model: Any) -> tuple[str, Tensor]:
     """
     sampling = model.get_model_object("model_sampling")
     kinds = {
-        comfy.model_sampling.EPS.calculate_denoised: "epsilon", comfy.model_sampling.V_PREDICTION.calculate_denoised: "v_prediction",
+        comfy.model_sampling.EPS.calculate_denoised: "epsilon",
+        comfy.model_sampling.V_PREDICTION.calculate_denoised: "v_prediction",
     }
     prediction = kinds.get(getattr(type(sampling), "calculate_denoised", None))
     sigmas = getattr(sampling, "sigmas", torch.zeros(0))
     discrete = isinstance(sampling, comfy.model_sampling.ModelSamplingDiscrete)
     if prediction is None or len(sigmas) != TIMESTEPS or not discrete:
+        kind = type(sampling).__mro__[1].__name__
         raise UserError(
-            f"expected epsilon or v-prediction over {TIMESTEPS} steps: got a MODEL with another sampling ({type(sampling).__mro__[1].__name__}, "
+            f"expected epsilon or v-prediction over {TIMESTEPS} steps: got a MODEL with another sampling ({kind}, "
             f"{len(sigmas)} steps). Take out the ModelSampling node, and load no LCM or distilled checkpoint."
         )
     return prediction, (1 / (1 + sigmas.detach().double().cpu() ** 2)).float().clone()
 
 
 def _context(conditioning: list, width: int) -> Tensor:
-    """The text embedding (1, L, D) of a CONDITIONING, float32 on the CPU; UserError unless it is one text of this width."""
+    """The text embedding (1, L, D) of a CONDITIONING, float32 on the CPU.
+
+    UserError unless it is one text of this width.
+    """
     if len(conditioning) != 1 or conditioning[0][0].shape[0] != 1:
         raise UserError(
-            f"expected a CONDITIONING of one text: got {len(conditioning)} parts. Wire one CLIP Text Encode, without combining."
+            f"expected a CONDITIONING of one text: got {len(conditioning)} parts. Wire one CLIP Text Encode, without "
+            "combining."
         )
     embedding, options = conditioning[0]
     if embedding.shape[-1] != width:
         raise UserError(
-            f"expected a CONDITIONING of width {width} (Stable Diffusion {CONTEXT_WIDTHS[width]}): got {embedding.shape[-1]}. Encode the text "
-            "with the CLIP of the same checkpoint as the MODEL."
+            f"expected a CONDITIONING of width {width} (Stable Diffusion {CONTEXT_WIDTHS[width]}): got "
+            f"{embedding.shape[-1]}. Encode the text with the CLIP of the same checkpoint as the MODEL."
         )
     if not torch.isfinite(embedding).all():
         raise UserError("the CONDITIONING holds NaN or infinity: expected finite numbers. Check the CLIP that made it.")
     ignored = [name for name in ("control", "gligen", "hooks", "area", "mask") if options.get(name) is not None]
     if ignored:
-        warnings.warn(f"the CONDITIONING carries more than text ({', '.join(ignored)}): only its text is used.", stacklevel=3)
+        warnings.warn(
+            f"the CONDITIONING carries more than text ({', '.join(ignored)}): only its text is used.", stacklevel=3
+        )
     return embedding.detach().to("cpu", torch.float32, copy=True)
 
 
@@ -205,8 +239,17 @@ def _left_out(model: Any) -> list[str]:
     """Names of what the MODEL carries besides weight patches and the noise schedule."""
     options = getattr(model, "model_options", {})
     transformer = options.get("transformer_options", {})
-    found = [name for kind in ("patches", "patches_replace", "wrappers") for name, held in transformer.get(kind, {}).items() if held]
+    found = [
+        name
+        for kind in ("patches", "patches_replace", "wrappers")
+        for name, held in transformer.get(kind, {}).items()
+        if held
+    ]
     found += [name for name in ("model_function_wrapper",) if options.get(name) is not None]
     found += [name for name in getattr(model, "object_patches", {}) if name != "model_sampling"]
-    found += [str(name) for kind in ("injections", "hook_patches", "weight_wrapper_patches") for name in getattr(model, kind, {})]
+    found += [
+        str(name)
+        for kind in ("injections", "hook_patches", "weight_wrapper_patches")
+        for name in getattr(model, kind, {})
+    ]
     return found

@@ -50,7 +50,9 @@ class UseTracks(io.ComfyNode):
     def execute(cls, video, picks: PointPicks, given, edit_mask=None, **settings) -> io.NodeOutput:
         clip = convert.to_clip(video)
         if given is None:
-            raise UserError("expected TRACKS or tracks JSON: got nothing. Wire a point tracker's output into 'given tracks'.")
+            raise UserError(
+                "expected TRACKS or tracks JSON: got nothing. Wire a point tracker's output into 'given tracks'."
+            )
         with host.warnings_on_node(cls.hidden.unique_id):
             may_change = None if edit_mask is None else host.run(convert.to_edit_mask, edit_mask, clip)
             tracks = host.run(follow, clip, picks, host.run(read_tracks, given), may_change, FollowSettings(**settings))

@@ -249,7 +249,8 @@ def lora_store(save_as: str) -> LoraStore:
     path = None if "\0" in name or len(name) > MOST_NAME else (folder / (name + LORA_ENDING)).resolve()
     if path is None or not path.is_relative_to(folder):
         raise UserError(
-            f"'save_as' must be a file name inside models/loras: got {name[:MOST_NAME]!r}. Example: swan, or clips/swan."
+            f"'save_as' must be a file name inside models/loras: got {name[:MOST_NAME]!r}. Example: swan, or "
+            "clips/swan."
         )
     return LoraStore(file=path, unfinished=unfinished)
 

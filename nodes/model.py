@@ -76,7 +76,8 @@ class Model(io.ComfyNode):
                 io.Conditioning.Input(
                     "empty",
                     optional=True,
-                    tooltip="The empty text, from CLIP Text Encode: finds points again a little better than 'positive'.",
+                    tooltip="The empty text, from CLIP Text Encode: finds points again a little better than "
+                    "'positive'.",
                 ),
                 precision,
             ],

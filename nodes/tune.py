@@ -23,7 +23,8 @@ class Tune(io.ComfyNode):
             "save_as",
             default="",
             optional=True,
-            tooltip="Keep the LoRA as models/loras/<this>.safetensors, which Load LoRA reads. It is then trained only once for "
+            tooltip="Keep the LoRA as models/loras/<this>.safetensors, which Load LoRA reads. It is then trained "
+            "only once for "
             "the same clip, model and settings. Empty: not kept.",
         )
         save_as.extra_dict = {"advanced": True}
@@ -47,7 +48,9 @@ class Tune(io.ComfyNode):
             outputs=[
                 sockets.Model.Output("tuned", display_name="model", tooltip="The model that knows the clip."),
                 sockets.LoraModel.Output(
-                    "lora", display_name="lora", tooltip="The LoRA alone, for the core nodes Load LoRA Model and Save LoRA."
+                    "lora",
+                    display_name="lora",
+                    tooltip="The LoRA alone, for the core nodes Load LoRA Model and Save LoRA.",
                 ),
                 sockets.LossMap.Output("losses", display_name="losses", tooltip="For the core node Plot Loss Graph."),
             ],

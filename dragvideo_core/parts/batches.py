@@ -27,7 +27,7 @@ class Chunks:
         self.count, self.size, self._device = count, memory.need(model, cells, count, chosen, per_cell).frames, model.device
 
     def map(self, work: Callable[[slice], T]) -> Iterator[tuple[slice, T]]:
-        """Frames and the result of `work` on them, in order. `work` may be called again for frames that it failed on."""
+        """Frames and the result of `work` on them, in order. Frames that it failed on are given to it again."""
         start = 0
         while start < self.count:
             part = slice(start, min(start + self.size, self.count))
@@ -39,7 +39,8 @@ class Chunks:
                     raise
                 if self.size == 1:
                     raise UserError(
-                        "too little memory for one frame of this size: expected room for it. Use a smaller width and height, "
+                        "too little memory for one frame of this size: expected room for it. Use a smaller width and "
+                        "height, "
                         "close other programs, or start ComfyUI with --cpu."
                     ) from error
                 failed = True

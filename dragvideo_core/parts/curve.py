@@ -40,4 +40,4 @@ def draw_curve(values: Sequence[float], total: int, label: str = "loss") -> Tens
 
 
 def _running_mean(values: Sequence[float], window: int) -> list[float]:
-    return [sum(values[max(0, i - window + 1):i + 1]) / min(window, i + 1) for i in range(len(values))]
+    return [sum(values[max(0, i - window + 1) : i + 1]) / min(window, i + 1) for i in range(len(values))]

@@ -38,7 +38,10 @@ def read_tracks(value: Any) -> GivenTracks:
 def as_tracks(tracks: PointTracks) -> dict[str, Tensor]:
     """The middle of each handle set as TRACKS."""
     middle = tracks.handles.shape[2] // 2
-    return {"track_path": tracks.handles[:, :, middle].clone(), "track_visibility": tracks.visible[:, :, middle].clone()}
+    return {
+        "track_path": tracks.handles[:, :, middle].clone(),
+        "track_visibility": tracks.visible[:, :, middle].clone(),
+    }
 
 
 def as_json(tracks: PointTracks) -> str:
@@ -65,7 +68,9 @@ def _from_json(text: str) -> Tensor:
         found = json.loads(text.replace("'", '"')) if len(text) <= MAX_TEXT else None
         if isinstance(found, list) and found and isinstance(found[0], dict):  # one track alone
             found = [found]
-        return torch.tensor([[[float(point["x"]), float(point["y"])] for point in track] for track in found]).transpose(0, 1)
+        return torch.tensor([[[float(point["x"]), float(point["y"])] for point in track] for track in found]).transpose(
+            0, 1
+        )
     except (ValueError, TypeError, KeyError, IndexError, RecursionError):
         raise _wrong(f"text that begins {text[:60]!r}") from None
 
@@ -78,7 +83,9 @@ def _checked(places: Tensor, visible: Any) -> GivenTracks:
         raise _wrong(f"numbers of the shape {tuple(places.shape)}")
     places = places.detach().to("cpu", torch.float32)
     if not torch.isfinite(places).all():
-        raise UserError("the tracks contain NaN or infinity: expected positions in pixels. Check the node that made them.")
+        raise UserError(
+            "the tracks contain NaN or infinity: expected positions in pixels. Check the node that made them."
+        )
     if not isinstance(visible, Tensor):
         return GivenTracks(places, torch.ones(places.shape[:2], dtype=torch.bool))
     visible = visible.detach().cpu().bool().reshape(visible.shape[:2])
@@ -89,6 +96,7 @@ def _checked(places: Tensor, visible: Any) -> GivenTracks:
 
 def _wrong(got: str) -> UserError:
     return UserError(
-        "tracks must be a TRACKS value, or JSON that lists tracks, each a list of {\"x\": .., \"y\": ..} with one point per frame: "
+        'tracks must be a TRACKS value, or JSON that lists tracks, each a list of {"x": .., "y": ..} with one point '
+        "per frame: "
         f"got {got}. Wire in a point tracker's output."
     )

@@ -38,7 +38,8 @@ class LoraStore:
         """UserError, before the training, if the file exists and is somebody else's."""
         if self.file is not None and self.file.exists() and TRAINED_ON not in _metadata(self.file):
             raise UserError(
-                f"the LoRA file {self.file.name} exists and was not made by Drag-A-Video: expected a free name, to overwrite "
+                f"the LoRA file {self.file.name} exists and was not made by Drag-A-Video: expected a free name, to "
+                "overwrite "
                 "nothing of yours. Choose another 'save_as'."
             )
 
@@ -92,14 +93,15 @@ def peft_names(lora: dict[str, Tensor], layers: Iterable[str]) -> dict[str, Tens
         for ending, common in ENDINGS.items():
             if key + common not in lora:
                 raise UserError(
-                    f"the LoRA has no {key + common}: expected one that was tuned on this model. Tune again under another name."
+                    f"the LoRA has no {key + common}: expected one that was tuned on this model. Tune again under "
+                    "another name."
                 )
             renamed[layer + ending] = lora[key + common]
     return renamed
 
 
 def fingerprint(*values: Any) -> str:
-    """A name for what a training depends on: tensors and modules (by some of their numbers and their sums) and texts."""
+    """A name for what a training depends on: texts, and tensors and modules by some of their numbers and their sums."""
     digest = hashlib.sha256()
     for value in values:
         if isinstance(value, torch.nn.Module):

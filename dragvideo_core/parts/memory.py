@@ -13,7 +13,11 @@ import torch
 
 from ..types import DragModel
 
-FORWARD, WITH_GRADIENTS, TRAINING = 26, 185, 280  # bytes per frame, cell, channel of the first level, and byte of a number
+FORWARD, WITH_GRADIENTS, TRAINING = (
+    26,
+    185,
+    280,
+)  # bytes per frame, cell, channel of the first level, and byte of a number
 SPARE = 0.8  # share of the free memory to plan with: fragments, work space, the autoencoder
 MOST = 4  # frames at a time that already keep a device busy
 

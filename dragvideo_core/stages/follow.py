@@ -1,4 +1,4 @@
-"""Follow: the clicked points go through all frames along tracks that somebody else made, in the place of `propagate`."""
+"""Follow: the clicked points go through all frames along tracks made elsewhere, in the place of `propagate`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,11 @@ class FollowSettings:
 
 
 def follow(
-    clip: VideoClip, picks: PointPicks, given: GivenTracks, edit_mask: Tensor | None = None, settings: FollowSettings = FollowSettings()
+    clip: VideoClip,
+    picks: PointPicks,
+    given: GivenTracks,
+    edit_mask: Tensor | None = None,
+    settings: FollowSettings = FollowSettings(),
 ) -> PointTracks:
     """Each handle set and each mask point moves like the track that is nearest to it on the picks' frame.
 
@@ -40,8 +44,10 @@ def follow(
     serving, distance = _nearest(picks.handles, given, picks.frame)
     for number in (distance > FAR * min(clip.size)).nonzero().flatten().tolist():
         warnings.warn(
-            f"the track next to handle {number + 1} is {float(distance[number]):.0f} px away: it may follow something else. "
-            "Track a point on the thing itself.", stacklevel=2,
+            f"the track next to handle {number + 1} is {float(distance[number]):.0f} px away: it may follow something "
+            "else. "
+            "Track a point on the thing itself.",
+            stacklevel=2,
         )
     moved = handles[None] + motion[:, serving][:, :, None]
     mask_points = picks.mask_points.float()[None].expand(len(clip), -1, -1)
@@ -53,8 +59,12 @@ def follow(
         edit_mask = torch.ones(len(clip), 1, *clip.size, dtype=torch.bool)
     visible = given.visible[:, serving][:, :, None].expand(moved.shape[:3])
     return PointTracks(
-        handles=moved, targets=points.carry_targets(targets, handles, moved), mask_points=mask_points, edit_mask=edit_mask,
-        is_foreground=torch.ones_like(visible), visible=visible.clone(),
+        handles=moved,
+        targets=points.carry_targets(targets, handles, moved),
+        mask_points=mask_points,
+        edit_mask=edit_mask,
+        is_foreground=torch.ones_like(visible),
+        visible=visible.clone(),
     )
 
 
@@ -72,11 +82,13 @@ def _nearest(places: Tensor, given: GivenTracks, frame: int) -> tuple[Tensor, Te
 def _check(clip: VideoClip, picks: PointPicks, given: GivenTracks) -> None:
     if len(given.places) != len(clip):
         raise UserError(
-            f"the tracks have {len(given.places)} frames, the clip has {len(clip)}: expected one position per frame. Track the "
+            f"the tracks have {len(given.places)} frames, the clip has {len(clip)}: expected one position per frame. "
+            "Track the "
             "same frames that you edit."
         )
     if picks.size != clip.size or not 0 <= picks.frame < len(clip):
         raise UserError(
-            f"the points were picked on frame {picks.frame} of {picks.size[1]} x {picks.size[0]}, the clip here has {len(clip)} frames "
+            f"the points were picked on frame {picks.frame} of {picks.size[1]} x {picks.size[0]}, the clip here has "
+            f"{len(clip)} frames "
             f"of {clip.size[1]} x {clip.size[0]}. Wire the same frames into the Pick Points and the Use Tracks node."
         )

@@ -24,7 +24,9 @@ def test_everything_moves_like_the_nearest_track(frame):
     picks = tiny_picks(frame=frame)
     tracks = follow(tiny_clip(3), picks, drifting(), settings=FollowSettings(set_side=1))
     torch.testing.assert_close(tracks.handles[frame, :, 0], picks.handles)
-    torch.testing.assert_close(tracks.targets - tracks.handles, (picks.targets - picks.handles).expand(3, 1, 2)[:, :, None])
+    torch.testing.assert_close(
+        tracks.targets - tracks.handles, (picks.targets - picks.handles).expand(3, 1, 2)[:, :, None]
+    )
     torch.testing.assert_close(tracks.handles[1, 0, 0] - tracks.handles[0, 0, 0], torch.tensor([2.0, -1.0]))
     torch.testing.assert_close(tracks.mask_points[2] - tracks.mask_points[0], torch.tensor([[4.0, -2.0], [4.0, -2.0]]))
 
@@ -73,9 +75,20 @@ def test_other_packs_spellings():
 
 @pytest.mark.faults
 @pytest.mark.parametrize(
-    "value", ["", "no", "[[]]", "{}", '[[{"x": 1}]]', '[[{"x": 1, "y": 2}], [{"x": 1, "y": 2}, {"x": 1, "y": 2}]]', '[[{"x": NaN, "y": 1}]]',
-              7, {"track_path": torch.zeros(3, 2)}, {"track_path": torch.full((2, 1, 2), float("inf"))},
-              {"track_path": torch.zeros(3, 2, 2), "track_visibility": torch.ones(2, 2)}],
+    "value",
+    [
+        "",
+        "no",
+        "[[]]",
+        "{}",
+        '[[{"x": 1}]]',
+        '[[{"x": 1, "y": 2}], [{"x": 1, "y": 2}, {"x": 1, "y": 2}]]',
+        '[[{"x": NaN, "y": 1}]]',
+        7,
+        {"track_path": torch.zeros(3, 2)},
+        {"track_path": torch.full((2, 1, 2), float("inf"))},
+        {"track_path": torch.zeros(3, 2, 2), "track_visibility": torch.ones(2, 2)},
+    ],
 )
 def test_bad_tracks_are_one_clear_error(value):
     with pytest.raises(UserError, match="tracks"):

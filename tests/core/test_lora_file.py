@@ -40,7 +40,9 @@ def test_what_is_finished_is_not_trained_again(tmp_path):
     first = tune(clip, model, SETTINGS, store=store)
     calls = []
     again = tune(clip, model, SETTINGS, counted(calls), store)
-    assert calls == [] and same(again.lora, first.lora) and same(again.denoiser.state_dict(), first.denoiser.state_dict())
+    assert (
+        calls == [] and same(again.lora, first.lora) and same(again.denoiser.state_dict(), first.denoiser.state_dict())
+    )
     assert again.lora_losses == pytest.approx(first.lora_losses, abs=1e-6)
 
 
@@ -83,7 +85,9 @@ def test_a_half_precision_model_is_tuned_with_finite_weights():
     model.denoiser.bfloat16()
     tuned = tune(tiny_clip(1), model, SETTINGS)
     assert all(weight.dtype == torch.float32 and torch.isfinite(weight).all() for weight in tuned.lora.values())
-    assert tuned.dtype == torch.bfloat16 and any(weight.abs().max() > 0 for name, weight in tuned.lora.items() if "lora_B" in name)
+    assert tuned.dtype == torch.bfloat16 and any(
+        weight.abs().max() > 0 for name, weight in tuned.lora.items() if "lora_B" in name
+    )
 
 
 def test_the_curve_is_a_picture():

@@ -104,7 +104,10 @@ def test_the_estimate_covers_what_autograd_keeps():
 
     with torch.device("meta"):
         denoiser = UNet2DConditionModel(
-            sample_size=64, cross_attention_dim=768, attention_head_dim=8, block_out_channels=(320, 640, 1280, 1280),
+            sample_size=64,
+            cross_attention_dim=768,
+            attention_head_dim=8,
+            block_out_channels=(320, 640, 1280, 1280),
         ).requires_grad_(False)
         latents, context = torch.randn(1, 4, 16, 16).requires_grad_(), torch.randn(1, 77, 768)
         timestep = torch.tensor([1])

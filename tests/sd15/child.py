@@ -50,13 +50,18 @@ def equality(folder: Path, layout: checkpoints.Layout, whole: bool, with_lora: b
         unet = conversion._unet_config(model)
         prediction, alphas = conversion._noise_schedule(model)
         answer = {
-            "family": type(model.model.model_config).__name__, "prediction": prediction,
+            "family": type(model.model.model_config).__name__,
+            "prediction": prediction,
             "schedule_error": float((alphas - stable_diffusion_alphas()).abs().max()),
         }
         with torch.inference_mode(False):
             ours = conversion.denoiser(model, unet, torch.float32)
         answer["errors"] = errors_of(ours, model, prediction)
         answer["is_usable"] = not any(p.requires_grad or p.is_inference() for p in ours.parameters())
+        if layout == checkpoints.SMALL:
+            with torch.inference_mode(False):
+                half = conversion.denoiser(model, unet, torch.bfloat16)
+            answer["half"] = str(half.dtype), max(errors_of(half, model, prediction))
         if with_lora:
             patched, _ = comfy_sd.load_lora_for_models(model, None, random_lora(model), 0.8, 0.0)
             del ours
@@ -87,7 +92,7 @@ def errors_of(ours, model, prediction: str) -> list[float]:
         sigma = sampling.sigmas[timestep : timestep + 1]
         noisy = x * (1 + sigma**2).sqrt()
         theirs = model.model.apply_model(noisy, sigma, c_crossattn=context)
-        made = ours(x, timestep, context, return_dict=False)[0]
+        made = ours(x.to(ours.dtype), timestep, context.to(ours.dtype), return_dict=False)[0].float()
         if prediction == "epsilon":
             theirs = (noisy - theirs) / sigma
         else:  # ComfyUI: clean = noisy / (1 + sigma^2) - v sigma / sqrt(1 + sigma^2)

@@ -21,10 +21,10 @@ OLD_LORAS = sorted((ROOT.parent / "shared" / "assets" / "weights" / "sd1-lora").
 @pytest.fixture(scope="module")
 def parts(comfy: Comfy, models: Path):
     """MODEL, CLIP and VAE of the small checkpoint, and a prompt."""
-    import comfy.sd
+    from comfy import sd
 
     with torch.inference_mode():
-        model, _, vae, _ = comfy.sd.load_checkpoint_guess_config(str(models / "checkpoints" / CHECKPOINT), output_clip=False)
+        model, _, vae, _ = sd.load_checkpoint_guess_config(str(models / "checkpoints" / CHECKPOINT), output_clip=False)
         return model, vae, [[torch.randn(1, 77, 768), {}]]
 
 
@@ -51,7 +51,12 @@ def refused(comfy: Comfy, *inputs) -> str:
 
 
 @pytest.mark.parametrize(
-    "changed", [{"context_dim": 2048, "transformer_depth": [0, 0, 2, 2, 10, 10]}, {"adm_in_channels": 2816}, {"use_temporal_attention": True}],
+    "changed",
+    [
+        {"context_dim": 2048, "transformer_depth": [0, 0, 2, 2, 10, 10]},
+        {"adm_in_channels": 2816},
+        {"use_temporal_attention": True},
+    ],
     ids=["SDXL", "image-conditioned", "video"],
 )
 def test_another_family(comfy: Comfy, parts, changed):
@@ -66,10 +71,10 @@ def test_a_family_without_a_unet(comfy: Comfy, parts):
 
 
 def test_an_inpainting_checkpoint(comfy: Comfy, parts, models: Path):
-    import comfy.sd
+    from comfy import sd
 
     with torch.inference_mode():
-        model, *_ = comfy.sd.load_checkpoint_guess_config(
+        model, *_ = sd.load_checkpoint_guess_config(
             str(models / "checkpoints" / INPAINTING), output_vae=False, output_clip=False
         )
     told = refused(comfy, model, *parts[1:])
@@ -78,9 +83,9 @@ def test_an_inpainting_checkpoint(comfy: Comfy, parts, models: Path):
 
 def test_another_noise_schedule(comfy: Comfy, parts):
     """Core's ModelSamplingDiscrete with LCM."""
-    import comfy.model_sampling
+    from comfy import model_sampling
 
-    class Lcm(comfy.model_sampling.ModelSamplingDiscrete, comfy.model_sampling.X0):
+    class Lcm(model_sampling.ModelSamplingDiscrete, model_sampling.X0):
         pass
 
     model = parts[0].clone()
@@ -88,7 +93,14 @@ def test_another_noise_schedule(comfy: Comfy, parts):
     assert "ModelSampling" in refused(comfy, model, *parts[1:])
 
 
-@pytest.mark.parametrize("changed, words", [({"latent_channels": 16}, "16 channels"), ({"downscale_ratio": 16}, "1/16"), ({"first_stage_model": None}, "none")])
+@pytest.mark.parametrize(
+    "changed, words",
+    [
+        ({"latent_channels": 16}, "16 channels"),
+        ({"downscale_ratio": 16}, "1/16"),
+        ({"first_stage_model": None}, "none"),
+    ],
+)
 def test_another_vae(comfy: Comfy, parts, changed, words):
     model, vae, prompt = parts
     assert words in refused(comfy, model, like(vae, **changed), prompt)
@@ -100,8 +112,13 @@ def test_no_vae(comfy: Comfy, parts):
 
 @pytest.mark.parametrize(
     "prompt, words",
-    [([[torch.zeros(1, 77, 2048), {}]], "2048"), ([[torch.zeros(1, 77, 768), {}]] * 2, "2 parts"), ([], "0 parts"),
-     ([[torch.zeros(2, 77, 768), {}]], "one text"), ([[torch.full((1, 77, 768), float("nan")), {}]], "NaN")],
+    [
+        ([[torch.zeros(1, 77, 2048), {}]], "2048"),
+        ([[torch.zeros(1, 77, 768), {}]] * 2, "2 parts"),
+        ([], "0 parts"),
+        ([[torch.zeros(2, 77, 768), {}]], "one text"),
+        ([[torch.full((1, 77, 768), float("nan")), {}]], "NaN"),
+    ],
     ids=["width", "combined", "empty", "batch", "NaN"],
 )
 def test_another_text(comfy: Comfy, parts, prompt, words):

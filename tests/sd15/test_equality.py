@@ -27,7 +27,9 @@ def run_child(task: str, folder) -> dict:
     """The answer of `sd15.child`, whose memory is free again when it comes."""
     environment = dict(os.environ, PYTHONPATH=str(source.ROOT))
     command = [sys.executable, "-m", "sd15.child", task, str(folder)]
-    done = subprocess.run(command, cwd=source.ROOT / "tests", env=environment, capture_output=True, text=True, timeout=800)
+    done = subprocess.run(
+        command, cwd=source.ROOT / "tests", env=environment, capture_output=True, text=True, timeout=800
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     answer = json.loads(done.stdout.splitlines()[-1])
     print(f"{task}: relative errors {answer['errors']}, peak memory {answer['peak_gb']:.1f} GB")
@@ -36,8 +38,12 @@ def run_child(task: str, folder) -> dict:
 
 @pytest.mark.parametrize(
     "layout, tensors, parameters",
-    [(checkpoints.denoiser_shapes(checkpoints.SD15), 686, 859_520_964), (checkpoints.denoiser_shapes(checkpoints.SD21), 686, 865_910_724),
-     (checkpoints.vae_shapes(), 248, 83_653_863), (checkpoints.text_shapes(), 196, 123_060_480)],
+    [
+        (checkpoints.denoiser_shapes(checkpoints.SD15), 686, 859_520_964),
+        (checkpoints.denoiser_shapes(checkpoints.SD21), 686, 865_910_724),
+        (checkpoints.vae_shapes(), 248, 83_653_863),
+        (checkpoints.text_shapes(), 196, 123_060_480),
+    ],
     ids=["denoiser 1.5", "denoiser 2.1", "vae", "text encoder"],
 )
 def test_the_layout_is_that_of_the_published_files(layout, tensors, parameters):
@@ -54,6 +60,9 @@ def test_the_copy_equals_comfyui(task, tmp_path):
     assert answer["prediction"] == ("v_prediction" if task == "sd21" else "epsilon")
     assert answer["schedule_error"] < 1e-6
     assert answer["is_usable"]
+    if task == "small":
+        dtype, error = answer["half"]
+        assert dtype == "torch.bfloat16" and EQUAL < error < 0.05
     if task != "sd21":
         assert max(answer["errors_with_lora"]) < EQUAL
         assert min(answer["errors_of_the_unpatched"]) > 10 * EQUAL, "the LoRA changes nothing: this test proves nothing"

@@ -18,7 +18,10 @@ def tiny(comfy: Comfy):
     types = comfy.module("dragvideo_core.types")
     with torch.inference_mode(False):
         made = tiny_model()
-    fields = {name: getattr(made, name) for name in ("denoiser", "vae", "context", "empty_context", "alphas_cumprod", "pixels_per_cell")}
+    fields = {
+        name: getattr(made, name)
+        for name in ("denoiser", "vae", "context", "empty_context", "alphas_cumprod", "pixels_per_cell")
+    }
     return types.DragModel(**fields)
 
 

@@ -27,14 +27,27 @@ def edit(comfy: Comfy, frames: int = 2) -> dict:
     return loaded() | {
         "clip": defaults(comfy, "DragAVideo_DemoClip", seed=3, frames=frames),
         "pick": node("DragAVideo_Pick", video=["clip", 0], points=picks()),
-        "propagate": node("DragAVideo_Propagate", picks=["pick", 0], set_side=1, set_spacing=8.0, mask_radius=64.0, ensemble=1, **clip),
+        "propagate": node(
+            "DragAVideo_Propagate", picks=["pick", 0], set_side=1, set_spacing=8.0, mask_radius=64.0, ensemble=1, **clip
+        ),
         "tune": node("DragAVideo_Tune", passes=1, rank=2, learning_rate=1e-3, batch=1, **clip),
         "invert": defaults(comfy, "DragAVideo_Invert", until=2, refinements=0, video=["clip", 0], model=["tune", 0]),
         "drag": defaults(
-            comfy, "DragAVideo_Drag", inversion=["invert", 0], tracks=["propagate", 0], model=["tune", 0], steps="2", iterations=2,
+            comfy,
+            "DragAVideo_Drag",
+            inversion=["invert", 0],
+            tracks=["propagate", 0],
+            model=["tune", 0],
+            steps="2",
+            iterations=2,
         ),
         "decode": defaults(
-            comfy, "DragAVideo_Decode", video=["clip", 0], inversion=["invert", 0], edit=["drag", 0], tracks=["propagate", 0],
+            comfy,
+            "DragAVideo_Decode",
+            video=["clip", 0],
+            inversion=["invert", 0],
+            edit=["drag", 0],
+            tracks=["propagate", 0],
             model=["tune", 0],
         ),
         "shown": node("PreviewImage", images=["decode", 0]),
@@ -67,10 +80,10 @@ def test_latents_leave_in_comfyuis_convention(comfy: Comfy, outcome):
 
 def difference(ours, model, latents, context) -> float:
     """Of the pack's denoiser to a ComfyUI MODEL with its patches loaded, relative, over three timesteps."""
-    import comfy.model_management
+    from comfy import model_management
 
     with torch.inference_mode():
-        comfy.model_management.load_models_gpu([model])
+        model_management.load_models_gpu([model])
         sampling, worst = model.get_model_object("model_sampling"), 0.0
         for timestep in (1, 401, 981):
             sigma = sampling.sigmas[timestep : timestep + 1]
@@ -83,7 +96,11 @@ def difference(ours, model, latents, context) -> float:
 
 def test_the_tuned_lora_as_a_file_makes_comfyuis_model_the_same(comfy: Comfy, models):
     """Through core's LoraLoader from models/loras, and through its LORA_MODEL socket."""
-    graph = {name: held for name, held in edit(comfy, frames=1).items() if name in ("checkpoint", "text", "model", "clip", "tune")}
+    graph = {
+        name: held
+        for name, held in edit(comfy, frames=1).items()
+        if name in ("checkpoint", "text", "model", "clip", "tune")
+    }
     graph["tune"]["inputs"] |= {"passes": 3, "rank": 4, "learning_rate": 0.02, "save_as": "clips/drawn"}
     graph["losses"] = node("PreviewAny", source=["tune", 2])
     first = comfy.run(graph)
@@ -92,21 +109,30 @@ def test_the_tuned_lora_as_a_file_makes_comfyuis_model_the_same(comfy: Comfy, mo
     assert len(losses["loss"]) == 3 and len(set(losses["loss"])) == 3
     assert (models / "loras" / "clips" / "drawn.safetensors").is_file()
 
-    loaded_back = comfy.run(loaded() | {
-        "lora": node("LoraLoader", lora_name="clips/drawn.safetensors", strength_model=1.0, strength_clip=1.0, model=["checkpoint", 0],
-                     clip=["checkpoint", 1]),
-        "text": node("CLIPTextEncode", text="a cat", clip=["lora", 1]),
-        "model": node("DragAVideo_Model", model=["lora", 0], vae=["checkpoint", 2], positive=["text", 0]),
-        "shown": node("PreviewAny", source=["model", 0]),
-    })
+    loaded_back = comfy.run(
+        loaded()
+        | {
+            "lora": node(
+                "LoraLoader",
+                lora_name="clips/drawn.safetensors",
+                strength_model=1.0,
+                strength_clip=1.0,
+                model=["checkpoint", 0],
+                clip=["checkpoint", 1],
+            ),
+            "text": node("CLIPTextEncode", text="a cat", clip=["lora", 1]),
+            "model": node("DragAVideo_Model", model=["lora", 0], vae=["checkpoint", 2], positive=["text", 0]),
+            "shown": node("PreviewAny", source=["model", 0]),
+        }
+    )
     assert loaded_back.status == "success", loaded_back.error
     patched, plain = loaded_back.values["lora"][0], loaded_back.values["checkpoint"][0]
     latents, context = torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(1)), tuned.context
     assert difference(tuned, patched, latents, context) < 1e-3
     assert difference(loaded_back.values["model"][0], patched, latents, context) < 1e-3  # the whole way round
     assert difference(tuned, plain, latents, context) > 1e-2, "the LoRA changes nothing: this test proves nothing"
-    import comfy.sd
+    from comfy import sd
 
-    by_socket, _ = comfy.sd.load_lora_for_models(plain, None, lora, 1.0, 0.0)
+    by_socket, _ = sd.load_lora_for_models(plain, None, lora, 1.0, 0.0)
     assert len(by_socket.patches) == len(lora) // 3
     assert difference(tuned, by_socket, latents, context) < 1e-3
