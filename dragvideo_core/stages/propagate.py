@@ -122,6 +122,7 @@ def _carry(
     visible = torch.ones_like(foreground)
     foreground[frame] = _is_foreground(segmenter, clip, frame, start)
     described = dift.sample(features[frame], start, clip.size)
+    done = 1  # the frame of the picks
     for order in (range(frame + 1, count), range(frame - 1, -1, -1)):
         here, origin, source, first, latest, before = start, start, features[frame], described, described, foreground[frame]
         for i in order:
@@ -138,7 +139,8 @@ def _carry(
             places[i], visible[i] = here, seen
             latest = torch.where(seen[:, None], dift.sample(features[i], here, clip.size), latest)
             before = foreground[i] = _is_foreground(segmenter, clip, i, here)
-            on_progress(count + (i if i > frame else frame - i), 2 * count, None)
+            done += 1
+            on_progress(count + done, 2 * count, None)
     return places, foreground, visible
 
 
