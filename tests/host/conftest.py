@@ -36,14 +36,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def artifacts() -> Path:
     """Where tests leave pictures and logs for a person to look at."""
     ARTIFACTS.mkdir(parents=True, exist_ok=True)
     return ARTIFACTS
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def comfy(tmp_path_factory: pytest.TempPathFactory, artifacts: Path) -> Iterator[ComfyUI]:
     """A running server with this pack inside, the same for all tests."""
     with ComfyUI(base=tmp_path_factory.mktemp("comfyui")) as server:
@@ -51,7 +51,7 @@ def comfy(tmp_path_factory: pytest.TempPathFactory, artifacts: Path) -> Iterator
         shutil.copy(server.log_file, artifacts / "server.log")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """The system's Chromium; without one, browser tests are skipped, save where `make test` could have installed it."""
     if host_browser.chromium_path() is None:
@@ -79,7 +79,7 @@ def page(
         opened.screenshot(artifacts / f"{name}.png")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def demo(comfy: ComfyUI, artifacts: Path) -> Demo:
     """The demo workflow, run once over HTTP and websocket for all tests that look at it."""
     return run_demo(comfy, artifacts / "demo", on_event=lambda event: None)
