@@ -81,8 +81,14 @@ class Correction:
 class Segmenter(Protocol):
     """Says which pixels belong to the things that were clicked."""
 
+    def check(self, frames: int) -> None:
+        """UserError if it cannot answer for a clip of so many frames. Asked before any work."""
+
     def foreground(self, index: int, frame: Tensor, prompts: Tensor) -> Tensor:
         """Frame number `index`, its picture (3, H, W), prompts (P, 2) lying on the thing: (H, W) bool."""
+
+    def free(self) -> None:
+        """Give back the memory that it holds. It can be asked again, which costs some of the work once more."""
 
 
 @dataclass(frozen=True)

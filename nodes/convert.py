@@ -67,7 +67,8 @@ def to_mask(mask: Tensor) -> Tensor:
 
 def to_edit_mask(mask: Tensor, clip: VideoClip) -> Tensor:
     """A MASK, one for all frames of the clip or one per frame, to (N, 1, H, W) bool. UserError for another count."""
-    segmenter = segment(mask, clip=clip)
+    segmenter = segment(mask)
+    segmenter.check(len(clip))
     nowhere = torch.zeros(0, 2)
     return torch.stack([segmenter.foreground(i, frame, nowhere)[None] for i, frame in enumerate(clip.frames)])
 

@@ -114,11 +114,8 @@ class Propagate(io.ComfyNode):
         settings = PropagateSettings(mask_radius=mask_radius, **settings)
         may_change = None if edit_mask is None else host.run(convert.to_edit_mask, edit_mask, clip)
         moves, on_progress = read_corrections(corrections, clip.size), host.progress(clip.frames)
-        try:
-            with host.warnings_on_node(cls.hidden.unique_id) as warned:
-                tracks = host.run(propagate, clip, picks, segmenter, model, settings, on_progress, moves)
-        finally:
-            segmenter.free()
+        with host.warnings_on_node(cls.hidden.unique_id) as warned:
+            tracks = host.run(propagate, clip, picks, segmenter, model, settings, on_progress, moves)
         if may_change is not None:
             tracks = dataclasses.replace(tracks, edit_mask=may_change)
         ui = {

@@ -87,6 +87,9 @@ class SamSegmenter:
         self._device = sam.device
         self._embeddings: OrderedDict[tuple[int, bytes], tuple[Tensor, tuple[int, int]]] = OrderedDict()
 
+    def check(self, frames: int) -> None:
+        """Any clip will do."""
+
     def foreground(self, index: int, frame: Tensor, prompts: Tensor) -> Tensor:
         """Frame number `index`, its picture (3, H, W) in [0, 1], points (P, 2) on the thing, (x, y) in pixels:
         (H, W) bool, the mask that SAM scores best. Points outside the frame are left out; with none left it is empty.
@@ -128,10 +131,13 @@ class SamSegmenter:
 
 
 class WrappedSamSegmenter:
-    """A `Segmenter` around the SAM_MODEL of ComfyUI's Impact pack, known by its `sam_wrapper`."""
+    """A `Segmenter` around what is inside a SAM_MODEL of ComfyUI's Impact pack: `predict`, `prepare_device`, `release_device`."""
 
-    def __init__(self, sam_model):
-        self._wrapper = sam_model.sam_wrapper
+    def __init__(self, wrapper):
+        self._wrapper = wrapper
+
+    def check(self, frames: int) -> None:
+        """Any clip will do."""
 
     def foreground(self, index: int, frame: Tensor, prompts: Tensor) -> Tensor:
         """As `SamSegmenter.foreground`."""
@@ -139,15 +145,11 @@ class WrappedSamSegmenter:
         inside = points_inside(prompts, frame)
         if len(inside) == 0:
             return seen
-        prepare = getattr(self._wrapper, "prepare_device", None)
-        release = getattr(self._wrapper, "release_device", None)
-        if prepare is not None:
-            prepare()
+        self._wrapper.prepare_device()
         try:  # it gives all masks above the threshold, or else the best one: no mask reaches infinity
             masks = self._wrapper.predict(as_bytes(frame), inside.tolist(), [1] * len(inside), None, float("inf"))
         finally:
-            if release is not None:
-                release()
+            self._wrapper.release_device()
         for mask in masks:
             seen |= torch.as_tensor(np.asarray(mask)).reshape(seen.shape) > 0
         return seen

@@ -39,21 +39,27 @@ def propagate(
     Foreground points are found by DIFT, background points move with their nearest foreground point (Eq. 1), targets move
     with their handles (Eq. 2), the mask is the union of the squares around the mask points. A correction puts a handle
     where it really is in a frame, and the points go on from there. Warns when a target lies in no square of the mask: it
-    cannot be reached. UserError when picks or corrections do not belong to this clip.
+    cannot be reached. UserError when picks, corrections or the segmenter's masks do not belong to this clip. What the
+    segmenter held in memory is given back in any case.
     """
-    _check(clip, picks, corrections)
-    scale = min(clip.size) / points.REFERENCE
-    handles = points.square_set(picks.handles.float(), settings.set_side, settings.set_spacing * scale)
-    targets = points.square_set(picks.targets.float(), settings.set_side, settings.set_spacing * scale)
-    warning = unreachable(picks, settings.mask_radius * scale)
-    if warning:
-        warnings.warn(warning, stacklevel=2)
-    start = torch.cat([handles.reshape(-1, 2), picks.mask_points.float().reshape(-1, 2)])
-    corrected: dict[int, dict[int, Tensor]] = {}
-    for one in corrections:
-        corrected.setdefault(one.frame, {})[one.pair] = one.handle
-    places, foreground, visible = _carry(clip, start, picks.frame, segmenter, model, settings, scale, corrected, on_progress)
+    try:
+        _check(clip, picks, corrections)
+        segmenter.check(len(clip))
+        scale = min(clip.size) / points.REFERENCE
+        handles = points.square_set(picks.handles.float(), settings.set_side, settings.set_spacing * scale)
+        targets = points.square_set(picks.targets.float(), settings.set_side, settings.set_spacing * scale)
+        warning = unreachable(picks, settings.mask_radius * scale)
+        if warning:
+            warnings.warn(warning, stacklevel=2)
+        start = torch.cat([handles.reshape(-1, 2), picks.mask_points.float().reshape(-1, 2)])
+        corrected: dict[int, dict[int, Tensor]] = {}
+        for one in corrections:
+            corrected.setdefault(one.frame, {})[one.pair] = one.handle
+        carried = _carry(clip, start, picks.frame, segmenter, model, settings, scale, corrected, on_progress)
+    finally:
+        segmenter.free()
 
+    places, foreground, visible = carried
     shape, count = handles.shape[:2], handles.shape[0] * handles.shape[1]
     moved = places[:, :count].unflatten(1, shape)
     mask_points = places[:, count:]

@@ -14,22 +14,22 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..parts.sam import SamSegmenter, WrappedSamSegmenter
-from ..types import Segmenter, UserError, VideoClip
+from ..types import Segmenter, UserError
 
 
-def segment(mask: Tensor | None = None, sam=None, clip: VideoClip | None = None) -> Segmenter:
+def segment(mask: Tensor | None = None, sam=None) -> Segmenter:
     """A mask wins over a SAM; with neither every pixel is foreground.
 
     `mask`: (N, H, W), or (1, H, W) or (H, W) for all frames, in [0, 1]; another size than the frames' is resized.
-    `sam`: a model from `load_sam`, or a SAM_MODEL of ComfyUI's Impact pack. `clip`: the frames that it will be asked
-    about, where they are known, so that a mask of another count is refused now. Raises `UserError`.
+    `sam`: a model from `load_sam`, or a SAM_MODEL of ComfyUI's Impact pack. Raises `UserError`.
     """
     if mask is not None:
-        return MaskSegmenter(_checked(mask, None if clip is None else len(clip)))
+        return MaskSegmenter(_checked(mask))
     if sam is None:
         return EverythingSegmenter()
-    if hasattr(sam, "sam_wrapper"):
-        return WrappedSamSegmenter(sam)
+    wrapper = getattr(sam, "sam_wrapper", sam)  # the Impact pack's loader hands on its SAM 2 bare
+    if hasattr(wrapper, "predict") and hasattr(wrapper, "prepare_device"):
+        return WrappedSamSegmenter(wrapper)
     if hasattr(sam, "image_encoder") and hasattr(sam, "mask_decoder"):
         return SamSegmenter(sam)
     raise UserError(
@@ -43,6 +43,11 @@ class MaskSegmenter:
     """Looks into masks (N, H, W) in [0, 1]; a single one serves every frame."""
 
     masks: Tensor
+
+    def check(self, frames: int) -> None:
+        """UserError unless there is one mask, or one for each frame."""
+        if len(self.masks) not in (1, frames):
+            raise _wrong_count(len(self.masks), str(frames))
 
     def foreground(self, index: int, frame: Tensor, prompts: Tensor) -> Tensor:
         """The mask of frame `index` where it is 0.5 or more: (H, W) bool of the size of `frame` (3, H, W)."""
@@ -64,6 +69,9 @@ class MaskSegmenter:
 class EverythingSegmenter:
     """Calls every pixel foreground."""
 
+    def check(self, frames: int) -> None:
+        """Any clip will do."""
+
     def foreground(self, index: int, frame: Tensor, prompts: Tensor) -> Tensor:
         """(H, W) of True"""
         return torch.ones(frame.shape[1:], dtype=torch.bool)
@@ -72,16 +80,14 @@ class EverythingSegmenter:
         """Nothing is held."""
 
 
-def _checked(mask: Tensor, frames: int | None) -> Tensor:
-    """(N, H, W) float32 on the CPU. Raises `UserError` for another shape or count, or values that are not finite."""
+def _checked(mask: Tensor) -> Tensor:
+    """(N, H, W) float32 on the CPU. Raises `UserError` for another shape, or values that are not finite."""
     if mask.ndim == 2:
         mask = mask[None]
     if mask.ndim != 3 or 0 in mask.shape:
         raise UserError(
             f"a mask must have the shape (N, H, W), (1, H, W) or (H, W): got {tuple(mask.shape)}. Wire in a MASK."
         )
-    if frames is not None and len(mask) not in (1, frames):
-        raise _wrong_count(len(mask), str(frames))
     mask = mask.detach().to("cpu", torch.float32)
     if not torch.isfinite(mask).all():
         raise UserError("the mask contains NaN or infinity: expected values in [0, 1]. Check the node that made it.")

@@ -8,21 +8,24 @@ from core.tiny import tiny_clip, tiny_model, tiny_picks
 from dragvideo_core.parts import dift
 from dragvideo_core.parts.sampling import cell_centres
 from dragvideo_core.stages.propagate import PropagateSettings, propagate, unreachable
+from dragvideo_core.stages.segment import EverythingSegmenter as Everything
+from dragvideo_core.stages.segment import segment
 from dragvideo_core.types import Correction, UserError, VideoClip
 
 QUICK = PropagateSettings(ensemble=1, recipe="video", mask_radius=96.0)
-
-
-class Everything:
-    def foreground(self, index, frame, prompts):
-        return torch.ones(frame.shape[-2:], dtype=torch.bool)
 
 
 class Only:
     """The upper left quarter is foreground; remembers what it was asked."""
 
     def __init__(self):
-        self.asked = []
+        self.asked, self.freed = [], 0
+
+    def check(self, frames):
+        """Any clip will do."""
+
+    def free(self):
+        self.freed += 1
 
     def foreground(self, index, frame, prompts):
         self.asked.append((index, prompts))
@@ -136,3 +139,21 @@ def test_a_correction_moves_the_set_and_the_rest_goes_on_from_there():
 def test_a_correction_that_fits_nothing_is_refused(frame, pair, words):
     with pytest.raises(UserError, match=words):
         propagate(tiny_clip(2), tiny_picks(), Everything(), tiny_model(), QUICK, corrections=[Correction(frame, pair, torch.zeros(2))])
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_masks_of_another_count_are_refused_before_the_model_is_asked(count):
+    model = tiny_model()
+    model.denoiser.register_forward_pre_hook(lambda *asked: pytest.fail("the model was asked"))
+    with pytest.raises(UserError, match=rf"each frame \(3\): got {count} masks"):
+        propagate(tiny_clip(3), tiny_picks(), segment(torch.ones(count, 64, 64)), model, QUICK)
+
+
+@pytest.mark.parametrize("picks", [tiny_picks(), tiny_picks(frame=3)], ids=["done", "refused"])
+def test_what_the_segmenter_held_is_given_back(picks):
+    segmenter = Only()
+    try:
+        propagate(tiny_clip(2), picks, segmenter, tiny_model(), QUICK)
+    except UserError:
+        assert not segmenter.asked
+    assert segmenter.freed == 1

@@ -11,14 +11,10 @@ from safetensors.torch import save_file
 from dragvideo_core.parts import sam as sam_part
 from dragvideo_core.parts.sam import SamSegmenter, load_sam
 from dragvideo_core.stages.segment import segment
-from dragvideo_core.types import UserError, VideoClip
+from dragvideo_core.types import UserError
 
 FRAME = torch.rand(3, 64, 128, generator=torch.Generator().manual_seed(0))
 POINT = torch.tensor([[40.0, 30.0]])
-
-
-def clip(frames: int) -> VideoClip:
-    return VideoClip(torch.zeros(frames, 3, 64, 128), torch.arange(frames), 10.0)
 
 
 # ------------------------------------------------------------------------------------------------------ mask, nothing
@@ -32,14 +28,16 @@ def test_without_anything_everything_is_foreground():
 @pytest.mark.parametrize("shape", [(64, 128), (1, 64, 128)])
 def test_one_mask_serves_every_frame(shape):
     mask = torch.rand(shape)
-    segmenter = segment(mask, clip=clip(5))
+    segmenter = segment(mask)
+    segmenter.check(5)
     for index in (0, 4):
         assert torch.equal(segmenter.foreground(index, FRAME, POINT), mask.reshape(64, 128) >= 0.5)
 
 
 def test_every_frame_has_its_mask():
     masks = torch.rand(3, 64, 128)
-    segmenter = segment(masks, clip=clip(3))
+    segmenter = segment(masks)
+    segmenter.check(3)
     for index in range(3):
         assert torch.equal(segmenter.foreground(index, FRAME, POINT), masks[index] >= 0.5)
 
@@ -66,7 +64,7 @@ def test_a_mask_of_another_size_is_resized(factor):
 ])
 def test_a_bad_mask_says_why(mask, says):
     with pytest.raises(UserError, match=says):
-        segment(mask, clip=clip(5))
+        segment(mask).check(5)
 
 
 @pytest.mark.faults
@@ -175,10 +173,11 @@ def test_points_outside_the_frame_are_left_out(counted):
 
 
 class ImpactWrapper:
-    """Answers as the Impact pack's SAMWrapper does: all masks above the threshold, or else the best."""
+    """As the Impact pack's SAMWrapper: the predictor of the model on every call, all masks of a score above the threshold,
+    or else the best one; with no score above 0, none. Its model is on the device only between prepare and release."""
 
-    def __init__(self):
-        self.calls = []
+    def __init__(self, scores=(1.01, 1.02)):
+        self.calls, self.scores = [], scores
 
     def prepare_device(self):
         self.calls.append("prepare")
@@ -187,18 +186,54 @@ class ImpactWrapper:
         self.calls.append("release")
 
     def predict(self, image, points, plabs, bbox, threshold):
+        assert self.calls[-1] == "prepare"
         self.calls.append((image.shape, image.dtype, points, plabs, bbox))
-        masks, scores = [np.zeros((64, 128), bool), np.ones((64, 128), np.uint8)], [1.01, 1.02]
-        return [m for m, s in zip(masks, scores) if s >= threshold] or [masks[1]]
+        masks = [np.zeros((64, 128), bool), np.ones((64, 128), np.float32)]  # SAM 2's are numbers
+        best = max(zip(self.scores, range(2)))
+        above = [mask for mask, score in zip(masks, self.scores) if score >= threshold]
+        return above or ([masks[best[1]]] if best[0] > 0 else [])
 
 
-def test_a_sam_model_of_the_impact_pack_is_asked_its_way():
+@pytest.mark.parametrize("is_bare", [False, True], ids=["SAM", "SAM 2"])
+def test_a_sam_model_of_the_impact_pack_is_asked_its_way(is_bare):
+    """Its loader hangs a SAMWrapper on the model as `sam_wrapper`; of SAM 2 it hands on the wrapper itself."""
     wrapper = ImpactWrapper()
-    segmenter = segment(sam=SimpleNamespace(sam_wrapper=wrapper))
+    segmenter = segment(sam=wrapper if is_bare else SimpleNamespace(sam_wrapper=wrapper))
+    segmenter.check(7)
     assert segmenter.foreground(0, FRAME, POINT).all()
     asked = ((64, 128, 3), np.uint8, [[40.0, 30.0]], [1], None)
     assert wrapper.calls == ["prepare", asked, "release"]
     segmenter.free()
+
+
+def test_a_sam_model_that_finds_nothing_and_one_that_fails():
+    assert not segment(sam=ImpactWrapper(scores=(0.0, -1.0))).foreground(0, FRAME, POINT).any()
+    wrapper = ImpactWrapper()
+    wrapper.predict = lambda *asked: 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        segment(sam=wrapper).foreground(0, FRAME, POINT)
+    assert wrapper.calls == ["prepare", "release"]
+
+
+def test_the_impact_packs_wrapper_around_a_real_sam_gives_the_mask_that_ours_gives():
+    """The same calls as its `sam_predict` makes, on `segment_anything`'s own predictor."""
+    from segment_anything import SamPredictor
+
+    class Wrapper(ImpactWrapper):
+        def __init__(self, model):
+            super().__init__()
+            self.model = model
+
+        def predict(self, image, points, plabs, bbox, threshold):
+            predictor = SamPredictor(self.model)
+            predictor.set_image(image, "RGB")
+            masks, scores, _ = predictor.predict(
+                point_coords=np.array(points), point_labels=np.array(plabs), box=None if bbox is None else np.array([bbox])
+            )
+            return [masks[int(scores.argmax())]] if scores.max() < threshold else list(masks)
+
+    theirs = segment(sam=SimpleNamespace(sam_wrapper=Wrapper(tiny_sam()))).foreground(0, FRAME, POINT)
+    assert torch.equal(theirs, segment(sam=tiny_sam()).foreground(0, FRAME, POINT))
 
 
 @pytest.mark.faults
