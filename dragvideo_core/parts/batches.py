@@ -26,11 +26,14 @@ class Chunks:
             raise UserError(f"'chunk' must be 0 (as many frames as fit) or more: got {chosen}.")
         self.count, self.size, self._device = count, memory.need(model, cells, count, chosen, per_cell).frames, model.device
 
-    def map(self, work: Callable[[slice], T]) -> Iterator[tuple[slice, T]]:
-        """Frames and the result of `work` on them, in order. Frames that it failed on are given to it again."""
-        start = 0
-        while start < self.count:
-            part = slice(start, min(start + self.size, self.count))
+    def map(self, work: Callable[[slice], T], count: int | None = None) -> Iterator[tuple[slice, T]]:
+        """Frames and the result of `work` on them, in order. Frames that it failed on are given to it again.
+
+        count: of the frames, where it is not all of them.
+        """
+        start, end = 0, self.count if count is None else count
+        while start < end:
+            part = slice(start, min(start + self.size, end))
             failed = False
             try:
                 result = work(part)
@@ -52,19 +55,19 @@ class Chunks:
                 start = part.stop
 
 
-def chunks(count: int, size: int) -> Iterator[slice]:
-    """Slices that cover `count` frames, `size` at a time."""
-    for start in range(0, count, size):
-        yield slice(start, min(start + size, count))
-
-
-def encode(model: DragModel, frames: Tensor, chunk: int) -> Tensor:
+def encode(model: DragModel, frames: Tensor, chunks: Chunks) -> Tensor:
     """Frames (N, 3, H, W) to latents (N, 4, h, w) float32 on the CPU."""
-    with torch.no_grad():
-        return torch.cat([model.vae.encode(frames[part].to(model.device)).float().cpu() for part in chunks(len(frames), chunk)])
+    return _through(model.vae.encode, frames, model.device, chunks)
 
 
-def decode(model: DragModel, latents: Tensor, chunk: int) -> Tensor:
+def decode(model: DragModel, latents: Tensor, chunks: Chunks) -> Tensor:
     """Latents (N, 4, h, w) to frames (N, 3, H, W) float32 in [0, 1] on the CPU."""
-    with torch.no_grad():
-        return torch.cat([model.vae.decode(latents[part].to(model.device)).float().cpu() for part in chunks(len(latents), chunk)])
+    return _through(model.vae.decode, latents, model.device, chunks)
+
+
+def _through(call: Callable[[Tensor], Tensor], values: Tensor, device: torch.device, chunks: Chunks) -> Tensor:
+    def made(part: slice) -> Tensor:
+        with torch.no_grad():
+            return call(values[part].to(device)).float().cpu()
+
+    return torch.cat([result for _, result in chunks.map(made, len(values))])

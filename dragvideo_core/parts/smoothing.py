@@ -19,17 +19,17 @@ from .sampling import cell_centres, lookup
 SMOOTHED_STEPS = (11, 10)
 
 
-def smooth(latents: Tensor, model: DragModel, ddim: Ddim, step: int, odd: bool, chunk: int) -> Tensor:
+def smooth(latents: Tensor, model: DragModel, ddim: Ddim, step: int, odd: bool, chunks: batches.Chunks) -> Tensor:
     """Latents (N, 4, h, w) at a step, with the odd or even inner frames interpolated from their neighbours."""
-    outputs = [predict(model, latents[part], ddim.timestep(step)).cpu() for part in batches.chunks(len(latents), chunk)]
-    clean, noise = ddim.clean_and_noise(latents, torch.cat(outputs), step)
+    outputs = chunks.map(lambda part: predict(model, latents[part].to(model.device), ddim.timestep(step)).cpu())
+    clean, noise = ddim.clean_and_noise(latents, torch.cat([output for _, output in outputs]), step)
     chosen = [i for i in range(1, len(latents) - 1) if i % 2 == int(odd)]
     if not chosen:
         return latents
-    frames = batches.decode(model, clean, chunk)
+    frames = batches.decode(model, clean, chunks)
     between = torch.stack([interpolate(frames[i - 1], frames[i + 1]) for i in chosen])
     clean = clean.clone()
-    clean[chosen] = batches.encode(model, between, chunk)
+    clean[chosen] = batches.encode(model, between, chunks)
     alpha = ddim.alpha(step)
     return alpha**0.5 * clean + (1 - alpha) ** 0.5 * noise
 

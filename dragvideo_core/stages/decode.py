@@ -43,7 +43,7 @@ def decode(
         )
     chunks = batches.Chunks(model, inversion.latents.shape[-2:].numel(), len(clip), settings.chunk)
     latents = _replay(inversion, result, tracks, model, settings, chunks, on_progress)
-    frames = batches.decode(model, latents, chunks.size)
+    frames = batches.decode(model, latents, chunks)
     if settings.lock:
         keep = _inside(tracks.edit_mask, settings.feather * min(clip.size) / 512)
         frames = clip.frames + keep * (frames - clip.frames)
@@ -62,7 +62,7 @@ def _replay(inversion, result, tracks, model, settings, chunks: batches.Chunks, 
     with cross_branch(model.denoiser) as branch:
         for step in range(top, 0, -1):
             moved = torch.empty_like(edited)
-            _record_shared(branch, inversion.latents[step], model, ddim.timestep(step), settings, chunks.size)
+            _record_shared(branch, inversion.latents[step], model, ddim.timestep(step), settings, chunks)
 
             def replayed(part: slice) -> Tensor:
                 z_t, below = (inversion.latents[s][part].to(device) for s in (step, step - 1))
@@ -82,14 +82,14 @@ def _replay(inversion, result, tracks, model, settings, chunks: batches.Chunks, 
             edited = moved
             if settings.smoothing and step - 1 in SMOOTHED_STEPS:
                 branch.mode = "plain"
-                smoothed = smooth(edited, model, ddim, step - 1, odd=(step - 1) % 2 == 1, chunk=chunks.size)
+                smoothed = smooth(edited, model, ddim, step - 1, odd=(step - 1) % 2 == 1, chunks=chunks)
                 below = inversion.latents[step - 1]
                 edited = below + cell_mask * (smoothed - below)
     return edited
 
 
 def _record_shared(
-    branch: CrossBranch, z_t: Tensor, model: DragModel, timestep: int, settings: DecodeSettings, chunk: int
+    branch: CrossBranch, z_t: Tensor, model: DragModel, timestep: int, settings: DecodeSettings, chunks: batches.Chunks
 ) -> None:
     """Keys and values that serve every frame, kept for this step, for the choices that need them."""
     frames = {"first_frame": z_t[:1], "all_frames": z_t}.get(settings.cross_branch)
@@ -97,8 +97,17 @@ def _record_shared(
         return
     branch.kept.clear()
     branch.mode = "add"
-    for part in batches.chunks(len(frames), chunk):
-        predict(model, frames[part].to(model.device), timestep)
+
+    def recorded(part: slice) -> None:
+        before = dict(branch.kept)
+        try:
+            predict(model, frames[part].to(model.device), timestep)
+        except BaseException:
+            branch.kept = before  # some layers had added this part's already
+            raise
+
+    for _ in chunks.map(recorded, len(frames)):
+        pass
 
 
 def _answering_rows(settings: DecodeSettings, x_t: Tensor) -> Tensor | None:

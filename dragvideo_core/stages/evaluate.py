@@ -69,6 +69,7 @@ def handle_distance(
 
 
 def _described(frames: Tensor, model: DragModel, settings: EvaluateSettings, recipe: dift.Recipe) -> Tensor:
-    latents = batches.encode(model, frames, len(frames)).to(model.device)
+    with torch.no_grad():
+        latents = model.vae.encode(frames.to(model.device)).float()
     generator = torch.Generator().manual_seed(settings.seed)
     return dift.describe(model, latents, recipe, settings.ensemble, generator).cpu()

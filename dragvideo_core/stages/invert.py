@@ -32,7 +32,7 @@ def invert(
         raise UserError(f"'until' must lie between 1 and {settings.total} (total): got {settings.until}.")
     ddim = Ddim(model.alphas_cumprod, model.prediction, settings.total)
     chunks = batches.Chunks(model, memory.cells_of(model, clip.size), len(clip), settings.chunk)
-    clean = batches.encode(model, clip.frames, chunks.size)
+    clean = batches.encode(model, clip.frames, chunks)
     latents = torch.empty(settings.until + 1, *clean.shape)
     latents[0] = clean
 

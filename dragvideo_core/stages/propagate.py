@@ -159,7 +159,7 @@ def _comes_back(found, origin, features, source, size, window: float, tolerance:
 def _features(clip, model, settings, recipe, on_progress) -> list[Tensor]:
     """DIFT descriptors of each frame: (C, h, w) on the CPU."""
     chunks = batches.Chunks(model, memory.cells_of(model, clip.size), len(clip), settings.chunk)
-    latents = batches.encode(model, clip.frames, chunks.size)
+    latents = batches.encode(model, clip.frames, chunks)
 
     def describe(part: slice) -> Tensor:
         generator = torch.Generator().manual_seed(settings.seed)  # the same noises for every chunk

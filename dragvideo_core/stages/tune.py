@@ -68,13 +68,12 @@ class _Run:
     def __init__(self, clip: VideoClip, model: DragModel, settings: TuneSettings, state: dict | None):
         self.model, self.batch = model, settings.batch
         self.steps = max(1, settings.passes * len(clip) // settings.batch)
-        self.latents = batches.encode(model, clip.frames, settings.batch)
-        device = model.device
+        cells, device = memory.cells_of(model, clip.size), model.device
+        self.chunks = batches.Chunks(model, cells, settings.batch, per_cell=memory.TRAINING)
+        self.latents = batches.encode(model, clip.frames, self.chunks)
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(settings.seed)
             self.adapted = lora.with_lora(model.denoiser, settings.rank)
-        cells = self.latents.shape[-2:].numel()
-        self.chunks = batches.Chunks(model, cells, settings.batch, per_cell=memory.TRAINING)
         self.optimiser = torch.optim.AdamW(lora.trained(self.adapted), lr=settings.learning_rate, weight_decay=1e-2)
         self.generator = torch.Generator().manual_seed(settings.seed)
         self.losses: list[float] = []

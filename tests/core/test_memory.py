@@ -1,5 +1,7 @@
 """Memory: what fits is planned, what does not fit is done in smaller pieces, and the result is the same."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from core.tiny import tiny_clip, tiny_model, tiny_tracks
@@ -23,7 +25,7 @@ class SmallDevice:
         def refuse(module, inputs):
             if len(inputs[0]) > most:
                 self.failures += 1
-                raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
         self.hook = denoiser.register_forward_pre_hook(refuse)
 
@@ -44,6 +46,33 @@ def test_running_out_of_memory_changes_nothing_but_the_chunks():
     torch.testing.assert_close(inversion.latents, wanted_inversion.latents, rtol=1e-3, atol=1e-4)
     torch.testing.assert_close(edit.handle_path, wanted_edit.handle_path, rtol=1e-3, atol=1e-3)
     assert (latents - wanted).abs().mean() < 1e-2 * wanted.abs().mean()
+
+
+@pytest.mark.parametrize("cross_branch", ["same_frame", "first_frame", "all_frames"])
+def test_running_out_in_the_middle_of_the_denoiser_leaves_no_half_recorded_frames(cross_branch):
+    """At the very last of the layers whose keys and values are kept, so that the others have theirs already."""
+    model, settings = tiny_model(), DecodeSettings(cross_branch=cross_branch, smoothing=True, chunk=2)
+    clip, tracks = tiny_clip(FRAMES), tiny_tracks(FRAMES)
+    inversion = invert(clip, model, InvertSettings(until=12, refinements=0))
+    edit = drag(inversion, tracks, model, DragSettings(steps=(12,), iterations=1))
+    wanted = decode(clip, inversion, edit, tracks, model, replace(settings, chunk=1))[1]
+    device = SmallDevice(model.denoiser.up_blocks[3].attentions[-1].transformer_blocks[-1].attn1.to_out[0], most=1)
+    latents = decode(clip, inversion, edit, tracks, model, settings)[1]
+    assert device.failures == 1
+    torch.testing.assert_close(latents, wanted, rtol=1e-3, atol=1e-3)
+
+
+def test_the_codec_may_run_out_too():
+    model, most = tiny_model(), 1
+
+    def refuse(pictures):
+        if len(pictures) > most:
+            raise MemoryError
+        return real(pictures)
+
+    real, model.vae.encode = model.vae.encode, refuse
+    latents = invert(tiny_clip(FRAMES), model, InvertSettings(until=1, refinements=0, chunk=FRAMES)).latents
+    assert torch.equal(latents[0], real(tiny_clip(FRAMES).frames))
 
 
 def test_a_training_step_that_does_not_fit_is_made_in_pieces():
