@@ -146,13 +146,25 @@ class Inversion:
 
 
 @dataclass(frozen=True)
+class Round:
+    """One call of `drag`, for the record."""
+
+    settings: str  # DragSettings as JSON
+    iterations: int  # that it made
+    left_before: float  # px from the handles to their targets, mean over frames and points
+    left_after: float
+    strength: float = 1.0  # that its offsets were multiplied with afterwards
+
+
+@dataclass(frozen=True)
 class DragResult:
-    """The edit: what has to be added to the latents, and how it was found."""
+    """The edit: what has to be added to the latents, and how it was found. K counts the iterations of all rounds."""
 
     offsets: dict[int, Tensor]  # step -> (N, 4, h, w) float32 on the CPU
     handle_path: Tensor  # (K + 1, N, J, S, 2) px: the handles before and after each iteration
     losses: Tensor  # (K, 2): drag loss, mask loss
     arrived: Tensor  # (J,) bool: did the pair reach its target before the iterations ran out
+    rounds: tuple[Round, ...] = ()  # how it was made, the newest last
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 A layer `down_blocks.0...attn1.to_q` becomes `lora_unet_down_blocks_0_..._attn1_to_q` with `.lora_up.weight`,
 `.lora_down.weight` and `.alpha`. The file also says what it was trained on, so that the same training is not done twice,
-and next to it lies the state of a training that was broken off.
+and a training that was broken off goes on where it was (`unfinished`).
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def peft_names(lora: dict[str, Tensor], layers: Iterable[str]) -> dict[str, Tens
 
 
 def fingerprint(*values: Any) -> str:
-    """A name for what a training depends on: texts, and tensors and modules by some of their numbers and their sums."""
+    """A name for what a work depends on: texts, and tensors and modules by some of their numbers and their sums."""
     digest = hashlib.sha256()
     for value in values:
         if isinstance(value, torch.nn.Module):
@@ -117,9 +117,10 @@ def fingerprint(*values: Any) -> str:
 
 def _update(digest: Any, tensor: Tensor) -> None:
     flat = tensor.detach().flatten()
-    total = float(flat.sum(dtype=torch.float64))
-    digest.update(f"{tensor.dtype} {tuple(tensor.shape)} {total!r}".encode())
-    digest.update(flat[:: max(1, len(flat) // SAMPLES)].float().cpu().numpy().tobytes())
+    bits = flat.view({1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}[flat.element_size()])
+    total = int(bits.sum(dtype=torch.int64))  # of whole numbers: the same on every device, whatever the order
+    digest.update(f"{tensor.dtype} {tuple(tensor.shape)} {total}".encode())
+    digest.update(bits[:: max(1, len(bits) // SAMPLES)].cpu().numpy().tobytes())
 
 
 def _split(name: str) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..types import UserError
 from .ddim import Ddim
 
 
@@ -40,6 +41,22 @@ def check_steps(steps: tuple[int, ...], available: int) -> tuple[int, ...]:
             "Raise 'until' on the DDIM Invert node, or choose lower steps."
         )
     return ordered
+
+
+def check_offsets(offsets: dict[int, Tensor], latents: Tensor) -> None:
+    """UserError unless an edit's offsets (N, 4, h, w) belong to an inversion's latents (T + 1, N, 4, h, w)."""
+    for step, offset in offsets.items():
+        if not 1 <= step < len(latents):
+            raise UserError(
+                f"the edit changes step {step}, the inversion ends at {len(latents) - 1}: expected one that reaches it. "
+                "Raise 'until' on the DDIM Invert node."
+            )
+        if offset.shape != latents.shape[1:]:
+            raise UserError(
+                f"the edit is of a clip with latents {tuple(offset.shape)}, the inversion's are {tuple(latents.shape[1:])} "
+                "(frames, channels, height, width): expected the same clip. Load the video with the frames and the size "
+                "that the edit was made on."
+            )
 
 
 def zero_offsets(steps: tuple[int, ...], like: Tensor) -> dict[int, Tensor]:

@@ -4,21 +4,29 @@ One pass over the frames with zero offsets measures the residuals of the chain a
 is one pass as well: the same denoiser call gives the features that supervise, the features that track, and the output
 that leads to the next step of the chain. Templates and handles change only between passes, so frames may be worked
 through in chunks of any size with the same result; tracking therefore sees the latents of the pass just made.
+
+Between two iterations the work can be taken apart into a state and put together again, here or in another process: it ends
+bit for bit as if it had not been broken off (same device, same chunks).
 """
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from ..parts import batches, memory, offsets as latent_offsets, supervision, tracking
+from ..parts import batches, drag_state, memory, offsets as latent_offsets, rounds, supervision, tracking
 from ..parts.ddim import Ddim
 from ..parts.denoiser import features_and_output
 from ..parts.drawing import draw_points
 from ..parts.sampling import lookup, mask_to_cells
+from ..parts.unfinished import Unfinished
 from ..types import DragModel, DragResult, Inversion, OnProgress, PointTracks, UserError, ignore_progress
+
+MOST_SKIPPED = 3  # steps whose gradient is no number, until the work is given up
 
 
 @dataclass(frozen=True)
@@ -38,29 +46,43 @@ class DragSettings:
 
 def drag(
     inversion: Inversion, tracks: PointTracks, model: DragModel, settings: DragSettings = DragSettings(),
-    on_progress: OnProgress = ignore_progress,
+    on_progress: OnProgress = ignore_progress, start: DragResult | None = None, unfinished: Unfinished = Unfinished(),
 ) -> DragResult:
     """Find the offsets. Stops when every pair has arrived or the iterations are used up.
 
-    UserError when steps, tracks and inversion do not fit together.
+    start: an edit of the same clip to go on from; its steps are added to `settings.steps`. With `unfinished`, work that
+    was broken off goes on where it was.
+    UserError when steps, tracks, inversion and edit do not fit together, and when gradients are no numbers again and again.
     """
-    _check(inversion, tracks, settings)
-    run = _Run(inversion, tracks, model, settings)
-    run.measure()
-    path, losses = [run.handles.cpu()], []
-    for k in range(settings.iterations):
-        if bool(run.arrived().all()):
-            break
-        losses.append(run.iterate())
-        path.append(run.handles.cpu())
-        on_progress(k + 1, settings.iterations, run.picture)
-    return DragResult(
-        offsets={step: offset.detach().cpu() for step, offset in run.offsets.items()}, handle_path=torch.stack(path),
-        losses=torch.stack(losses) if losses else torch.zeros(0, 2), arrived=run.arrived().cpu(),
-    )
+    _check(inversion, tracks, settings, start)
+    run = _Run(inversion, tracks, model, settings, start)
+    work = unfinished.work(drag_state.name(inversion, tracks, model, settings, start))
+    total = max(1, settings.iterations)
+
+    def tick() -> None:
+        on_progress(min(run.done, total), total, None)
+
+    def state() -> drag_state.State:
+        return drag_state.take(run)
+
+    kept = work.resumed()
+    run.chunks.size = min(run.chunks.size, drag_state.chunk_of(kept))
+    run.measure(tick)
+    drag_state.put_back(run, kept)
+    try:
+        while run.done < settings.iterations and not bool(run.arrived().all()):
+            if run.iterate(tick):
+                on_progress(run.done, total, run.picture)
+            work.keep(state)
+    except BaseException:
+        if run.is_whole and run.done:
+            work.break_off(state)
+        raise
+    work.finished()
+    return run.result()
 
 
-def _check(inversion: Inversion, tracks: PointTracks, settings: DragSettings) -> None:
+def _check(inversion: Inversion, tracks: PointTracks, settings: DragSettings, start: DragResult | None) -> None:
     frames, tracked = inversion.latents.shape[1], tracks.handles.shape[0]
     if frames != tracked:
         raise UserError(
@@ -73,22 +95,42 @@ def _check(inversion: Inversion, tracks: PointTracks, settings: DragSettings) ->
         latent_offsets.check_steps(settings.steps, len(inversion.latents) - 1)
     except ValueError as error:
         raise UserError(str(error)) from None
+    if start is not None:
+        latent_offsets.check_offsets(start.offsets, inversion.latents)
+        cell_mask = mask_to_cells(tracks.edit_mask, inversion.latents.shape[-2:])
+        if settings.lock and any(bool((offset * (1 - cell_mask)).any()) for offset in start.offsets.values()):
+            warnings.warn(
+                "the edit that this round starts from also changed what is outside the mask of these tracks: there it is "
+                "lost. Wire the tracks of both through Combine Edits, or turn 'lock' off.",
+                stacklevel=3,
+            )
 
 
 class _Run:
     """The state of one optimisation. Everything lives on the model's device, float32."""
 
-    def __init__(self, inversion: Inversion, tracks: PointTracks, model: DragModel, settings: DragSettings):
-        self.model, self.settings, device = model, settings, model.device
+    def __init__(
+        self, inversion: Inversion, tracks: PointTracks, model: DragModel, settings: DragSettings,
+        start: DragResult | None = None,
+    ):
+        self.model, self.settings, self.start, device = model, settings, start, model.device
         self.size = tuple(tracks.edit_mask.shape[-2:])
-        self.steps = latent_offsets.check_steps(settings.steps, len(inversion.latents) - 1)
+        self.steps = tuple(sorted({*settings.steps, *(start.offsets if start else ())}, reverse=True))
         self.ddim = Ddim(model.alphas_cumprod, model.prediction)
         self.z = {step: inversion.latents[step].to(device) for step in self.steps}
         self.cell_mask = mask_to_cells(tracks.edit_mask, inversion.latents.shape[-2:]).to(device)
         self.edit_mask = tracks.edit_mask
-        self.handles, self.targets = tracks.handles.to(device), tracks.targets.to(device)
+        earlier = rounds.path_so_far(start, tracks)
+        self.path, self.losses = list(earlier), list(start.losses) if start else []  # of all rounds, on the CPU
+        self.first, self.has_moved = len(self.losses), rounds.has_moved(earlier).to(device)
+        self.handles, self.targets = earlier[-1].to(device), tracks.targets.to(device)
         self.visible = tracks.visible.to(device)
         self.offsets = latent_offsets.zero_offsets(self.steps, self.z[self.steps[0]])
+        for step, offset in (start.offsets if start else {}).items():
+            self.offsets[step] = offset.to(device).clone()
+        self.before = dict(self.offsets)  # the offsets before the last step of Adam
+        self.skipped = 0
+        self.is_whole = False  # whether its state can be taken: not in the middle of an update
         self.optimiser = torch.optim.Adam(list(self.offsets.values()), lr=settings.learning_rate)
         self.moves = tracking.candidate_moves(settings.max_move, device)
         self.patch = supervision.patch_offsets(settings.patch_radius, device)
@@ -99,6 +141,11 @@ class _Run:
         self.first_distance: dict[int, Tensor] = {}
         self.last: tuple[Tensor, Tensor] | None = None  # x_t and output of the first frame at the lowest step
 
+    @property
+    def done(self) -> int:
+        """Iterations of this round."""
+        return len(self.losses) - self.first
+
     def remaining(self) -> Tensor:
         """Pixels left from handle to target: the mean over frames, (J, S)."""
         return (self.targets - self.handles).norm(dim=-1).mean(0)
@@ -107,32 +154,51 @@ class _Run:
         """(J,) bool: the set is there on average."""
         return self.remaining().mean(-1) < self.settings.arrive * supervision.GRID
 
-    def measure(self) -> None:
-        """Residuals of the chain and templates of Eq. 3, with all offsets zero."""
+    def measure(self, tick: Callable[[], None] = lambda: None) -> None:
+        """Residuals of the chain, and templates of Eq. 3: the look that the handles have before this round.
+
+        A handle that an earlier round moved keeps the look that it had in the clip.
+        """
         means = {step: [] for step in self.steps}
         for step in self.steps:
             self.residuals[step] = torch.zeros_like(self.z[step])
+        tick()
         for _, found in self.chunks.map(self._measured):
             for step, patches in found.items():
                 means[step].append(patches)
+            tick()
         for step in self.steps:
             self.templates[step] = supervision.mean_over_frames(torch.cat(means[step]), self.visible)
+        self.is_whole = True
 
     @torch.no_grad()
     def _measured(self, part: slice) -> dict[int, Tensor]:
         """Per step the patches (n, J, S, D, C) around the handles of a chunk; its residuals are set."""
-        above, found = None, {}
+        above, found, at_first = None, {}, self.path[0].to(self.handles.device)[part]
         for step in self.steps:
             z_t = self.z[step][part]
             if above is not None:
                 self.residuals[step][part] = latent_offsets.residual(self.ddim, *above[1:], z_t, above[0], step)
             features, output = features_and_output(self.model, z_t, self.ddim.timestep(step))
-            found[step] = self._around(features, self.handles[part])
+            found[step] = self._around(features, at_first)
             above = (step, z_t, output)
+        if self.start is not None and not bool(self.has_moved.all()):
+            for step, edited in self._measured_edited(part).items():
+                found[step] = torch.where(self.has_moved[:, None, None, None], found[step], edited)
         return found
 
-    def iterate(self) -> Tensor:
-        """One iteration: a pass over the frames, an Adam step, one shared move. Returns (drag loss, mask loss)."""
+    def _measured_edited(self, part: slice) -> dict[int, Tensor]:
+        """The same patches as the edit that this round starts from has them."""
+        carried, found = None, {}
+        for step, step_to in zip(self.steps, (*self.steps[1:], None)):
+            x_t = self._input(step, part, carried, self.offsets[step][part])
+            features, output = features_and_output(self.model, x_t, self.ddim.timestep(step))
+            found[step] = self._around(features, self.handles[part])
+            carried = None if step_to is None else self.ddim.move(x_t, output, step, step_to)
+        return found
+
+    def iterate(self, tick: Callable[[], None] = lambda: None) -> bool:
+        """One iteration: a pass over the frames, an Adam step, one shared move. False if the step had to be skipped."""
         weight = self.visible * ~self.arrived()[:, None]
         grads = {step: torch.zeros_like(offset) for step, offset in self.offsets.items()}
         newest = {step: [] for step in self.steps}
@@ -146,11 +212,38 @@ class _Run:
                 ahead[step] += distance
                 newest[step].append(patches)
                 line[step] += along
+            tick()
+        if not all(bool(torch.isfinite(value).all()) for value in (total, *grads.values())):
+            self._skip()
+            return False
+        self.is_whole = False
+        self.before = {step: offset.clone() for step, offset in self.offsets.items()}
         for step, offset in self.offsets.items():
             offset.grad = grads[step]
         self.optimiser.step()
         self._advance(newest, ahead, line, weight)
-        return total.cpu()
+        self.losses.append(total.cpu())
+        self.path.append(self.handles.cpu())
+        self.is_whole = True
+        return True
+
+    def _skip(self) -> None:
+        """A gradient is no number: half of the step before is taken back, and those to come are half as large."""
+        self.skipped += 1
+        if self.skipped == MOST_SKIPPED:
+            raise UserError(
+                f"the gradient was not finite {MOST_SKIPPED} times: expected numbers. Lower 'learning_rate', or choose "
+                "'precision' float32 on the Stable Diffusion Model node."
+            )
+        group = self.optimiser.param_groups[0]
+        group["lr"] /= 2
+        for step, offset in self.offsets.items():
+            offset.lerp_(self.before[step], 0.5)
+        warnings.warn(
+            f"a gradient was not finite in iteration {self.done + 1}: the step is skipped and the learning rate halved to "
+            f"{group['lr']:g}.",
+            stacklevel=3,
+        )
 
     def _supervised(self, part: slice, weight: Tensor) -> dict[int, tuple[Tensor, Tensor, Tensor, Tensor, Tensor]]:
         """Per step of a chunk: gradient of its offset, loss terms (2,), distances (J, S), patches, distances of Eq. 6."""
@@ -207,6 +300,15 @@ class _Run:
         move = tracking.shared_move(list(line.values()), self.moves, self.remaining())
         move = torch.where(self.arrived()[:, None], torch.zeros_like(move), move)
         self.handles = tracking.move_handles(self.handles, self.targets, move)
+
+    def result(self) -> DragResult:
+        """The edit as it is now."""
+        told = rounds.record(self.settings, self.done, self.path[self.first], self.path[-1], self.targets.cpu())
+        return DragResult(
+            offsets={step: offset.detach().cpu() for step, offset in self.offsets.items()},
+            handle_path=torch.stack(self.path), losses=torch.stack(self.losses) if self.losses else torch.zeros(0, 2),
+            arrived=self.arrived().cpu(), rounds=(*(self.start.rounds if self.start else ()), told),
+        )
 
     @torch.no_grad()
     def picture(self) -> Tensor:

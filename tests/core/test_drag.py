@@ -157,8 +157,9 @@ def test_a_cancel_leaves_no_hook_behind(inversion, model):
         pass
 
     def cancel(done, total, picture):
-        assert picture().shape[0] == 3
-        raise Cancelled
+        if picture is not None:
+            assert picture().shape[0] == 3
+            raise Cancelled
 
     with pytest.raises(Cancelled):
         drag(inversion, tiny_tracks(), model, QUICK, cancel)
