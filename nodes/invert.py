@@ -32,6 +32,12 @@ class Invert(io.ComfyNode):
                 setting("until", until, 1, STEPS),
                 setting("refinements", exact, 0, 10, advanced=True),
                 setting("chunk", sockets.CHUNK_TOOLTIP, 0, 256, advanced=True),
+                io.Latent.Input(
+                    "clip_latent",
+                    optional=True,
+                    tooltip="The clip's latents from another node (a VAE Encode, a sampler), one per frame. Without it the "
+                    "frames are encoded.",
+                ),
             ],
             outputs=[
                 sockets.Inversion.Output(
@@ -44,7 +50,8 @@ class Invert(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, video, model: DragModel, **settings) -> io.NodeOutput:
-        clip = convert.to_clip(video)
-        inversion = host.run(invert, clip, model, InvertSettings(**settings), host.progress(clip.frames))
+    def execute(cls, video, model: DragModel, clip_latent: dict | None = None, **settings) -> io.NodeOutput:
+        clip, settings = convert.to_clip(video), InvertSettings(**settings)
+        given = None if clip_latent is None else convert.from_latent(clip_latent, model)
+        inversion = host.run(invert, clip, model, settings, host.progress(clip.frames), given)
         return io.NodeOutput(inversion, convert.to_latent(inversion.latents[-1], model))

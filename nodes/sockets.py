@@ -20,7 +20,7 @@ Edit = io.Custom("DRAGVIDEO_EDIT")  # DragResult
 LoraModel = io.Custom("LORA_MODEL")  # core's: weights by name
 LossMap = io.Custom("LOSS_MAP")  # core's: {"loss": [...]}
 TrackData = io.Custom("TRACKS")  # {"track_path": (F, P, 2) px, "track_visibility": (F, P)}
-Boxes = io.Custom("BOUNDING_BOX")  # [{"x", "y", "width", "height"}, ...]
+Boxes = io.Custom("BOUNDING_BOX")  # a list per frame of {"x", "y", "width", "height"}
 SamModel = io.Custom("SAM_MODEL")  # the Impact pack's
 
 

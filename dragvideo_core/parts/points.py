@@ -48,6 +48,13 @@ def union_of_squares(points: Tensor, radius: float, size: tuple[int, int]) -> Te
     return torch.einsum("nqh,nqw->nhw", in_y.float(), in_x.float()).gt(0)[:, None]
 
 
+def may_change(mask_points: Tensor, radius: float, size: tuple[int, int]) -> Tensor:
+    """Where the picture may change, (N, 1, H, W) bool: inside the squares around (N, Q, 2), everywhere if Q is 0."""
+    if mask_points.shape[1] == 0:
+        return torch.ones(len(mask_points), 1, *size, dtype=torch.bool)
+    return union_of_squares(mask_points, radius, size)
+
+
 def covered(points: Tensor, mask_points: Tensor, radius: float) -> Tensor:
     """Which points (..., 2) lie in the square of some mask point (Q, 2): (...,) bool."""
     gap = (points[..., None, :] - mask_points).abs().amax(-1)

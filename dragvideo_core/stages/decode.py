@@ -36,11 +36,7 @@ def decode(
     With zero offsets the latents are the inverted ones again: what DDIM alone misses at each step (the residual) is taken
     from the source branch, whose denoiser call serves its keys and values as well.
     """
-    if inversion.latents.shape[1] != len(clip):
-        raise UserError(
-            f"the inversion has {inversion.latents.shape[1]} frames, the clip has {len(clip)}: expected the same clip. "
-            "Wire the same frames into the DDIM Invert and the Decode Edit node."
-        )
+    _check(clip, inversion, tracks, model)
     chunks = batches.Chunks(model, inversion.latents.shape[-2:].numel(), len(clip), settings.chunk)
     latents = _replay(inversion, result, tracks, model, settings, chunks, on_progress)
     frames = batches.decode(model, latents, chunks)
@@ -48,6 +44,17 @@ def decode(
         keep = _inside(tracks.edit_mask, settings.feather * min(clip.size) / 512)
         frames = clip.frames + keep * (frames - clip.frames)
     return replace(clip, frames=frames.clamp(0, 1)), latents
+
+
+def _check(clip: VideoClip, inversion: Inversion, tracks: PointTracks, model: DragModel) -> None:
+    inverted = inversion.latents.shape[1], *(side * model.pixels_per_cell for side in inversion.latents.shape[-2:])
+    tracked = len(tracks.edit_mask), *tracks.edit_mask.shape[-2:]
+    for name, (count, height, width) in (("inversion", inverted), ("tracks", tracked)):
+        if (count, height, width) != (len(clip), *clip.size):
+            raise UserError(
+                f"expected one clip everywhere: got {count} frames of {width} x {height} in the {name}, {len(clip)} frames of "
+                f"{clip.size[1]} x {clip.size[0]} in the video. Wire the same frames into all nodes, Decode Edit too."
+            )
 
 
 def _replay(inversion, result, tracks, model, settings, chunks: batches.Chunks, on_progress) -> Tensor:

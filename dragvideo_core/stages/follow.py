@@ -53,10 +53,8 @@ def follow(
     mask_points = picks.mask_points.float()[None].expand(len(clip), -1, -1)
     if len(picks.mask_points):
         mask_points = mask_points + motion[:, _nearest(picks.mask_points, given, picks.frame)[0]]
-    if edit_mask is None and len(picks.mask_points):
-        edit_mask = points.union_of_squares(mask_points, settings.mask_radius * scale, clip.size)
-    elif edit_mask is None:
-        edit_mask = torch.ones(len(clip), 1, *clip.size, dtype=torch.bool)
+    if edit_mask is None:
+        edit_mask = points.may_change(mask_points, settings.mask_radius * scale, clip.size)
     visible = given.visible[:, serving][:, :, None].expand(moved.shape[:3])
     return PointTracks(
         handles=moved,

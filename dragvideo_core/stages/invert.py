@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from ..parts import batches, memory
 from ..parts.ddim import Ddim
@@ -21,18 +22,22 @@ class InvertSettings:
 
 
 def invert(
-    clip: VideoClip, model: DragModel, settings: InvertSettings = InvertSettings(), on_progress: OnProgress = ignore_progress
+    clip: VideoClip, model: DragModel, settings: InvertSettings = InvertSettings(), on_progress: OnProgress = ignore_progress,
+    given: Tensor | None = None,
 ) -> Inversion:
-    """Latents of the clip at steps 0 to `until`.
+    """Latents of the clip at steps 0 to `until`. `given`: its clean latents (N, 4, h, w), made elsewhere; None: the frames
+    are encoded.
 
     Each step predicts the noise for the level it goes to. The prediction should be made at the new latent, which is not
     known yet: the first guess uses the old one, and each refinement repeats it at the latent found so far.
     """
     if not 1 <= settings.until <= settings.total:
         raise UserError(f"'until' must lie between 1 and {settings.total} (total): got {settings.until}.")
+    if given is not None:
+        _check_latents(given, clip, model)
     ddim = Ddim(model.alphas_cumprod, model.prediction, settings.total)
     chunks = batches.Chunks(model, memory.cells_of(model, clip.size), len(clip), settings.chunk)
-    clean = batches.encode(model, clip.frames, chunks)
+    clean = batches.encode(model, clip.frames, chunks) if given is None else given.float().cpu()
     latents = torch.empty(settings.until + 1, *clean.shape)
     latents[0] = clean
 
@@ -50,3 +55,14 @@ def invert(
     for _ in chunks.map(carry):
         pass
     return Inversion(latents=latents, timesteps=torch.tensor([ddim.timestep(s) for s in range(settings.until + 1)]))
+
+
+def _check_latents(given: Tensor, clip: VideoClip, model: DragModel) -> None:
+    wanted = (len(clip), 4, *(side // model.pixels_per_cell for side in clip.size))
+    if tuple(given.shape) != wanted:
+        raise UserError(
+            f"the latents must have the shape {wanted} (frames, channels, height, width) for this clip: got {tuple(given.shape)}. "
+            "Make them from the frames that are edited, with a VAE of the model's family."
+        )
+    if not torch.isfinite(given).all():
+        raise UserError("the latents contain NaN or infinity: expected finite numbers. Check the node that made them.")

@@ -63,10 +63,7 @@ def propagate(
     shape, count = handles.shape[:2], handles.shape[0] * handles.shape[1]
     moved = places[:, :count].unflatten(1, shape)
     mask_points = places[:, count:]
-    if len(picks.mask_points):
-        mask = points.union_of_squares(mask_points, settings.mask_radius * scale, clip.size)
-    else:
-        mask = torch.ones(len(clip), 1, *clip.size, dtype=torch.bool)
+    mask = points.may_change(mask_points, settings.mask_radius * scale, clip.size)
     return PointTracks(
         handles=moved, targets=points.carry_targets(targets, handles, moved), mask_points=mask_points, edit_mask=mask,
         is_foreground=foreground[:, :count].unflatten(1, shape), visible=visible[:, :count].unflatten(1, shape),

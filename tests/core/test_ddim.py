@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from diffusers import DDIMScheduler
@@ -88,3 +90,28 @@ def test_chunks_do_not_change_the_inversion():
 def test_until_beyond_the_schedule_is_refused():
     with pytest.raises(UserError, match="between 1 and 50"):
         invert(tiny_clip(1), tiny_model(), InvertSettings(until=51))
+
+
+def test_latents_made_elsewhere_are_taken_as_they_are():
+    model, settings = tiny_model(), InvertSettings(until=2)
+    wanted = invert(tiny_clip(2), model, settings).latents
+    encoded = model.vae.encode(tiny_clip(2).frames)
+    model = replace(model, vae=None)
+    assert torch.equal(invert(tiny_clip(2), model, settings, given=encoded.half().float()).latents[0], encoded.half().float())
+    assert torch.equal(invert(tiny_clip(2), model, settings, given=encoded).latents, wanted)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(
+    "given, words",
+    [
+        (torch.zeros(1, 4, 16, 16), r"\(2, 4, 16, 16\).*got \(1, 4, 16, 16\)"),
+        (torch.zeros(2, 16, 16, 16), "got"),
+        (torch.zeros(2, 4, 8, 16), "got"),
+        (torch.zeros(1, 4, 2, 16, 16), "got"),
+        (torch.full((2, 4, 16, 16), torch.nan), "NaN"),
+    ],
+)
+def test_latents_that_are_not_the_clips(given, words):
+    with pytest.raises(UserError, match=words):
+        invert(tiny_clip(2), tiny_model(), InvertSettings(until=2), given=given)

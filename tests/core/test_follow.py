@@ -49,7 +49,7 @@ def test_a_mask_wins_over_the_squares():
     mask[:, :, 10:20, 5:9] = True
     tracks = follow(tiny_clip(3), tiny_picks(), drifting(), mask)
     assert torch.equal(tracks.edit_mask, mask)
-    assert as_boxes(mask)[0] == {"x": 5, "y": 10, "width": 4, "height": 10}
+    assert as_boxes(mask)[0] == [{"x": 5, "y": 10, "width": 4, "height": 10}]
 
 
 def test_a_track_far_away_is_warned_about():
@@ -71,6 +71,12 @@ def test_other_packs_spellings():
     assert read_tracks("[{'x': 1, 'y': 2}, {'x': 3, 'y': 4}]").places.shape == (2, 1, 2)
     batched = {"track_path": torch.zeros(1, 5, 3, 2), "track_visibility": torch.ones(1, 5, 3)}
     assert read_tracks(batched).visible.shape == (5, 3)
+    seen = torch.tensor([True, False, True])[:, None]  # one for all tracks, as core's WanMoveTracksFromCoords makes it
+    assert torch.equal(read_tracks({"track_path": torch.zeros(3, 2, 2), "track_visibility": seen}).visible, seen.expand(3, 2))
+
+
+def test_a_frame_where_nothing_may_change_has_no_box():
+    assert as_boxes(torch.zeros(2, 1, 8, 8, dtype=torch.bool)) == [[], []]
 
 
 @pytest.mark.faults

@@ -1,0 +1,104 @@
+"""What goes out to nodes of other packs, and what comes in from them: in the forms that those read and write."""
+
+from __future__ import annotations
+
+import importlib
+import json
+
+import pytest
+import torch
+
+from . import graphs
+from .executor import Comfy, Outcome
+
+FRAMES, SIDE = 3, 128
+
+
+def frames_of(comfy: Comfy) -> dict:
+    """A drawn clip with the points that fit it."""
+    return {
+        "clip": graphs.defaults(comfy, "DragAVideo_DemoClip", kind="creature", seed=3, frames=FRAMES),
+        "pick": graphs.node("DragAVideo_Pick", video=["clip", 0], points=graphs.picks()),
+    }
+
+
+def masks(*values: float) -> dict:
+    """A MASK batch made by core nodes, of the node 'masks': one of a constant value for each number."""
+    made = {f"mask{i}": graphs.node("SolidMask", value=v, width=SIDE, height=SIDE) for i, v in enumerate(values)}
+    made |= {f"image{i}": graphs.node("MaskToImage", mask=[f"mask{i}", 0]) for i in range(len(values))}
+    last = "image0"
+    for i in range(1, len(values)):
+        made[f"batch{i}"] = graphs.node("ImageBatch", image1=[last, 0], image2=[f"image{i}", 0])
+        last = f"batch{i}"
+    return made | {"masks": graphs.node("ImageToMask", image=[last, 0], channel="red")}
+
+
+def use_tracks(comfy: Comfy, given: str, **more) -> dict:
+    return graphs.defaults(comfy, "DragAVideo_UseTracks", video=["clip", 0], picks=["pick", 0], given=given, **more)
+
+
+STANDING = json.dumps([[{"x": 60, "y": 60}] * FRAMES])
+
+
+def test_the_picker_hands_on_points_a_mask_and_a_box(comfy: Comfy):
+    graph = frames_of(comfy)
+    graph["pick"]["inputs"]["points"] = graphs.picks(handle=(20, 30.5), target=(40, 50), mask_points=[(20, 30)])
+    handles, mask, boxes = comfy.run(graph).values["pick"][3:]
+    assert json.loads(handles) == [{"x": 20.0, "y": 30.5}]
+    assert mask.shape == (1, SIDE, SIDE) and mask[0, 30, 20] == 1 and mask[0, 100, 100] == 0
+    ((box,),) = boxes
+    assert (box["x"], box["y"], box["width"], box["height"]) == (13, 23, 15, 15)  # 28 px at 512: 7 px here
+    assert mask.sum() == 15 * 15
+
+
+def test_what_propagation_hands_on(edit: Outcome):
+    tracks, mask, _, data, text, boxes = edit.values["propagate"]
+    pairs = tracks.handles.shape[1]
+    assert data["track_path"].shape == (FRAMES, pairs, 2) and data["track_path"].dtype == torch.float32
+    assert data["track_visibility"].shape == (FRAMES, pairs) and data["track_visibility"].dtype == torch.bool
+    core = importlib.import_module("comfy_extras.nodes_wan").parse_json_tracks(text)
+    read = torch.tensor([[[point["x"], point["y"]] for point in track] for track in core])  # (pairs, frames, 2)
+    torch.testing.assert_close(read.transpose(0, 1), data["track_path"], atol=0.01, rtol=0)
+    assert len(boxes) == len(mask) == FRAMES
+    for frame, (box,) in zip(mask, boxes):
+        inside = torch.zeros_like(frame)
+        inside[box["y"] : box["y"] + box["height"], box["x"] : box["x"] + box["width"]] = 1
+        assert (inside >= frame).all() and inside.any(0).sum() == frame.any(0).sum()
+
+
+def test_a_mask_for_every_frame_in_the_place_of_the_squares(comfy: Comfy):
+    graph = frames_of(comfy) | masks(0.0, 1.0, 0.0) | {"follow": use_tracks(comfy, STANDING, edit_mask=["masks", 0])}
+    graph["seen"] = graphs.node("MaskPreview", mask=["follow", 1])
+    outcome = comfy.run(graph)
+    assert outcome.status == "success", outcome.error
+    assert [float(mask.mean()) for mask in outcome.values["follow"][1]] == [0, 1, 0]
+    assert [len(boxes) for boxes in outcome.values["follow"][5]] == [0, 1, 0]
+
+
+def test_a_mask_for_every_frame_as_the_foreground(comfy: Comfy, random_weights):
+    graph = graphs.whole_edit(comfy, frames=FRAMES) | masks(1.0, 0.0, 1.0)
+    graph["sam"]["inputs"]["mask"] = ["masks", 0]
+    outcome = comfy.run(graphs.up_to(graph, "propagate"))
+    assert outcome.status == "success", outcome.error
+    foreground = outcome.values["propagate"][0].is_foreground
+    assert [bool(frame.all()) for frame in foreground] == [True, False, True] and not foreground[1].any()
+
+
+def test_latents_of_another_node_take_the_place_of_the_frames(comfy: Comfy, edit: Outcome, random_weights):
+    """The edited latents are inverted again, as they are."""
+    graph = graphs.whole_edit(comfy, frames=FRAMES)
+    graph["again"] = graphs.node("DragAVideo_Invert", **graph["invert"]["inputs"], clip_latent=["decode", 2])
+    graph["shown"] = graphs.node("PreviewAny", source=["again", 0])
+    outcome = comfy.run(graph)
+    assert outcome.status == "success", outcome.error
+    latents = outcome.values["again"][0].latents[0]
+    torch.testing.assert_close(latents, outcome.values["decode"][2]["samples"], rtol=1e-5, atol=1e-5)
+    assert not torch.allclose(latents, outcome.values["invert"][0].latents[0])
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("value", [None, "text", {"samples": None}, {}, {"samples": torch.zeros(3, dtype=torch.int64)}])
+def test_values_that_are_no_latent(comfy: Comfy, value):
+    convert, types = comfy.module("nodes.convert"), comfy.module("dragvideo_core.types")
+    with pytest.raises(types.UserError, match="LATENT"):
+        convert.from_latent(value, None)
