@@ -84,6 +84,14 @@ def to_latent(latents: Tensor, model: DragModel) -> dict[str, Tensor]:
     return {"samples": handed_on(latents / getattr(model.vae, "scaling_factor", 1.0))}
 
 
+def from_latent(latent: Any, model: DragModel) -> Tensor:
+    """A LATENT's samples as the denoiser sees them. UserError for anything else."""
+    samples = latent.get("samples") if isinstance(latent, dict) else None
+    if not isinstance(samples, Tensor) or not samples.is_floating_point():
+        raise UserError(f"expected a LATENT: got {type(latent).__name__}. Wire in a VAE Encode's or a sampler's output.")
+    return samples * getattr(model.vae, "scaling_factor", 1.0)
+
+
 def to_page(tracks: PointTracks, mask_radius: float) -> dict:
     """Tracks as the data that the page draws, in the clip's pixels. `mask_radius` as the propagation takes it."""
     height, width = tracks.edit_mask.shape[-2:]
