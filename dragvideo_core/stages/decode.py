@@ -33,10 +33,14 @@ def decode(
 ) -> tuple[VideoClip, Tensor]:
     """The edited clip, and its clean latents (N, 4, h, w).
 
-    With zero offsets the latents are the inverted ones again: what DDIM alone misses at each step (the residual) is taken
-    from the source branch, whose denoiser call serves its keys and values as well.
+    What DDIM alone misses at each step (the residual) is taken from the source branch, whose denoiser call serves its keys
+    and values as well: the nearer the offsets are to zero, the nearer the latents are to the inverted ones. With all of them
+    zero, clip and latents are handed on as they are.
     """
     _check(clip, inversion, tracks, model)
+    latent_offsets.check_offsets(result.offsets, inversion.latents)
+    if not any(bool(offset.any()) for offset in result.offsets.values()):
+        return clip, inversion.latents[0]  # bit for bit
     chunks = batches.Chunks(model, inversion.latents.shape[-2:].numel(), len(clip), settings.chunk)
     latents = _replay(inversion, result, tracks, model, settings, chunks, on_progress)
     frames = batches.decode(model, latents, chunks)
