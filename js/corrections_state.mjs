@@ -1,15 +1,23 @@
 /**
  * Corrections of propagated handles: what a user dragged to its right place on some frame. Plain data, no DOM.
  *
- * `moves` is a list of `{ frame, pair, handle: [x, y] }`, sorted, at most one for a frame and pair, never changed in
- * place. `handle` is where the middle of the set really is, in pixels of the clip; propagation goes on from there, away
- * from the frame that the points were picked on. `tracks` is what the node put out when it ran:
- *   { size: [W, H], handles[N][J][S], targets[N][J][S], visible[N][J][S]?, mask_points[N][Q], mask_radius, frame? }
+ *   { size: [W, H] or null, moves: [{ frame, pair, handle: [x, y] }] }
+ *
+ * `moves` is sorted, at most one for a frame and pair; nothing is changed in place. `handle` is where the middle of the
+ * set really is, in pixels of a clip of `size` (null: of the clip, whatever its size, as version 1 has it); propagation
+ * goes on from there, away from the frame that the points were picked on. `tracks` is what the node put out when it ran:
+ *   { size: [W, H], frame, handles[N][J][S], targets[N][J][S], visible[N][J][S]?, mask_points[N][Q], mask_radius }
  */
 
-export const VERSION = 1;
+import { clampPoint, rescalePoint } from "./points_state.mjs";
+
+export const VERSION = 2;
+const OLD_VERSION = 1;
 /** A run that put the handle this near has taken the correction in, px. */
 const NEAR = 0.75;
+
+/** No corrections yet. */
+export const NONE = { size: null, moves: [] };
 
 const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
 const isIndex = (value) => Number.isInteger(value) && value >= 0;
@@ -20,37 +28,46 @@ const isMove = (move) =>
   move.handle.length === 2 &&
   move.handle.every(isNumber);
 
-/** The widget's text to `{ moves, problem }`; `problem` is null or a sentence. */
+const isSize = (value) => Array.isArray(value) && value.length === 2 && value.every((side) => isNumber(side) && side >= 1);
+
+/** Why a parsed JSON value is no corrections object: a sentence, or null if it is one. */
+function fault(data) {
+  if (data?.version !== VERSION && data?.version !== OLD_VERSION) return `this editor reads version ${VERSION}`;
+  if (data.version === VERSION && !isSize(data.size)) return '"size" is not [width, height]';
+  if (!Array.isArray(data.moves) || !data.moves.every(isMove))
+    return '"moves" is not a list of {"frame", "pair", "handle": [x, y]}';
+  return null;
+}
+
+/** The widget's text to `{ corrections, problem }`; `problem` is null or a sentence. */
 export function parseCorrections(text) {
-  if (typeof text !== "string" || text.trim() === "") return { moves: [], problem: null };
+  if (typeof text !== "string" || text.trim() === "") return { corrections: NONE, problem: null };
   let data;
   try {
     data = JSON.parse(text);
   } catch {
-    return { moves: [], problem: "The corrections could not be read: it is not JSON." };
+    return { corrections: NONE, problem: "The corrections could not be read: it is not JSON." };
   }
-  if (data?.version !== VERSION)
-    return { moves: [], problem: `The corrections could not be read: this editor reads version ${VERSION}.` };
-  if (!Array.isArray(data.moves) || !data.moves.every(isMove))
-    return {
-      moves: [],
-      problem: 'The corrections could not be read: "moves" is not a list of {"frame", "pair", "handle": [x, y]}.',
-    };
-  return {
-    moves: data.moves.reduce((moves, { frame, pair, handle }) => withMove(moves, frame, pair, handle), []),
-    problem: null,
-  };
+  const reason = fault(data);
+  if (reason) return { corrections: NONE, problem: `The corrections could not be read: ${reason}.` };
+  const moves = data.moves.reduce((all, { frame, pair, handle }) => withMove(all, frame, pair, handle), []);
+  return { corrections: { size: data.version === VERSION ? [...data.size] : null, moves }, problem: null };
 }
 
 const rounded = (value) => Math.round(value * 100) / 100;
 
-/** Moves to the widget's text; none is the empty text. */
-export function serialiseCorrections(moves) {
+/** Corrections to the widget's text; none is the empty text. */
+export function serialiseCorrections({ size, moves }) {
   if (moves.length === 0) return "";
-  return JSON.stringify({
-    version: VERSION,
-    moves: moves.map(({ frame, pair, handle }) => ({ frame, pair, handle: handle.map(rounded) })),
-  });
+  const places = moves.map(({ frame, pair, handle }) => ({ frame, pair, handle: handle.map(rounded) }));
+  return JSON.stringify(size ? { version: VERSION, size, moves: places } : { version: OLD_VERSION, moves: places });
+}
+
+/** The same corrections for a clip of another size: each handle keeps its place in the frame. */
+export function rescaleCorrections(corrections, size) {
+  const from = corrections.size ?? size;
+  const placed = (handle) => clampPoint(rescalePoint(handle, from, size), size);
+  return { size: [...size], moves: corrections.moves.map((move) => ({ ...move, handle: placed(move.handle) })) };
 }
 
 export function moveAt(moves, frame, pair) {
@@ -100,7 +117,7 @@ export function misplaced(tracks, moves) {
  * move between the picked frame and this one that the run did not know of. `[dx, dy]`.
  */
 export function pendingShift(tracks, moves, frame, pair) {
-  const origin = tracks.frame ?? 0;
+  const origin = tracks.frame;
   const way = Math.sign(frame - origin);
   const isOnTheWay = (move) =>
     move.pair === pair && Math.sign(move.frame - origin) === way && way * (frame - move.frame) >= 0;

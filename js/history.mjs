@@ -33,6 +33,14 @@ export class History {
     this.mergeKey = null;
   }
 
+  /** Changes the present and all that can be undone or redone alike. */
+  map(change) {
+    this.past = this.past.map(change);
+    this.future = this.future.map(change);
+    this.present = change(this.present);
+    this.mergeKey = null;
+  }
+
   get canUndo() {
     return this.past.length > 0;
   }

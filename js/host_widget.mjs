@@ -6,14 +6,30 @@
 /** The element that is mounted for a node now, by graph and node. */
 const mounted = new Map();
 const FORGET_MS = 2000;
+const MIN_WIDTH = 440;
 
 const keyOf = (node) => `${node.graph?.id ?? ""}:${node.id}`;
+
+/**
+ * Registers a widget type with ComfyUI. `comfy`: its `{ app, api }`; `make(node, hooks)`: the widget for a node, with
+ * the hooks `{ viewUrl(file), onChange() }`; `minHeight`: of the widget in a node, CSS pixels.
+ */
+export function register(comfy, name, type, minHeight, make) {
+  const viewUrl = (file) => comfy.api.apiURL(`/view?${new URLSearchParams(file)}`);
+  const build = (node, inputName, inputData) => {
+    const made = make(node, { viewUrl, onChange: () => tellChange(comfy.app) });
+    made.value = inputData?.[1]?.default ?? "";
+    const widget = addToNode(node, inputName, type, made, comfy, minHeight);
+    return { widget, minWidth: MIN_WIDTH, minHeight };
+  };
+  comfy.app.registerExtension({ name, getCustomWidgets: () => ({ [type]: build }) });
+}
 
 /**
  * Adds `widget` (`{ root, value, refresh(), executed(output), undo(), redo(), dispose() }`) to a node as the input
  * `name`. `hooks`: `{ app, api }` of ComfyUI. Returns the DOM widget.
  */
-export function addToNode(node, name, type, widget, { app, api }, minHeight) {
+function addToNode(node, name, type, widget, { app, api }, minHeight) {
   const { root } = widget;
   const domWidget = node.addDOMWidget(name, type, root, {
     getValue: () => widget.value,
@@ -69,7 +85,7 @@ function bindHistoryKeys(root, widget) {
  * Tells ComfyUI that the user has changed the graph by other means than the mouse: it notes a step and marks it
  * unsaved.
  */
-export function tellChange(app) {
+function tellChange(app) {
   app.canvas?.emitBeforeChange?.();
   app.canvas?.emitAfterChange?.();
 }

@@ -4,8 +4,7 @@
  */
 
 import * as drawing from "./drawing.mjs";
-import { FramePictures } from "./frame_pictures.mjs";
-import { History } from "./history.mjs";
+import { Editor, REACH } from "./editor.mjs";
 import { pickerGesture } from "./picker_gestures.mjs";
 import { pickerKey } from "./picker_keys.mjs";
 import { pickerParts } from "./picker_parts.mjs";
@@ -13,89 +12,46 @@ import { inPixels, suggestedMask, warnings } from "./points_meaning.mjs";
 import * as points from "./points_state.mjs";
 import { hitTest } from "./points_view.mjs";
 
-/** How near a point the pointer has to be, CSS pixels. */
-const REACH = 11;
-const ZOOM_STEP = 1.25;
-
-export class PointPicker {
-  /**
-   * `onChange(text)`: the user changed the value. `readGraph()`: `{ source, settings }` of the node now
-   * (frame_source.mjs). `viewUrl(file)`: where the server hands out a file.
-   */
-  constructor({ onChange, readGraph, viewUrl }) {
-    Object.assign(this, { onChange, readGraph });
-    this.pictures = new FramePictures(viewUrl);
-    this.text = "";
-    this.problem = null;
-    this.info = null;
-    this.history = new History(points.emptyPicks());
-    this.draft = null; // what a gesture has made of the picks so far
+export class PointPicker extends Editor {
+  /** `readGraph()`: `{ source, settings }` of the node now (frame_source.mjs). The others: Editor. */
+  constructor({ readGraph, ...hooks }) {
+    super(hooks, points.emptyPicks());
+    this.readGraph = readGraph;
     this.selection = null;
     this.tool = "arrow";
     this.hovered = null; // stage point
     this.run = null; // { frames, size, key } of the last run
     this.frames = 1;
-    this.pixels = inPixels(this.readGraph().settings, this.picks.size);
+    this.pixels = inPixels(this.readGraph().settings, this.present.size);
     Object.assign(this, pickerParts(this));
     this.setTool("arrow");
     this.showSide();
     this.refresh();
   }
 
-  // ------------------------------------------------------------------------------------------------ the widget's value
-
-  get value() {
-    return this.text;
+  read(text) {
+    const { picks, problem } = points.parsePicks(text, this.history.present.size);
+    return { present: picks, problem };
   }
 
-  /** Sets the value from outside: a loaded workflow, an undo of the graph. */
-  set value(text) {
-    const given = typeof text === "string" ? text : "";
-    if (given !== this.text) {
-      const { picks, problem } = points.parsePicks(given, this.history.present.size);
-      Object.assign(this, { text: given, problem, selection: null, draft: null, info: null });
-      this.history.reset(picks);
-    }
-    this.refresh();
+  write(picks) {
+    return points.serialisePicks(picks);
   }
 
-  /** The picks as they are shown. */
-  get picks() {
-    return this.draft ?? this.history.present;
+  replaced() {
+    this.selection = null;
   }
 
   /** Makes `picks` the value, as one step that can be undone (merged with the last one of the same `mergeKey`). */
   edit(picks, { selection = this.selection, mergeKey = null, info = null } = {}) {
-    this.draft = null;
-    if (picks !== this.history.present) {
-      this.history.push(picks, mergeKey);
-      this.#publish(info);
-    }
+    this.put(picks, mergeKey, info);
     this.select(selection);
-  }
-
-  undo() {
-    this.history.undo();
-    this.#publish(null);
-  }
-
-  redo() {
-    this.history.redo();
-    this.#publish(null);
-  }
-
-  #publish(info) {
-    this.text = points.serialisePicks(this.history.present);
-    this.problem = null;
-    this.info = info;
-    this.onChange(this.text);
-    this.refresh();
   }
 
   // ---------------------------------------------------------------------------------------------------- what it shows
 
   select(selection) {
-    this.selection = points.exists(this.picks, selection) ? selection : null;
+    this.selection = points.exists(this.present, selection) ? selection : null;
     this.show();
   }
 
@@ -125,7 +81,7 @@ export class PointPicker {
     const isRunFresh = this.run !== null && this.run.key === (source?.key ?? null);
     if (isRunFresh) this.#fits(this.run.size);
     else if (source?.size) this.#fits(source.size);
-    this.pixels = inPixels(settings, this.picks.size);
+    this.pixels = inPixels(settings, this.present.size);
     this.frames = isRunFresh ? this.run.frames.length : (source?.frames ?? 1);
     this.#loadPicture(isRunFresh, source);
     this.show();
@@ -135,17 +91,11 @@ export class PointPicker {
   #fits(size) {
     const { present } = this.history;
     if (size[0] === present.size[0] && size[1] === present.size[1]) return;
-    const rescaled = points.rescale(present, size);
-    if (points.isBlank(present) && !this.text) this.history.reset(rescaled);
+    if (points.isBlank(present) && !this.text) this.history.reset(points.rescale(present, size));
     else if (!this.problem) {
       const [from, to] = [present.size, size].map(([width, height]) => `${width} × ${height}`);
-      this.draft = null;
-      this.history.push(rescaled);
-      this.text = points.serialisePicks(rescaled);
-      this.info = points.isBlank(present)
-        ? null
-        : `The frame's size has changed: points rescaled from ${from} to ${to}.`;
-      this.onChange(this.text);
+      const said = `The frame's size has changed: points rescaled from ${from} to ${to}.`;
+      this.refit((picks) => points.rescale(picks, size), points.isBlank(present) ? null : said);
     }
   }
 
@@ -169,15 +119,15 @@ export class PointPicker {
     this.frames = found?.frames ?? this.frames;
     this.picture = found?.picture ?? null;
     this.loadedFrames = found?.frames ?? null;
-    this.pixels = inPixels(this.readGraph().settings, this.picks.size);
+    this.pixels = inPixels(this.readGraph().settings, this.present.size);
     this.show();
   }
 
   /** Brings everything on the screen in line with the state. */
   show() {
-    const { picks } = this;
+    const picks = this.present;
     if (this.loadedFrames) this.frames = this.loadedFrames;
-    this.stage.setPicture(this.picture ?? null, picks.size);
+    this.stage.setPicture(this.picture, picks.size);
     this.warned = this.problem ? [] : warnings(picks, this.pixels);
     const chosen = this.selection && this.selection.kind !== "mask" ? this.selection.index : null;
     const warnedPairs = new Map(
@@ -191,12 +141,9 @@ export class PointPicker {
 
   #showControls(picks) {
     const { buttons } = this;
-    buttons.undo.input.disabled = !this.history.canUndo;
-    buttons.redo.input.disabled = !this.history.canRedo;
-    buttons.duplicate.input.disabled = buttons.remove.input.disabled = !this.selection;
+    this.showSharedButtons(this.selection !== null, !points.isBlank(picks));
+    buttons.duplicate.input.disabled = !this.selection;
     buttons.suggest.input.disabled = picks.pairs.length === 0;
-    buttons.clear.input.disabled = points.isBlank(picks) && !this.problem;
-    buttons.fit.input.disabled = this.stage.isFitted;
     const last = Math.max(this.frames - 1, picks.frame);
     this.frameRow.hidden = last === 0;
     this.slider.max = String(last);
@@ -211,9 +158,8 @@ export class PointPicker {
     this.status.say(this.info ?? warning ?? "", !this.info && Boolean(warning));
     this.note.textContent = this.#noteFor(picks);
     const at = this.hovered && this.stage.toPicture(this.hovered);
-    const zoom = Math.round(this.stage.currentView().scale * 100);
     const place = at ? `x ${at[0].toFixed(1)}  y ${at[1].toFixed(1)}  ·  ` : "";
-    this.status.where.textContent = `${place}${picks.size[0]} × ${picks.size[1]}  ·  ${zoom} %`;
+    this.status.where.textContent = `${place}${picks.size[0]} × ${picks.size[1]}  ·  ${this.zoomText}`;
   }
 
   #noteFor(picks) {
@@ -231,7 +177,7 @@ export class PointPicker {
 
   /** What lies under a stage point for the tool in hand: the arrow tool sees pairs, the mask tool mask points. */
   under(at) {
-    const { picks } = this;
+    const picks = this.present;
     const seen = this.tool === "mask" ? { ...picks, pairs: [] } : { ...picks, mask_points: [] };
     return hitTest(seen, this.stage.currentView(), at, REACH * this.stage.markerScale, this.selection);
   }
@@ -248,12 +194,12 @@ export class PointPicker {
     this.hovered = at;
     const cursor = this.stage.gesture ? "grabbing" : at && this.under(at) ? "grab" : "crosshair";
     if (!this.stage.isSpaceHeld) this.stage.canvas.style.cursor = cursor;
-    this.#showTexts(this.picks);
+    this.#showTexts(this.present);
     this.stage.redraw();
   }
 
   paint(context, stage) {
-    const { picks, pixels, selection } = this;
+    const { present: picks, pixels, selection } = this;
     const view = stage.currentView();
     const k = stage.markerScale;
     const isChosen = (kind, index) => selection?.kind === kind && selection.index === index;
@@ -279,63 +225,36 @@ export class PointPicker {
   // ------------------------------------------------------------------------------------------------ the tools' actions
 
   removeSelected() {
-    if (this.selection) this.edit(points.remove(this.picks, this.selection), { selection: null });
+    if (this.selection) this.edit(points.remove(this.present, this.selection), { selection: null });
   }
 
   duplicateSelected() {
     if (!this.selection) return;
-    const { picks, selection } = points.duplicate(this.picks, this.selection);
+    const { picks, selection } = points.duplicate(this.present, this.selection);
     this.edit(picks, { selection });
   }
 
   askToClear() {
-    const act = () => this.edit(points.clear(this.picks), { selection: null });
-    this.status.ask("Clear all points and the mask?", "Clear", act, () => this.stage.focus());
+    this.ask("Clear all points and the mask?", () => this.edit(points.clear(this.present), { selection: null }));
   }
 
   suggestMask() {
-    const added = suggestedMask(this.picks, this.pixels.radius);
+    const added = suggestedMask(this.present, this.pixels.radius);
     const info = added.length === 0 ? "The mask covers every arrow already." : null;
-    this.edit(added.length > 0 ? points.addMaskPoints(this.picks, added) : this.picks);
+    this.edit(added.length > 0 ? points.addMaskPoints(this.present, added) : this.present);
     this.info = info;
     this.show();
   }
 
-  zoom(steps) {
-    this.stage.zoom(ZOOM_STEP ** steps);
-    this.show();
-  }
-
-  fit() {
-    this.stage.fit();
-    this.show();
-  }
-
   setFrame(frame, isEnd) {
-    const next = points.setFrame(this.picks, frame);
-    if (next.frame !== this.picks.frame) this.edit(next, { mergeKey: "frame" });
+    const next = points.setFrame(this.present, frame);
+    if (next.frame !== this.present.frame) this.edit(next, { mergeKey: "frame" });
     if (isEnd) this.history.mergeKey = null;
   }
 
-  /** Opens the full-window editor, or closes it. */
-  expand() {
-    this.window.toggle();
-  }
-
-  get root() {
-    return this.window.root;
-  }
-
-  /** The full window was opened or closed. */
   toggled() {
-    const { isOpen } = this.window;
-    this.buttons.expand.setIcon(
-      isOpen ? "shrink" : "expand",
-      isOpen ? "Close the full window (Esc)" : "Full-window editor (F)",
-    );
     this.showSide();
-    this.stage.fit();
-    this.stage.focus();
+    super.toggled();
   }
 
   /** The list of pairs lies beside the stage in the full window, else below it where asked for. */
@@ -345,11 +264,5 @@ export class PointPicker {
     this.list.help.hidden = !isOpen;
     this.listToggle.shell.hidden = isOpen;
     this.show();
-  }
-
-  dispose() {
-    this.window.dispose();
-    this.stage.dispose();
-    this.pictures.dispose();
   }
 }

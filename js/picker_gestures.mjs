@@ -12,35 +12,22 @@ const isDrag = (from, to) => Math.hypot(to[0] - from[0], to[1] - from[1]) >= LEA
 export function pickerGesture(picker, at, event) {
   const hit = picker.under(at);
   if (hit && event.altKey) {
-    picker.edit(points.remove(picker.picks, hit), { selection: null });
+    picker.edit(points.remove(picker.present, hit), { selection: null });
     return null;
   }
   if (hit) return moving(picker, hit, at);
   const start = picker.stage.toPicture(at);
   picker.select(null);
-  if (!points.isInside(start, picker.picks.size)) return null;
+  if (!points.isInside(start, picker.present.size)) return null;
   return picker.tool === "mask" ? painting(picker, start) : drawingArrow(picker, at, start);
 }
 
-/** What all gestures share: a draft of the picks that becomes the value at the end, or is dropped. */
 function drafting(picker, { move, selectionAtEnd, loupe }) {
-  const dropped = () => {
-    picker.draft = null;
-    picker.show();
-  };
-  return {
-    move: (at) => {
-      move(at);
-      picker.show();
-    },
-    end: () => (picker.draft ? picker.edit(picker.draft, { selection: selectionAtEnd() }) : dropped()),
-    cancel: dropped,
-    loupe,
-  };
+  return picker.drafting({ move, loupe, end: (draft) => picker.edit(draft, { selection: selectionAtEnd() }) });
 }
 
 function moving(picker, hit, from) {
-  const base = picker.picks;
+  const base = picker.present;
   const [start, origin] = [points.pointOf(base, hit), picker.stage.toPicture(from)];
   picker.select(hit);
   let hasMoved = false;
@@ -52,12 +39,12 @@ function moving(picker, hit, from) {
       picker.draft = points.moveTo(base, hit, [start[0] + to[0] - origin[0], start[1] + to[1] - origin[1]]);
     },
     selectionAtEnd: () => hit,
-    loupe: () => points.pointOf(picker.picks, hit),
+    loupe: () => points.pointOf(picker.present, hit),
   });
 }
 
 function drawingArrow(picker, from, start) {
-  const base = picker.picks;
+  const base = picker.present;
   const made = { kind: "target", index: base.pairs.length };
   return drafting(picker, {
     move: (at) => {
@@ -65,12 +52,12 @@ function drawingArrow(picker, from, start) {
       picker.draft = points.addPair(base, start, picker.stage.toPicture(at));
     },
     selectionAtEnd: () => made,
-    loupe: () => (points.exists(picker.picks, made) ? points.pointOf(picker.picks, made) : start),
+    loupe: () => (points.exists(picker.present, made) ? points.pointOf(picker.present, made) : start),
   });
 }
 
 function painting(picker, start) {
-  const base = picker.picks;
+  const base = picker.present;
   const step = maskStep(picker.pixels.radius);
   let painted = [start];
   const update = () => (picker.draft = points.addMaskPoints(base, painted));

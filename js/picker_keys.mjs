@@ -28,7 +28,7 @@ function nudge(picker, event) {
   const [dx, dy] = ARROWS[event.key].map((step) => step * (event.shiftKey ? LARGE_STEP : 1));
   const key = `nudge ${selection.kind} ${selection.index} ${event.key}`;
   if (!event.repeat) picker.history.mergeKey = null;
-  picker.edit(points.moveBy(picker.picks, selection, dx, dy), { mergeKey: key });
+  picker.edit(points.moveBy(picker.present, selection, dx, dy), { mergeKey: key });
   return true;
 }
 
@@ -49,13 +49,13 @@ const PLAIN = {
 
 /** Selects the next point and takes the tool that can move it. */
 function selectNext(picker, step) {
-  const next = points.nextSelection(picker.picks, picker.selection, step);
+  const next = points.nextSelection(picker.present, picker.selection, step);
   if (next) picker.setTool(next.kind === "mask" ? "mask" : "arrow");
   picker.select(next);
 }
 
 function addInTheMiddle(picker) {
-  const { picks, stage } = picker;
+  const { present: picks, stage } = picker;
   const middle = points.clampPoint(stage.toPicture(stage.extent.map((side) => side / 2)), picks.size).map(Math.round);
   if (picker.tool === "mask")
     picker.edit(points.addMaskPoints(picks, [middle]), {

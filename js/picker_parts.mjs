@@ -1,29 +1,25 @@
 /** The elements that the point picker is made of, wired to its actions. */
 
-import { button, choice, element, toggle } from "./dom.mjs";
-import { FullWindow } from "./full_window.mjs";
+import { choice, element, toggle } from "./dom.mjs";
+import { actionsOn, frameSlider, sharedButtons, stageParts, toolbar, windowOf } from "./editor_parts.mjs";
 import { PairsList } from "./pairs_list.mjs";
 import * as points from "./points_state.mjs";
-import { Stage } from "./stage.mjs";
-import { StatusRow } from "./status_row.mjs";
 
 const LABEL =
   "Points on the frame. N makes a pair, brackets select a point, arrow keys move it, F opens the full window.";
 const FRAME = "Frame that the points sit on";
+const EXPAND = ["expand", "Full-window editor (F)"];
 
 /** `{ stage, note, list, status, tools, buttons, listToggle, frameRow, slider, frameLabel, window }` for a picker. */
 export function pickerParts(picker) {
-  const stage = new Stage(LABEL, picker);
-  const note = element("span");
-  stage.element.append(element("div", { class: "dav-note" }, note));
+  const { stage, note, status } = stageParts(LABEL, picker);
   const list = pairsList(picker);
-  const { toolbar, ...tools } = toolbarFor(picker, stage);
-  const frames = frameRow(picker);
-  const status = new StatusRow();
+  const { bar, ...tools } = toolbarFor(picker, stage);
+  const slide = (isEnd) => (event) => picker.setFrame(Number(event.target.value), isEnd);
+  const frames = frameSlider(FRAME, { input: slide(false), change: slide(true) });
   const main = element("div", { class: "dav-main" }, stage.element, list.element);
-  const body = element("div", { class: "dav-body" }, toolbar, main, frames.frameRow, status.element);
-  const window = new FullWindow(body, "Point editor", () => picker.toggled());
-  return { stage, note, list, status, window, ...tools, ...frames };
+  const window = windowOf(picker, "Point editor", bar, main, frames.frameRow, status);
+  return { stage, note, list, status, window, expandLook: EXPAND, ...tools, ...frames };
 }
 
 function pairsList(picker) {
@@ -31,33 +27,22 @@ function pairsList(picker) {
   return new PairsList({
     select: (index) => isChosen(index) || picker.select({ kind: "pair", index }),
     place: (index, end, point) =>
-      point ? picker.edit(points.moveTo(picker.picks, { kind: end, index }, point)) : picker.show(),
+      point ? picker.edit(points.moveTo(picker.present, { kind: end, index }, point)) : picker.show(),
     duplicate: (index) => {
       picker.select({ kind: "pair", index });
       picker.duplicateSelected();
     },
-    remove: (index) => picker.edit(points.remove(picker.picks, { kind: "pair", index }), { selection: null }),
+    remove: (index) => picker.edit(points.remove(picker.present, { kind: "pair", index }), { selection: null }),
   });
 }
 
 function toolbarFor(picker, stage) {
-  /** A button whose action gives the focus back to the stage. */
-  const action = (name, label, act) =>
-    button(name, label, () => {
-      act();
-      stage.focus();
-    });
+  const action = actionsOn(stage);
+  const labels = { removeLabel: "Remove (Delete)", clearLabel: "Clear everything", expandLook: EXPAND };
   const buttons = {
-    undo: action("undo", "Undo (Ctrl+Z)", () => picker.undo()),
-    redo: action("redo", "Redo (Ctrl+Y)", () => picker.redo()),
+    ...sharedButtons(picker, action, labels),
     duplicate: action("duplicate", "Duplicate (Ctrl+D)", () => picker.duplicateSelected()),
-    remove: action("remove", "Remove (Delete)", () => picker.removeSelected()),
     suggest: action("suggest", "Suggest a mask along the arrows", () => picker.suggestMask()),
-    clear: button("clear", "Clear everything", () => picker.askToClear()),
-    zoomOut: action("zoomOut", "Zoom out (-)", () => picker.zoom(-1)),
-    fit: action("fit", "Whole picture (0)", () => picker.fit()),
-    zoomIn: action("zoomIn", "Zoom in (+)", () => picker.zoom(1)),
-    expand: button("expand", "Full-window editor (F)", () => picker.expand()),
   };
   const tools = choice(
     [
@@ -68,33 +53,13 @@ function toolbarFor(picker, stage) {
     (tool) => picker.setTool(tool),
   );
   const listToggle = toggle("list", "List of pairs", () => picker.showSide());
-  const group = (...names) => element("span", { class: "dav-group" }, ...names.map((name) => buttons[name].shell));
-  const toolbar = element(
-    "div",
-    { class: "dav-bar", role: "toolbar", "aria-label": "Point tools" },
-    tools.shell,
-    group("undo", "redo"),
-    group("duplicate", "remove", "suggest", "clear"),
-    group("zoomOut", "fit", "zoomIn"),
-    element("span", { class: "dav-space" }),
-    listToggle.shell,
-    buttons.expand.shell,
-  );
-  return { toolbar, tools, buttons, listToggle };
-}
-
-function frameRow(picker) {
-  const slide = (isEnd) => (event) => picker.setFrame(Number(event.target.value), isEnd);
-  const slider = element("input", {
-    type: "range",
-    min: 0,
-    max: 0,
-    step: 1,
-    "aria-label": FRAME,
-    title: FRAME,
-    oninput: slide(false),
-    onchange: slide(true),
-  });
-  const frameLabel = element("output");
-  return { slider, frameLabel, frameRow: element("div", { class: "dav-frames" }, slider, frameLabel) };
+  const shells = (...names) => names.map((name) => buttons[name].shell);
+  const groups = [
+    [tools.shell],
+    shells("undo", "redo"),
+    shells("duplicate", "remove", "suggest", "clear"),
+    shells("zoomOut", "fit", "zoomIn"),
+  ];
+  const bar = toolbar("Point tools", groups, [listToggle.shell, buttons.expand.shell]);
+  return { bar, tools, buttons, listToggle };
 }

@@ -200,10 +200,14 @@ export function isInside([x, y], [width, height]) {
   return x >= -0.5 && y >= -0.5 && x <= width - 0.5 && y <= height - 0.5;
 }
 
+/** A point at the same place of a frame of another size (both [W, H]). */
+export function rescalePoint(point, from, to) {
+  return point.map((value, axis) => ((value + 0.5) * to[axis]) / from[axis] - 0.5);
+}
+
 /** The same points in a frame of another size: each keeps its place relative to the frame. */
 export function rescale(picks, size) {
-  const [fx, fy] = [size[0] / picks.size[0], size[1] / picks.size[1]];
-  const scaled = ([x, y]) => [(x + 0.5) * fx - 0.5, (y + 0.5) * fy - 0.5];
+  const scaled = (point) => rescalePoint(point, picks.size, size);
   return {
     ...picks,
     size: [...size],

@@ -6,79 +6,39 @@
 import * as corrections from "./corrections_state.mjs";
 import { element } from "./dom.mjs";
 import * as drawing from "./drawing.mjs";
-import { FramePictures } from "./frame_pictures.mjs";
-import { History } from "./history.mjs";
+import { Editor, REACH } from "./editor.mjs";
 import { clampPoint } from "./points_state.mjs";
 import { hitTest, toStage } from "./points_view.mjs";
 import { reviewKey } from "./review_keys.mjs";
 import { reviewParts } from "./review_parts.mjs";
 
-const REACH = 11;
-const ZOOM_STEP = 1.25;
 const PLAY_MS = 125;
 const DEFAULT_SIZE = [512, 512];
 const ASK_TO_RUN =
   "Queue once: then the clip plays here with its points, and a handle that went astray can be dragged back.";
 
-export class PropagationReview {
-  /** `onChange(text)`: the user changed the corrections. `viewUrl(file)`: where the server hands out a file. */
-  constructor({ onChange, viewUrl }) {
-    this.onChange = onChange;
-    this.pictures = new FramePictures(viewUrl);
-    this.text = "";
-    this.problem = null;
-    this.history = new History([]);
-    this.draft = null;
+export class PropagationReview extends Editor {
+  constructor(hooks) {
+    super(hooks, corrections.NONE);
     this.tracks = null;
     this.saved = []; // the frames as the node saved them
     this.frame = 0;
     this.selected = null; // index of a pair
-    this.picture = null;
     Object.assign(this, reviewParts(this));
     this.show();
   }
 
-  // ------------------------------------------------------------------------------------------------ the widget's value
-
-  get value() {
-    return this.text;
+  read(text) {
+    const { corrections: present, problem } = corrections.parseCorrections(text);
+    return { present: this.tracks ? corrections.rescaleCorrections(present, this.tracks.size) : present, problem };
   }
 
-  set value(text) {
-    const given = typeof text === "string" ? text : "";
-    if (given !== this.text) {
-      const { moves, problem } = corrections.parseCorrections(given);
-      Object.assign(this, { text: given, problem, draft: null });
-      this.history.reset(moves);
-    }
-    this.show();
+  write(present) {
+    return corrections.serialiseCorrections(present);
   }
 
   get moves() {
-    return this.draft ?? this.history.present;
-  }
-
-  edit(moves, mergeKey = null) {
-    this.draft = null;
-    this.history.push(moves, mergeKey);
-    this.#publish();
-  }
-
-  undo() {
-    this.history.undo();
-    this.#publish();
-  }
-
-  redo() {
-    this.history.redo();
-    this.#publish();
-  }
-
-  #publish() {
-    this.text = corrections.serialiseCorrections(this.history.present);
-    this.problem = null;
-    this.onChange(this.text);
-    this.show();
+    return this.present.moves;
   }
 
   // ---------------------------------------------------------------------------------------------------- what it shows
@@ -90,11 +50,18 @@ export class PropagationReview {
     if (!tracks || !frames?.length) return;
     this.tracks = tracks;
     this.saved = frames;
+    this.#fits(tracks.size);
     this.goTo(this.frame);
   }
 
-  refresh() {
-    this.show();
+  /** The clip turned out to have another size than the corrections: they keep their places in the frame. */
+  #fits(size) {
+    const { size: from } = this.history.present;
+    if (from && from.every((side, axis) => side === size[axis])) return;
+    const change = (one) => corrections.rescaleCorrections(one, size);
+    const said = `The clip's size has changed: corrections rescaled from ${from?.join(" × ")} to ${size.join(" × ")}.`;
+    if (from && this.text && !this.problem) this.refit(change, said);
+    else this.history.map(change);
   }
 
   /** The pairs of the frame that is shown, corrections counted in: `[{ handle, target }]`. */
@@ -146,13 +113,9 @@ export class PropagationReview {
   show() {
     const last = Math.max(0, this.saved.length - 1);
     this.stage.setPicture(this.picture, this.tracks?.size ?? DEFAULT_SIZE);
-    const { buttons } = this;
-    buttons.play.input.disabled = buttons.back.input.disabled = buttons.next.input.disabled = last === 0;
-    buttons.undo.input.disabled = !this.history.canUndo;
-    buttons.redo.input.disabled = !this.history.canRedo;
-    buttons.remove.input.disabled = !this.selectedMove();
-    buttons.clear.input.disabled = this.moves.length === 0 && !this.problem;
-    buttons.fit.input.disabled = this.stage.isFitted;
+    const { play, back, next } = this.buttons;
+    play.input.disabled = back.input.disabled = next.input.disabled = last === 0;
+    this.showSharedButtons(this.selectedMove() !== undefined, this.moves.length > 0);
     this.slider.max = String(last);
     this.slider.value = String(this.frame);
     this.slider.disabled = last === 0;
@@ -177,13 +140,12 @@ export class PropagationReview {
         : "The frames are gone from the server: queue again to see them."
       : ASK_TO_RUN;
     const size = this.tracks?.size;
-    this.status.where.textContent = size
-      ? `${size[0]} × ${size[1]}  ·  ${Math.round(this.stage.currentView().scale * 100)} %`
-      : "";
+    this.status.where.textContent = size ? `${size[0]} × ${size[1]}  ·  ${this.zoomText}` : "";
   }
 
   #said() {
     if (this.problem) return [`${this.problem} Clear them.`, true];
+    if (this.info) return [this.info, false];
     if (!this.tracks) return [this.moves.length > 0 ? `${count(this.moves)} for the next run.` : "", false];
     const wrong = corrections.misplaced(this.tracks, this.moves);
     if (wrong.length > 0) return [`${count(wrong)} for a pair or frame that cannot be corrected: clear.`, true];
@@ -216,23 +178,17 @@ export class PropagationReview {
     this.play(false);
     this.select(hit ? hit.index : null);
     if (!hit) return null;
-    const base = this.moves;
+    const base = this.present;
     const start = this.pairs()[hit.index].handle;
     const origin = this.stage.toPicture(at);
-    const dropped = () => {
-      this.draft = null;
-      this.show();
-    };
-    return {
+    return this.drafting({
       move: (to) => {
         const [x, y] = this.stage.toPicture(to);
         this.draft = this.#moved(base, hit.index, [start[0] + x - origin[0], start[1] + y - origin[1]]);
-        this.show();
       },
-      end: () => (this.draft ? this.edit(this.draft) : dropped()),
-      cancel: dropped,
+      end: (draft) => this.put(draft),
       loupe: () => this.pairs()[hit.index].handle,
-    };
+    });
   }
 
   keydown(event) {
@@ -264,15 +220,16 @@ export class PropagationReview {
 
   // ----------------------------------------------------------------------------------------------------------- actions
 
-  #moved(moves, pair, point) {
-    return corrections.withMove(moves, this.frame, pair, clampPoint(point, this.tracks.size));
+  #moved(from, pair, point) {
+    const { size } = this.tracks;
+    return { size, moves: corrections.withMove(from.moves, this.frame, pair, clampPoint(point, size)) };
   }
 
   /** Moves the selected handle on the frame that is shown by (dx, dy) pixels. */
   nudge(dx, dy, mergeKey) {
     if (this.selected === null || !this.isEditable) return;
     const [x, y] = this.pairs()[this.selected].handle;
-    this.edit(this.#moved(this.moves, this.selected, [x + dx, y + dy]), mergeKey);
+    this.put(this.#moved(this.present, this.selected, [x + dx, y + dy]), mergeKey);
   }
 
   selectedMove() {
@@ -280,52 +237,18 @@ export class PropagationReview {
   }
 
   removeSelected() {
-    if (this.selectedMove()) this.edit(corrections.withoutMove(this.moves, this.frame, this.selected));
-  }
-
-  zoom(steps) {
-    this.stage.zoom(ZOOM_STEP ** steps);
-    this.show();
-  }
-
-  fit() {
-    this.stage.fit();
-    this.show();
-  }
-
-  expand() {
-    this.window.toggle();
-  }
-
-  get root() {
-    return this.window.root;
+    const { present, frame, selected } = this;
+    if (!this.selectedMove()) return;
+    this.put({ ...present, moves: corrections.withoutMove(present.moves, frame, selected) });
   }
 
   askToClear() {
-    this.status.ask(
-      "Clear all corrections?",
-      "Clear",
-      () => this.edit([]),
-      () => this.stage.focus(),
-    );
-  }
-
-  /** The full window was opened or closed. */
-  toggled() {
-    const { isOpen } = this.window;
-    this.buttons.expand.setIcon(
-      isOpen ? "shrink" : "expand",
-      isOpen ? "Close the full window (Esc)" : "Full window (F)",
-    );
-    this.stage.fit();
-    this.stage.focus();
+    this.ask("Clear all corrections?", () => this.put({ ...this.present, moves: [] }));
   }
 
   dispose() {
     this.play(false);
-    this.window.dispose();
-    this.stage.dispose();
-    this.pictures.dispose();
+    super.dispose();
   }
 }
 

@@ -6,6 +6,7 @@
  *   press(at, event)             a gesture `{ move(at), end(), cancel() }` for a press at stage point `at`, or null
  *   hover(at)                    the pointer is over stage point `at` (null: it left)
  *   keydown(event)               returns whether the key meant something
+ *   scaled(scale)                the graph is shown at another zoom: screen pixels per CSS pixel
  *
  * Pointer events go no further than the stage, so that the node is not dragged. Nothing cancels `pointerdown`: that
  * would swallow the mouseup by which ComfyUI learns that the graph has changed.
@@ -129,7 +130,9 @@ export class Stage {
   #draw() {
     const [width, height] = this.extent;
     if (width === 0 || height === 0) return;
-    this.drawnScale = this.#screenScale();
+    const screenScale = this.#screenScale();
+    if (screenScale !== this.drawnScale) this.owner.scaled(screenScale);
+    this.drawnScale = screenScale;
     const density = (globalThis.devicePixelRatio || 1) * Math.min(Math.max(this.drawnScale, 0.5), 3);
     const [columns, rows] = [Math.round(width * density), Math.round(height * density)];
     if (this.canvas.width !== columns || this.canvas.height !== rows)

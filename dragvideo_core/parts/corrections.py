@@ -1,8 +1,10 @@
 """The text in which handles corrected by hand are kept: where a pair's handle really is in a later frame.
 
-    {"version": 1, "moves": [{"frame": i, "pair": j, "handle": [x, y]}, ...]}      pixels of the clip
+    {"version": 2, "size": [W, H], "moves": [{"frame": i, "pair": j, "handle": [x, y]}, ...]}
 
-It may come from a stranger's workflow: its length is bounded before it is parsed, and everything in it is checked.
+in pixels of a clip of that size; for a clip of another one they are rescaled. Version 1, without a size, is read as
+pixels of the clip. The text may come from a stranger's workflow: its length is bounded before it is parsed, and
+everything in it is checked.
 """
 
 from __future__ import annotations
@@ -14,13 +16,17 @@ import torch
 
 from ..types import Correction, UserError
 
-VERSION = 1
+VERSION = 2
+OLD_VERSION = 1
+MAX_SIDE = 100_000  # px
 MAX_TEXT = 1_000_000  # characters
 MAX_MOVES = 4096
 
 
 def read_corrections(text: str, size: tuple[int, int]) -> list[Correction]:
     """The corrections for a clip of `size` (H, W); none for an empty text. UserError for anything else."""
+    if not isinstance(text, str):
+        raise _wrong("a JSON text", f"a value of type {type(text).__name__}")
     if not text.strip():
         return []
     if len(text) > MAX_TEXT:
@@ -29,22 +35,36 @@ def read_corrections(text: str, size: tuple[int, int]) -> list[Correction]:
         found = json.loads(text)
     except (ValueError, RecursionError):
         raise _wrong("JSON", "a text that is none") from None
-    if not isinstance(found, dict) or found.get("version") != VERSION or not isinstance(found.get("moves"), list):
-        raise _wrong(f'{{"version": {VERSION}, "moves": [...]}}', "another form or version")
+    version = found.get("version") if isinstance(found, dict) else None
+    if type(version) is not int or version not in (OLD_VERSION, VERSION) or not isinstance(found.get("moves"), list):
+        raise _wrong(f'{{"version": {VERSION}, "size": [W, H], "moves": [...]}}', "another form or version")
     if len(found["moves"]) > MAX_MOVES:
         raise _wrong(f"at most {MAX_MOVES} moves", f"{len(found['moves'])}")
-    return [_read_move(move, size) for move in found["moves"]]
+    dragged_on = size if version == OLD_VERSION else _read_size(found.get("size"))
+    return [_read_move(move, dragged_on, size) for move in found["moves"]]
 
 
-def _read_move(move: object, size: tuple[int, int]) -> Correction:
+def _read_size(size: object) -> tuple[int, int]:
+    """[W, H] to (H, W)."""
+    if not isinstance(size, list) or len(size) != 2 or not all(type(s) is int and 1 <= s <= MAX_SIDE for s in size):
+        raise _wrong(f'"size": [W, H] of whole numbers from 1 to {MAX_SIDE}', "something else")
+    return size[1], size[0]
+
+
+def _read_move(move: object, dragged_on: tuple[int, int], size: tuple[int, int]) -> Correction:
     handle = move.get("handle") if isinstance(move, dict) else None
     numbers = isinstance(handle, list) and len(handle) == 2 and all(_is_number(v) for v in handle)
     if not numbers or not all(type(move.get(key)) is int and 0 <= move[key] < 2**31 for key in ("frame", "pair")):
         raise _wrong('moves like {"frame": 3, "pair": 0, "handle": [40.5, 17]}', "something else")
     x, y = float(handle[0]), float(handle[1])
-    if not (0 <= x <= size[1] - 1 and 0 <= y <= size[0] - 1):
-        raise _wrong(f"handles inside the {size[1]} x {size[0]} picture", f"({x:g}, {y:g})")
-    return Correction(frame=move["frame"], pair=move["pair"], handle=torch.tensor([x, y]))
+    if not (0 <= x <= dragged_on[1] - 1 and 0 <= y <= dragged_on[0] - 1):
+        raise _wrong(f"handles inside the {dragged_on[1]} x {dragged_on[0]} picture", f"({x:g}, {y:g})")
+    # the same place in the clip, pixel centres at integers in both; a pixel at the border stays inside
+    places = [
+        min(max((at + 0.5) * side / side_from - 0.5, 0.0), side - 1.0)
+        for at, side, side_from in zip((x, y), reversed(size), reversed(dragged_on))
+    ]
+    return Correction(frame=move["frame"], pair=move["pair"], handle=torch.tensor(places))
 
 
 def _is_number(value: object) -> bool:

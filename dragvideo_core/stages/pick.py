@@ -31,9 +31,9 @@ Point = tuple[float, float]
 Size = tuple[int, int]  # (H, W)
 
 
-def pick(text: str, size: Size, frames: int) -> PointPicks:
-    """Reads the points for a clip of `frames` frames of `size` (H, W). Points that were clicked on a picture of
-    another size are rescaled. Raises `UserError`, naming the Pick Points node, for a text that is not such JSON, an
+def pick(text: str, size: Size, frames: int, least: int = 1) -> PointPicks:
+    """Reads the points for a clip of `frames` frames of `size` (H, W), at least `least` pairs of them (0 or 1: points
+    to start a drawing from need none). Points that were clicked on a picture of another size are rescaled. Raises `UserError`, naming the Pick Points node, for a text that is not such JSON, an
     unknown version, unpaired points, no pair at all, points that are no numbers or outside the picture, too many of
     them, or a frame that the clip does not have.
     """
@@ -42,7 +42,7 @@ def pick(text: str, size: Size, frames: int) -> PointPicks:
         handles, targets, mask_points, frame, clicked = _read_own(found, size)
     else:
         (handles, targets), mask_points, frame, clicked = _read_kjnodes(found), [], 0, size
-    if not handles:
+    if len(handles) < least:
         raise _wrong("at least one pair", "no pair", "Drag from a handle to where it should go on the canvas")
     if len(handles) > MAX_PAIRS:
         raise _wrong(f"at most {MAX_PAIRS} pairs", len(handles), "Delete some")

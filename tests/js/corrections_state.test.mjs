@@ -21,11 +21,16 @@ function tracksOf(frames, frame = 0) {
   };
 }
 
-test("text and moves are two forms of the same thing", () => {
+const SIZE = [128, 64];
+
+test("text and corrections are two forms of the same thing", () => {
   const moves = corrections.withMove(corrections.withMove([], 3, 0, [1.5, 2]), 1, 1, [4, 5.25]);
-  assert.deepEqual(corrections.parseCorrections(corrections.serialiseCorrections(moves)), { moves, problem: null });
-  assert.deepEqual(JSON.parse(corrections.serialiseCorrections(moves)), {
-    version: 1,
+  const made = { size: SIZE, moves };
+  const text = corrections.serialiseCorrections(made);
+  assert.deepEqual(corrections.parseCorrections(text), { corrections: made, problem: null });
+  assert.deepEqual(JSON.parse(text), {
+    version: 2,
+    size: SIZE,
     moves: [
       { frame: 1, pair: 1, handle: [4, 5.25] },
       { frame: 3, pair: 0, handle: [1.5, 2] },
@@ -33,10 +38,40 @@ test("text and moves are two forms of the same thing", () => {
   });
 });
 
+test("the old form, without a size, is read and stays as it is until the size is known", () => {
+  const old = '{"version":1,"moves":[{"frame":1,"pair":0,"handle":[4,5]}]}';
+  const { corrections: read, problem } = corrections.parseCorrections(old);
+  assert.deepEqual([read.size, read.moves.length, problem], [null, 1, null]);
+  assert.equal(corrections.serialiseCorrections(read), old);
+  const sized = corrections.rescaleCorrections(read, SIZE);
+  assert.deepEqual(sized, { size: SIZE, moves: read.moves });
+  assert.equal(JSON.parse(corrections.serialiseCorrections(sized)).version, 2);
+});
+
+test("in a clip of another size each handle keeps its place in the frame", () => {
+  const moves = [
+    [0, 0],
+    [127, 63],
+    [63.5, 31.5],
+  ].map((handle, frame) => ({ frame, pair: 0, handle }));
+  const there = corrections.rescaleCorrections({ size: SIZE, moves }, [256, 192]);
+  assert.deepEqual(
+    there.moves.map(({ handle }) => handle),
+    [
+      [0.5, 1],
+      [254.5, 190],
+      [127.5, 95.5],
+    ],
+  );
+  assert.deepEqual(corrections.rescaleCorrections(there, SIZE), { size: SIZE, moves });
+  for (const { handle } of corrections.rescaleCorrections({ size: SIZE, moves }, [64, 32]).moves)
+    assert.ok(handle[0] >= 0 && handle[0] <= 63 && handle[1] >= 0 && handle[1] <= 31, "it stays inside");
+});
+
 test("no corrections are the empty text", () => {
-  assert.equal(corrections.serialiseCorrections([]), "");
-  assert.deepEqual(corrections.parseCorrections(""), { moves: [], problem: null });
-  assert.deepEqual(corrections.parseCorrections(undefined), { moves: [], problem: null });
+  assert.equal(corrections.serialiseCorrections({ size: SIZE, moves: [] }), "");
+  for (const nothing of ["", undefined])
+    assert.deepEqual(corrections.parseCorrections(nothing), { corrections: { size: null, moves: [] }, problem: null });
 });
 
 test("what is no corrections text is named", () => {
@@ -45,14 +80,16 @@ test("what is no corrections text is named", () => {
     "{",
     "[]",
     "null",
+    '{"version": 3, "size": [1, 1], "moves": []}',
     '{"version": 2, "moves": []}',
+    '{"version": 2, "size": [0, 5], "moves": []}',
     '{"version": 1}',
     JSON.stringify({ version: 1, moves: [{ ...move, frame: -1 }] }),
     JSON.stringify({ version: 1, moves: [{ ...move, handle: [1] }] }),
   ]) {
-    const { moves, problem } = corrections.parseCorrections(text);
+    const { corrections: read, problem } = corrections.parseCorrections(text);
     assert.match(problem, /could not be read/, text);
-    assert.deepEqual(moves, []);
+    assert.deepEqual(read.moves, []);
   }
 });
 

@@ -51,3 +51,13 @@ test("after a reset there is nothing to undo", () => {
   history.reset(7);
   assert.deepEqual([history.present, history.canUndo, history.canRedo], [7, false, false]);
 });
+
+test("a change of all steps is no step of its own", () => {
+  const history = new History(1);
+  history.push(2);
+  history.push(3);
+  history.undo();
+  history.map((value) => 10 * value);
+  assert.deepEqual([history.present, history.redo(), history.undo(), history.undo()], [20, 30, 20, 10]);
+  assert.equal(history.canUndo, false);
+});
