@@ -92,15 +92,17 @@ def from_latent(latent: Any, model: DragModel) -> Tensor:
     return samples * getattr(model.vae, "scaling_factor", 1.0)
 
 
-def to_page(tracks: PointTracks, mask_radius: float) -> dict:
-    """Tracks as the data that the page draws, in the clip's pixels. `mask_radius` as the propagation takes it."""
+def to_page(tracks: PointTracks, mask_radius: float, frame: int) -> dict:
+    """Tracks as the data that the page draws, in the clip's pixels. `mask_radius` as the propagation takes it;
+    `frame`: the one that the points were drawn on."""
     height, width = tracks.edit_mask.shape[-2:]
     places = {
         name: getattr(tracks, name).double().round(decimals=2).tolist()
         for name in ("handles", "targets", "mask_points")
     }
     radius = mask_radius * min(height, width) / REFERENCE
-    return {"size": [width, height], **places, "visible": tracks.visible.tolist(), "mask_radius": radius}
+    seen = tracks.visible.tolist()
+    return {"size": [width, height], "frame": frame, **places, "visible": seen, "mask_radius": radius}
 
 
 def to_json(scores: Scores) -> str:

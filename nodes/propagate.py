@@ -31,8 +31,7 @@ class Propagate(io.ComfyNode):
             "corrections",
             default="",
             optional=True,
-            tooltip="Handles that were put right by hand, written by the player on this node. As JSON: "
-            '{"version": 1, "moves": [{"frame": 3, "pair": 0, "handle": [x, y]}]}, in pixels of the clip.',
+            tooltip="Handles that you dragged to their place on the player; the next run starts from them.",
         )
         corrections.extra_dict = {"widgetType": CORRECTIONS_WIDGET}
         return sockets.schema(
@@ -113,7 +112,8 @@ class Propagate(io.ComfyNode):
         clip, segmenter = convert.to_clip(video), segmenter or segment()
         settings = PropagateSettings(mask_radius=mask_radius, **settings)
         may_change = None if edit_mask is None else host.run(convert.to_edit_mask, edit_mask, clip)
-        moves, on_progress = read_corrections(corrections, clip.size), host.progress(clip.frames)
+        moves = read_corrections(corrections, clip.size)
+        on_progress = host.progress()  # no pictures: the player has them, and ComfyUI's would make the node grow
         with host.warnings_on_node(cls.hidden.unique_id) as warned:
             tracks = host.run(propagate, clip, picks, segmenter, model, settings, on_progress, moves)
         if may_change is not None:
@@ -121,7 +121,7 @@ class Propagate(io.ComfyNode):
         ui = {
             "drag_a_video_frames": host.save_for_page(clip.frames),
             "drag_a_video_warnings": warned,
-            "drag_a_video_tracks": [convert.to_page(tracks, mask_radius)],
+            "drag_a_video_tracks": [convert.to_page(tracks, mask_radius, picks.frame)],
         }
         preview = convert.to_image(draw_tracks(clip.frames, tracks))
         return io.NodeOutput(*convert.from_tracks(tracks, preview), ui=ui)

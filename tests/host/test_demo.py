@@ -62,8 +62,9 @@ def test_long_nodes_show_progress(demo: Demo, kind: str):
     assert values[-1] > 0 and len({data["max"] for data in told}) == 1
 
 
-@pytest.mark.parametrize("kind", LONG_NODES)
+@pytest.mark.parametrize("kind", [kind for kind in LONG_NODES if kind != "DragAVideo_Propagate"])
 def test_long_nodes_show_pictures(demo: Demo, kind: str):
+    """Propagate shows its own player instead: ComfyUI's picture would make that node grow."""
     node = demo.node(kind)
     pictures = [event for event in demo.run.of("preview") if event.data.get("node_id") == node]
     assert pictures, f"no preview of {kind}"

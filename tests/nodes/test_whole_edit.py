@@ -62,8 +62,9 @@ def test_long_nodes_report_progress_to_its_end(edit: Outcome):
 
 
 def test_long_nodes_show_pictures(edit: Outcome):
+    """Propagate shows its own player instead: ComfyUI's picture would make that node grow."""
     seen = {node for node, _ in edit.previews}
-    assert set(LONG) - {"evaluate"} <= seen
+    assert set(LONG) - {"evaluate", "propagate"} <= seen and "propagate" not in seen
     assert all(isinstance(picture, Image.Image) for _, picture in edit.previews)
 
 
@@ -73,6 +74,7 @@ def test_the_page_gets_what_its_canvas_draws(edit: Outcome):
     assert pick["drag_a_video_seed"][0]["picks"]["pairs"] == json.loads(edit.values["clip"][2])["pairs"]
     (tracks,) = propagate["drag_a_video_tracks"]
     assert len(tracks["handles"]) == 3 and len(tracks["handles"][0][0]) == 9 and tracks["mask_radius"] == 16
+    assert tracks["frame"] == edit.values["pick"][0].frame
     assert len(propagate["drag_a_video_frames"]) == 3
     assert "images" not in pick and "images" not in propagate  # ComfyUI would draw those itself
     json.dumps([pick, propagate], allow_nan=False)
