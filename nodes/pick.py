@@ -8,7 +8,11 @@ import json
 from comfy_api.latest import io
 
 from ..dragvideo_core.parts.drawing import draw_points
+from ..dragvideo_core.parts.given_points import points_text
+from ..dragvideo_core.parts.given_tracks import as_boxes, as_points
+from ..dragvideo_core.parts.points import REFERENCE, may_change
 from ..dragvideo_core.stages.pick import MAX_TEXT, pick
+from ..dragvideo_core.stages.propagate import PropagateSettings
 from ..dragvideo_core.types import PointPicks, UserError
 from . import convert, host, sockets
 
@@ -25,8 +29,7 @@ class Pick(io.ComfyNode):
         points = io.String.Input(
             "points",
             default="",
-            tooltip='Written by the canvas. As JSON: {"version": 1, "size": [width, height], "frame": 0, "pairs": '
-            '[{"handle": [x, y], "target": [x, y]}], "mask_points": [[x, y]]}, in pixels of a picture of that size.',
+            tooltip="What you draw on the canvas, as JSON (the help page says how it is written).",
         )
         points.extra_dict = {"widgetType": POINTS_WIDGET}
         return sockets.schema(
@@ -40,18 +43,23 @@ class Pick(io.ComfyNode):
                     "The frames to draw on: an IMAGE batch or a VIDEO. Wire the same frames into every node."
                 ),
                 points,
-                io.String.Input(
+                io.MultiType.Input(
                     "other_points",
+                    [io.String, sockets.TrackData, sockets.Boxes],
                     optional=True,
-                    force_input=True,
-                    tooltip="Points from another node, in the same JSON or as KJNodes writes them. They are where the"
-                    " drawing here starts: what you draw wins until they change.",
+                    tooltip="Points of another node to start the drawing from (JSON, KJNodes' points, TRACKS, or boxes "
+                    "for the mask): what you draw wins until they change.",
                 ),
             ],
             outputs=[
                 sockets.Picks.Output("picks", display_name="picks", tooltip="The points, for Propagate Points."),
                 io.String.Output("points_json", display_name="points", tooltip="The points as JSON."),
                 io.Image.Output("preview", display_name="preview", tooltip="The frame with its points."),
+                io.String.Output(
+                    "handles", display_name="handles", tooltip="The handles as KJNodes' points, for SAM2 and SAM3 nodes."
+                ),
+                io.Mask.Output("mask", display_name="mask", tooltip="The squares around the mask points of this frame."),
+                sockets.Boxes.Output("boxes", display_name="boxes", tooltip="The box around these squares."),
             ],
             hidden=[io.Hidden.unique_id],
         )
@@ -69,28 +77,35 @@ class Pick(io.ComfyNode):
         return True
 
     @classmethod
-    def execute(cls, video, points: str, other_points: str | None = None) -> io.NodeOutput:
+    def execute(cls, video, points: str, other_points=None) -> io.NodeOutput:
         clip = convert.to_clip(video)
         ui = {
             "drag_a_video_frames": host.save_for_page(clip.frames),
             "drag_a_video_size": [[clip.size[1], clip.size[0]]],
         }
         try:
-            if other_points:
-                upstream = host.run(pick, other_points, clip.size, len(clip))
-                ui["drag_a_video_seed"] = [{"key": _key(other_points), "picks": _as_data(upstream)}]
-            text = _newest(points, other_points)
-            picks = host.run(pick, text, clip.size, len(clip))
+            upstream = host.run(points_text, other_points, clip.size, _mask_radius(clip.size))
+            if upstream:
+                started = host.run(pick, upstream, clip.size, len(clip), least=0)
+                ui["drag_a_video_seed"] = [{"key": _key(upstream), "picks": _as_data(started)}]
+            picks = host.run(pick, _newest(points, upstream), clip.size, len(clip))
         except UserError:
             host.show_on_node(ui, cls.hidden.unique_id)  # the frame has to be seen for the points to be put right
             raise
         drawn = draw_points(clip.frames[picks.frame], picks.handles, picks.targets)
-        return io.NodeOutput(picks, json.dumps(_as_data(picks)), convert.to_image(drawn[None]), ui=ui)
+        text, mask = json.dumps(_as_data(picks)), may_change(picks.mask_points[None], _mask_radius(clip.size), clip.size)
+        others = as_points(picks.handles), convert.to_mask(mask), as_boxes(mask)
+        return io.NodeOutput(picks, text, convert.to_image(drawn[None]), *others, ui=ui)
 
 
-def _newest(points: str, other_points: str | None) -> str:
-    """What was drawn on the canvas wins if it was drawn on top of these very `other_points`, or if there are none."""
-    return points if not other_points or _data(points).get("seed") == _key(other_points) else other_points
+def _newest(points: str, upstream: str) -> str:
+    """What was drawn on the canvas wins if it was drawn on top of these very `upstream` points, or if there are none."""
+    return points if not upstream or _data(points).get("seed") == _key(upstream) else upstream
+
+
+def _mask_radius(size: tuple[int, int]) -> float:
+    """Half the side of a mask square in a clip of `size` (H, W), px, as Propagate Points has it by default."""
+    return PropagateSettings().mask_radius * min(size) / REFERENCE
 
 
 def _data(text: str) -> dict:
@@ -104,7 +119,7 @@ def _data(text: str) -> dict:
 
 def _key(text: str) -> str:
     """What the canvas remembers of the upstream points that it started from."""
-    return hashlib.sha1(text.encode()).hexdigest()
+    return hashlib.sha1(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _as_data(picks: PointPicks) -> dict:

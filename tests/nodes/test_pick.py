@@ -27,7 +27,7 @@ def picked(comfy: Comfy, points: str, other_points: str | None = None):
 
 def test_points_drawn_here(comfy: Comfy):
     outcome = picked(comfy, DRAWN)
-    picks, text, preview = outcome.values["pick"]
+    picks, text, preview = outcome.values["pick"][:3]
     assert picks.handles.tolist() == [[10, 10]] and json.loads(text) == json.loads(DRAWN)
     assert preview.shape == (1, 384, 384, 3)
 
@@ -50,3 +50,36 @@ def test_the_points_that_leave_can_be_put_in_again(comfy: Comfy):
     first = picked(comfy, graphs.picks((7, 9), (30, 20), size=(64, 64), mask_points=[])).values["pick"]
     again = picked(comfy, "", first[1]).values["pick"]
     assert again[0].handles.tolist() == first[0].handles.tolist() and again[1] == first[1]
+
+
+def given(comfy: Comfy, points: str, output: int):
+    """Pick Points with TRACKS (3) or boxes (5), of Use Tracks, in the place of a text."""
+    tracks = json.dumps([[{"x": 20 + 4 * frame, "y": 30} for frame in range(2)]])
+    graph = {
+        "clip": graphs.defaults(comfy, "DragAVideo_DemoClip", frames=2),
+        "text": graphs.node("StringConcatenate", string_a=tracks, string_b="", delimiter=""),
+        "first": graphs.node("DragAVideo_Pick", video=["clip", 0], points=graphs.picks((20, 30), (30, 30), [(30, 30)])),
+        "use": graphs.defaults(
+            comfy, "DragAVideo_UseTracks", video=["clip", 0], picks=["first", 0], given=["text", 0], mask_radius=28.0
+        ),
+        "pick": graphs.node("DragAVideo_Pick", video=["clip", 0], points=points, other_points=["use", output]),
+    }
+    return comfy.run(graph)
+
+
+def test_tracks_start_the_drawing_and_what_is_drawn_on_them_wins(comfy: Comfy):
+    outcome = given(comfy, "", output=3)
+    picks = outcome.values["pick"][0]
+    assert (picks.handles.tolist(), picks.targets.tolist()) == ([[20, 30]], [[24, 30]])
+    (seed,) = outcome.ui["pick"]["drag_a_video_seed"]
+    mine = json.dumps({**json.loads(DRAWN), "seed": seed["key"]})
+    assert given(comfy, mine, output=3).values["pick"][0].handles.tolist() == [[10, 10]]
+
+
+def test_boxes_start_the_mask_and_ask_for_an_arrow(comfy: Comfy):
+    outcome = given(comfy, "", output=5)
+    assert outcome.status == "error" and "at least one pair" in outcome.error["exception_message"]
+    (seed,) = outcome.ui["pick"]["drag_a_video_seed"]
+    assert seed["picks"]["pairs"] == [] and seed["picks"]["mask_points"] == [[30, 30]]
+    mine = json.dumps({**json.loads(DRAWN), "seed": seed["key"]})
+    assert given(comfy, mine, output=5).status == "success"
