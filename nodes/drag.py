@@ -8,6 +8,9 @@ from ..dragvideo_core.stages.drag import DragSettings, drag
 from ..dragvideo_core.types import DragModel, Inversion, PointTracks, UserError
 from . import host, sockets
 
+MOST_TEXT = 1000  # characters of 'steps'
+MOST_SHOWN = 60  # of them in an error
+
 
 class Drag(io.ComfyNode):
     """The heart of it (Sec. 3.3 and 3.4 of the paper): changes the latents of all frames together until the handles sit
@@ -71,6 +74,11 @@ class Drag(io.ComfyNode):
                     advanced=True,
                 ),
                 setting("chunk", sockets.CHUNK_TOOLTIP, 0, 256, advanced=True),
+                setting(
+                    "warm_start",
+                    "On: begin with the parts displaced to their targets and let the iterations put them right: nearer to "
+                    "the target in fewer iterations. Off: pull them there step by step, as in the paper.",
+                ),
             ],
             outputs=[sockets.Edit.Output("edit", display_name="edit", tooltip="The edit, for Decode Edit.")],
         )
@@ -93,12 +101,12 @@ class Drag(io.ComfyNode):
 def read_steps(text: str) -> tuple[int, ...]:
     """ "42, 41, 35" to (42, 41, 35); UserError for anything but whole numbers with commas between."""
     try:
-        steps = tuple(int(part) for part in text.replace(",", " ").split())
+        steps = tuple(int(part) for part in text.replace(",", " ").split()) if len(text) <= MOST_TEXT else ()
     except ValueError:
         steps = ()
     if not steps:
         usual = write_steps(DragSettings().steps)
-        raise UserError(f"'steps' must be whole numbers with commas between, like {usual}: got {text!r}. Correct them.")
+        raise UserError(f"'steps' must be whole numbers with commas between, like {usual}: got {text[:MOST_SHOWN]!r}. Correct them.")
     return steps
 
 

@@ -10,6 +10,7 @@ import copy
 import dataclasses
 import itertools
 import logging
+import reprlib
 import time
 import uuid
 import warnings
@@ -34,8 +35,10 @@ PREVIEW_SECONDS = 1.0  # previews at most this often
 PREVIEW_SIDE = 512  # px
 SAM_FOLDER = "sams"
 LORA_ENDING = ".safetensors"
-MOST_NAME = 200  # characters of a file's name
+MOST_NAME = 200  # bytes of a file's name
 SAM_ENDINGS = (".pth", ".pt", ".safetensors")
+# What a text that is no file name raises: too long, characters that no name has, links in a circle, no text at all.
+_NO_NAME = (OSError, ValueError, RuntimeError, TypeError, AttributeError)
 
 
 # ----------------------------------------------------------------------------------------------------- running a stage
@@ -197,7 +200,7 @@ def sam_path(name: str) -> Path:
     path = folder_paths.get_full_path(SAM_FOLDER, name) if name in sam_names() else None
     if path is None:
         raise UserError(
-            f"the SAM checkpoint {name!r} was not found in ComfyUI's folder models/{SAM_FOLDER}. Put it there "
+            f"the SAM checkpoint {_shown(name)} was not found in ComfyUI's folder models/{SAM_FOLDER}. Put it there "
             "(sam_vit_b_01ec64.pth, sam_vit_l_0b3195.pth or sam_vit_h_4b8939.pth, from the segment-anything "
             "project's page) and reload the page; or choose 'none' and wire a MASK."
         )
@@ -226,11 +229,11 @@ def video_path(name: str) -> Path:
         path = Path(folder_paths.get_annotated_filepath(name)).resolve()
         inside = any(path.is_relative_to(Path(folder).resolve()) for folder in folders)
         found = inside and path.is_file()
-    except (OSError, ValueError):  # too long, or characters that no file name has
+    except _NO_NAME:
         found = False
     if not found:
         raise UserError(
-            f"the video {name!r} was not found in ComfyUI's input folder (nor, with '[output]' or '[temp]' after its "
+            f"the video {_shown(name)} was not found in ComfyUI's input folder (nor, with '[output]' or '[temp]' after its "
             "name, in those). Choose a file from the list, or upload one with the button on the node."
         )
     return path
@@ -246,13 +249,23 @@ def lora_store(save_as: str) -> LoraStore:
     if not name:
         return LoraStore(unfinished=unfinished)
     folder = Path(folder_paths.get_folder_paths("loras")[0]).resolve()
-    path = None if "\0" in name or len(name) > MOST_NAME else (folder / (name + LORA_ENDING)).resolve()
-    if path is None or not path.is_relative_to(folder):
+    try:
+        path = (folder / (name + LORA_ENDING)).resolve()
+        path.exists()
+        inside = len(name.encode()) <= MOST_NAME and path.is_relative_to(folder)
+    except _NO_NAME:
+        inside = False
+    if not inside:
         raise UserError(
-            f"'save_as' must be a file name inside models/loras: got {name[:MOST_NAME]!r}. Example: swan, or "
+            f"'save_as' must be a file name inside models/loras: got {_shown(name)}. Example: swan, or "
             "clips/swan."
         )
     return LoraStore(file=path, unfinished=unfinished)
+
+
+def _shown(name: Any) -> str:
+    """A name in an error's text."""
+    return reprlib.repr(name)
 
 
 def file_fingerprint(path: Path) -> str:

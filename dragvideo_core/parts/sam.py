@@ -7,6 +7,7 @@ once, and its embedding kept on the CPU. Weights come from a file, with no code 
 from __future__ import annotations
 
 import hashlib
+import zipfile
 from collections import OrderedDict
 from pathlib import Path
 
@@ -40,10 +41,10 @@ def load_sam(path: str | Path, device: torch.device | str = "cpu") -> torch.nn.M
     with torch.device("meta"):  # shapes without numbers: nothing is drawn at random only to be overwritten
         sam = sam_model_registry[kind]()
     wanted = {name: tuple(value.shape) for name, value in sam.state_dict().items()}
-    got = {name: tuple(value.shape) for name, value in weights.items() if isinstance(value, Tensor)}
+    got = {name: tuple(value.shape) if _is_weight(value) else None for name, value in weights.items()}
     if wanted != got:
-        odd = sorted(name for name in wanted.keys() | got.keys() if wanted.get(name) != got.get(name))
-        raise _not_sam(path, f"a {kind} in which {len(odd)} weights differ, the first is '{odd[0][:80]}'")
+        odd = sorted(str(name) for name in wanted.keys() | got.keys() if wanted.get(name, 0) != got.get(name, 0))
+        raise _not_sam(path, f"a {kind} in which {len(odd)} weights differ, the first is {odd[0][:80]!r}")
     sam.load_state_dict({name: value.float() for name, value in weights.items()}, assign=True)
     sam.pixel_mean = torch.tensor([123.675, 116.28, 103.53]).reshape(3, 1, 1)  # not in the checkpoint
     sam.pixel_std = torch.tensor([58.395, 57.12, 57.375]).reshape(3, 1, 1)
@@ -53,7 +54,7 @@ def load_sam(path: str | Path, device: torch.device | str = "cpu") -> torch.nn.M
 def _read_weights(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise UserError(f"there is no SAM file '{path.name}' in '{path.parent}'. {WHERE_TO_GET_IT}.")
-    size = path.stat().st_size
+    size = _unpacked_bytes(path)
     if size > MAX_FILE_BYTES:
         raise _not_sam(path, f"{size / 2**30:.1f} GiB, more than any SAM has")
     try:
@@ -68,6 +69,20 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
     if not isinstance(weights, dict):
         raise _not_sam(path, f"a {type(weights).__name__}")
     return weights
+
+
+def _unpacked_bytes(path: Path) -> int:
+    """Size of a file, or of what is packed inside it: a .pth is a zip, and a zip of a megabyte may hold a terabyte."""
+    size = path.stat().st_size
+    try:
+        with zipfile.ZipFile(path) as packed:
+            return max(size, sum(part.file_size for part in packed.infolist()))
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError):  # no zip, or one that cannot be read anyway
+        return size
+
+
+def _is_weight(value: object) -> bool:
+    return isinstance(value, Tensor) and value.layout == torch.strided and value.is_floating_point()
 
 
 def _not_sam(path: Path, got: str) -> UserError:

@@ -1,0 +1,77 @@
+"""How much is tried, and a watch over what is opened meanwhile.
+
+`FUZZ=explore pytest -m fuzz` tries other cases each time, and ten times as many; `FUZZ=few` a twentieth of them.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, settings, strategies as st
+
+from host import source
+
+from ..nodes.executor import Comfy, the_comfy
+
+CASES = 2000  # of each kind
+SLOWEST = timedelta(seconds=5)  # for one case; a usual one takes a millisecond
+
+_common = {"deadline": SLOWEST, "database": None, "print_blob": False, "suppress_health_check": list(HealthCheck)}
+settings.register_profile("same", max_examples=CASES, derandomize=True, **_common)
+settings.register_profile("explore", max_examples=10 * CASES, **_common)
+settings.register_profile("few", max_examples=CASES // 20, derandomize=True, **_common)
+settings.load_profile(os.environ.get("FUZZ", "same"))
+
+
+def randoms() -> st.SearchStrategy[Random]:
+    """Sources for `mutate`."""
+    return st.integers(0, 2**64 - 1).map(Random)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).resolve().parent
+    for item in items:
+        if item.path.parent == here:
+            item.add_marker(pytest.mark.fuzz)
+            item.add_marker(pytest.mark.timeout(300))
+
+
+WATCHED = {"open", "os.listdir", "os.mkdir", "os.remove", "os.rename", "subprocess.Popen", "os.system"}
+_watching: list[set[str]] = []
+
+
+def _on_audit(event: str, arguments: tuple) -> None:
+    if not _watching or event not in WATCHED:
+        return
+    what = os.fsdecode(arguments[0]) if isinstance(arguments[0], (str, bytes)) else str(arguments[0])
+    if not what.endswith((".py", ".pyc", ".so")) and sys.base_prefix not in what and sys.prefix not in what:  # imports
+        _watching[-1].add(f"{event} {what}")
+
+
+sys.addaudithook(_on_audit)
+
+
+@contextmanager
+def watched() -> Iterator[set[str]]:
+    """What Python code opens, lists, makes, removes or starts inside: "open /a/path", ..."""
+    _watching.append(set())
+    try:
+        yield _watching[-1]
+    finally:
+        _watching.pop()
+
+
+@pytest.fixture(scope="session")
+def comfy(tmp_path_factory) -> Comfy:
+    try:
+        comfyui = source.get()
+    except source.NoComfyUI as fault:
+        pytest.skip(str(fault))
+    return the_comfy(comfyui, tmp_path_factory.mktemp("comfyui"))
