@@ -23,16 +23,17 @@ class PatchCodec:
         return (functional.interpolate(latents[:, :3], scale_factor=4) / 2 + 0.5).clamp(0, 1)
 
 
-def tiny_model(prediction: str = "epsilon", seed: int = 0) -> DragModel:
+def tiny_model(prediction: str = "epsilon", seed: int = 0, width: int = 8) -> DragModel:
+    """`width`: of the text embedding."""
     torch.manual_seed(seed)
     denoiser = UNet2DConditionModel(
-        sample_size=16, in_channels=4, out_channels=4, cross_attention_dim=8, layers_per_block=1, norm_num_groups=4,
+        sample_size=16, in_channels=4, out_channels=4, cross_attention_dim=width, layers_per_block=1, norm_num_groups=4,
         block_out_channels=(8, 16, 16, 16), attention_head_dim=2,
         down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
         up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
     ).eval().requires_grad_(False)
     return DragModel(
-        denoiser=denoiser, vae=PatchCodec(), context=torch.randn(1, 4, 8), empty_context=torch.zeros(1, 4, 8),
+        denoiser=denoiser, vae=PatchCodec(), context=torch.randn(1, 4, width), empty_context=torch.zeros(1, 4, width),
         alphas_cumprod=stable_diffusion_alphas(), prediction=prediction, pixels_per_cell=4, name="tiny",
     )
 

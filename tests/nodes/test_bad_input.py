@@ -128,13 +128,59 @@ def test_steps_that_the_inversion_did_not_reach(comfy: Comfy, random_weights):
     refused_on(comfy.run(graph), "drag", "9")
 
 
-def test_a_mask_of_another_count_than_the_clip(comfy: Comfy, random_weights):
+@pytest.mark.parametrize("count", [2, 4])
+@pytest.mark.parametrize("place", ["sam", "propagate", "follow"])
+def test_a_mask_of_another_count_than_the_clip_is_refused_before_the_work(
+    comfy: Comfy, random_weights, count: int, place: str
+):
     graph = graphs.whole_edit(comfy, frames=3)
-    graph["one"] = graphs.node("SolidMask", value=1.0, width=128, height=128)
-    graph["batch"] = graphs.node("EmptyImage", width=128, height=128, batch_size=2, color=0)
+    graph["batch"] = graphs.node("EmptyImage", width=128, height=128, batch_size=count, color=0)
     graph["masks"] = graphs.node("ImageToMask", image=["batch", 0], channel="red")
-    graph["sam"]["inputs"]["mask"] = ["masks", 0]
-    refused_on(comfy.run(graphs.up_to(graph, "propagate")), "propagate", "one mask, or one for each frame", "2 masks")
+    graph["follow"] = use_tracks(comfy, frames=3)
+    graph[place]["inputs"]["mask" if place == "sam" else "edit_mask"] = ["masks", 0]
+    refusing = "propagate" if place == "sam" else place
+    outcome = comfy.run(graphs.up_to(graph, refusing))
+    refused_on(outcome, refusing, "one mask, or one for each frame", f"{count} masks")
+    assert not [data for data in outcome.of("progress") if data["node"] == refusing]
+
+
+def use_tracks(comfy: Comfy, frames: int) -> dict:
+    """Use Tracks with one track that stands still."""
+    given = json.dumps([[{"x": 60, "y": 60}] * frames])
+    return graphs.defaults(comfy, "DragAVideo_UseTracks", video=["clip", 0], picks=["pick", 0], given=given)
+
+
+@pytest.mark.parametrize("frames", [1, 2, 4])
+def test_tracks_of_another_length_than_the_clip(comfy: Comfy, frames: int):
+    graph = graphs.whole_edit(comfy, frames=3) | {"follow": use_tracks(comfy, frames)}
+    refused_on(comfy.run(graphs.up_to(graph, "follow")), "follow", f"{frames} frames", "3")
+
+
+def test_frames_of_another_size_into_one_of_the_nodes(comfy: Comfy, random_weights):
+    graph = graphs.whole_edit(comfy)
+    graph["smaller"] = graphs.node(
+        "ImageScale", image=["clip", 0], upscale_method="bilinear", width=64, height=64, crop="disabled"
+    )
+    for node, input_name, words in [
+        ("propagate", "video", ["128 x 128", "64 x 64"]),
+        ("decode", "video", ["128 x 128", "64 x 64"]),
+        ("evaluate", "original", ["same shape"]),
+    ]:
+        wrong = graphs.up_to(graph, node)
+        wrong[node]["inputs"][input_name] = ["smaller", 0]
+        wrong["smaller"] = graph["smaller"]
+        refused_on(comfy.run(wrong), node, *words)
+
+
+@pytest.mark.parametrize("shape", [(1, 4, 32, 32), (2, 16, 32, 32), (2, 4, 8, 8)])
+def test_latents_of_another_shape_than_the_clips(comfy: Comfy, random_weights, shape: tuple[int, ...]):
+    convert, types = comfy.module("nodes.convert"), comfy.module("dragvideo_core.types")
+    stage, host = comfy.module("dragvideo_core.stages.invert"), comfy.module("nodes.host")
+    outcome = comfy.run(graphs.up_to(graphs.whole_edit(comfy), "model"))
+    model, clip = outcome.values["model"][0], convert.to_clip(torch.zeros(2, 128, 128, 3))
+    given = convert.from_latent({"samples": torch.zeros(shape)}, model)
+    with pytest.raises(types.UserError, match="latents must have the shape"):
+        host.run(stage.invert, clip, model, stage.InvertSettings(until=1), lambda *told: None, given)
 
 
 def test_a_target_outside_every_mask_square_is_a_warning_on_the_node_before_the_work(comfy: Comfy, random_weights):
@@ -179,8 +225,22 @@ def test_nan_in_the_frames(comfy: Comfy):
         convert.to_clip(torch.full((1, 64, 64, 3), float("nan")))
 
 
+def test_nan_in_a_mask(comfy: Comfy):
+    convert, types = comfy.module("nodes.convert"), comfy.module("dragvideo_core.types")
+    clip = convert.to_clip(torch.zeros(1, 64, 64, 3))
+    with pytest.raises(types.UserError, match="NaN"):
+        convert.to_edit_mask(torch.full((1, 64, 64), float("nan")), clip)
+
+
 @pytest.mark.parametrize(
-    "value", [torch.zeros(0, 64, 64, 3), torch.zeros(64, 64, 3), torch.zeros(1, 64, 64, 2), {"samples": 0}]
+    "value", [
+        torch.zeros(0, 64, 64, 3),
+        torch.zeros(64, 64, 3),
+        torch.zeros(1, 64, 64, 2),
+        torch.zeros(1, 0, 64, 3),
+        {"samples": 0},
+        [torch.zeros(1, 64, 64, 3), torch.zeros(1, 128, 64, 3)],  # of mixed size
+    ],
 )
 def test_values_that_are_no_frames(comfy: Comfy, value):
     convert, types = comfy.module("nodes.convert"), comfy.module("dragvideo_core.types")

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from ..nodes.executor import Comfy
+from .conftest import CHECKPOINT
 
 pytestmark = pytest.mark.sd15
 
@@ -26,7 +27,7 @@ def tiny(comfy: Comfy):
 
 
 def gradient(model) -> torch.Tensor:
-    latents = torch.randn(1, 4, 16, 16).requires_grad_()
+    latents = torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(0)).requires_grad_()
     output = model.denoiser(latents, 301, model.context, return_dict=False)[0]
     return torch.autograd.grad(output.square().sum(), latents)[0]
 
@@ -72,3 +73,31 @@ def test_what_a_large_stage_needs_is_said(comfy: Comfy, monkeypatch):
         said = memory.make_room(drag, (clip, tiny(comfy)))
         assert "3 frames at a time" in said and "GB" in said
         assert memory.make_room(drag, (clip,)) == ""
+
+
+@pytest.mark.parametrize("state", ["LOW_VRAM", "NO_VRAM"])
+def test_on_a_small_device_the_whole_denoiser_is_there_while_it_works(comfy: Comfy, models, monkeypatch, state):
+    """As with --lowvram and --novram (the CPU stands in for the device): another node's MODEL is loaded, then ours, then
+    theirs again; ours can be differentiated, and gives what it gave before."""
+    from comfy import sd
+
+    memory, management, model = comfy.module("nodes.memory"), comfy.management, tiny(comfy)
+    with torch.inference_mode(False):
+        memory.load(model)
+        before = gradient(model)
+    monkeypatch.setattr(management, "vram_state", getattr(management.VRAMState, state))
+    monkeypatch.setattr(management, "is_device_cpu", lambda device: False)
+    monkeypatch.setattr(management, "get_free_memory", lambda *asked, **more: 10**6)
+    with torch.inference_mode():
+        theirs, *_ = sd.load_checkpoint_guess_config(
+            str(models / "checkpoints" / CHECKPOINT), output_vae=False, output_clip=False
+        )
+        management.load_models_gpu([theirs])
+        with torch.inference_mode(False):
+            memory.load(model, more_bytes=10**12)
+            assert torch.equal(gradient(model), before)
+        management.load_models_gpu([theirs])
+        theirs.detach()
+    with torch.inference_mode(False):
+        memory.load(model)
+        assert torch.equal(gradient(model), before)
