@@ -8,6 +8,7 @@ from . import host
 from .decode import Decode
 from .demo_clip import DemoClip
 from .drag import Drag
+from .edit import CombineEdits, LoadEdit, SaveEdit
 from .evaluate import Evaluate
 from .follow import UseTracks
 from .invert import Invert
@@ -20,6 +21,7 @@ from .tune import Tune
 
 NODES = [
     LoadVideo, DemoClip, Pick, Segment, EmbeddedModel, Model, Propagate, UseTracks, Tune, Invert, Drag, Decode, Evaluate,
+    SaveEdit, LoadEdit, CombineEdits,
 ]
 
 

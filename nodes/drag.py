@@ -5,7 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..dragvideo_core.stages.drag import DragSettings, drag
-from ..dragvideo_core.types import DragModel, Inversion, PointTracks, UserError
+from ..dragvideo_core.types import DragModel, DragResult, Inversion, PointTracks, UserError
 from . import host, sockets
 
 MOST_TEXT = 1000  # characters of 'steps'
@@ -14,8 +14,8 @@ MOST_SHOWN = 60  # of them in an error
 
 class Drag(io.ComfyNode):
     """The heart of it (Sec. 3.3 and 3.4 of the paper): changes the latents of all frames together until the handles sit
-    at their targets. The preview shows the first frame as it is now, with its points; cancelling leaves nothing
-    behind."""
+    at their targets. The preview shows the first frame as it is now, with its points. Cancelled or crashed, it goes on
+    where it was when you run it again; with an edit put in, it is another round on top of that."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -79,8 +79,15 @@ class Drag(io.ComfyNode):
                     "On: begin with the parts displaced to their targets and let the iterations put them right: nearer to "
                     "the target in fewer iterations. Off: pull them there step by step, as in the paper.",
                 ),
+                sockets.Edit.Input(
+                    "earlier_edit",
+                    optional=True,
+                    tooltip="Another round: start from this edit of the same clip, from Drag, Load Edit or Combine Edits. "
+                    "Its handles go on from where they are.",
+                ),
             ],
             outputs=[sockets.Edit.Output("edit", display_name="edit", tooltip="The edit, for Decode Edit.")],
+            hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
@@ -92,10 +99,14 @@ class Drag(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, inversion: Inversion, tracks: PointTracks, model: DragModel, steps: str, **settings
+        cls, inversion: Inversion, tracks: PointTracks, model: DragModel, steps: str,
+        earlier_edit: DragResult | None = None,
+        **settings,
     ) -> io.NodeOutput:
-        settings = DragSettings(steps=read_steps(steps), **settings)
-        return io.NodeOutput(host.run(drag, inversion, tracks, model, settings, host.progress()))
+        settings, unfinished = DragSettings(steps=read_steps(steps), **settings), host.unfinished()
+        with host.warnings_on_node(cls.hidden.unique_id):
+            found = host.run(drag, inversion, tracks, model, settings, host.progress(), earlier_edit, unfinished)
+        return io.NodeOutput(found)
 
 
 def read_steps(text: str) -> tuple[int, ...]:

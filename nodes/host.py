@@ -28,13 +28,15 @@ from torch import Tensor, nn
 
 from ..dragvideo_core.parts.drawing import to_pil
 from ..dragvideo_core.parts.lora_file import LoraStore
+from ..dragvideo_core.parts.unfinished import Unfinished
 from ..dragvideo_core.types import DragModel, OnProgress, UserError
 from . import memory
 
 PREVIEW_SECONDS = 1.0  # previews at most this often
 PREVIEW_SIDE = 512  # px
 SAM_FOLDER = "sams"
-LORA_ENDING = ".safetensors"
+TENSORS_ENDING = ".safetensors"
+EDITS_FOLDER, UNFINISHED_FOLDER = "drag_a_video", "unfinished"  # in the output folder; the second in the first
 MOST_NAME = 200  # bytes of a file's name
 SAM_ENDINGS = (".pth", ".pt", ".safetensors")
 # What a text that is no file name raises: too long, characters that no name has, links in a circle, no text at all.
@@ -220,18 +222,8 @@ def video_path(name: str) -> Path:
 
     UserError where there is none, and for every name that leads out of these folders.
     """
-    folders = (
-        folder_paths.get_input_directory(),
-        folder_paths.get_output_directory(),
-        folder_paths.get_temp_directory(),
-    )
-    try:
-        path = Path(folder_paths.get_annotated_filepath(name)).resolve()
-        inside = any(path.is_relative_to(Path(folder).resolve()) for folder in folders)
-        found = inside and path.is_file()
-    except _NO_NAME:
-        found = False
-    if not found:
+    path = _named_file(name)
+    if path is None:
         raise UserError(
             f"the video {_shown(name)} was not found in ComfyUI's input folder (nor, with '[output]' or '[temp]' after its "
             "name, in those). Choose a file from the list, or upload one with the button on the node."
@@ -240,27 +232,96 @@ def video_path(name: str) -> Path:
 
 
 def lora_store(save_as: str) -> LoraStore:
-    """Where a training is kept: under a name in models/loras if there is one; broken off, in the temp folder.
+    """Where a training is kept: under a name in models/loras if there is one, else with the unfinished work.
 
     UserError for names that no file can have or that lead out of the folder.
     """
-    unfinished = Path(folder_paths.get_temp_directory()) / "drag_a_video" / "unfinished_tuning.pt"
-    name = save_as.strip().removesuffix(LORA_ENDING)
+    name = save_as.strip().removesuffix(TENSORS_ENDING)
     if not name:
-        return LoraStore(unfinished=unfinished)
-    folder = Path(folder_paths.get_folder_paths("loras")[0]).resolve()
-    try:
-        path = (folder / (name + LORA_ENDING)).resolve()
-        path.exists()
-        inside = len(name.encode()) <= MOST_NAME and path.is_relative_to(folder)
-    except _NO_NAME:
-        inside = False
-    if not inside:
+        return LoraStore(unfinished=unfinished())
+    path = _new_file(Path(folder_paths.get_folder_paths("loras")[0]), name + TENSORS_ENDING)
+    if path is None:
         raise UserError(
             f"'save_as' must be a file name inside models/loras: got {_shown(name)}. Example: swan, or "
             "clips/swan."
         )
-    return LoraStore(file=path, unfinished=unfinished)
+    return LoraStore(file=path, unfinished=unfinished())
+
+
+def unfinished() -> Unfinished:
+    """Where work that was broken off is kept: not in the temp folder, which ComfyUI empties when it starts."""
+    return Unfinished(_edits_folder() / UNFINISHED_FOLDER)
+
+
+def edit_names() -> list[str]:
+    """The saved edits, as ComfyUI names files: those in output/drag_a_video, the newest first, then the input folder's."""
+    output, kept = Path(folder_paths.get_output_directory()), _edits_folder()
+    found = [path for path in kept.rglob("*" + TENSORS_ENDING) if path.is_file()]
+    saved = [path for path in found if path.relative_to(kept).parts[0] != UNFINISHED_FOLDER]
+    saved.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+    given = [path.name for path in Path(folder_paths.get_input_directory()).glob("*" + TENSORS_ENDING) if path.is_file()]
+    return [f"{path.relative_to(output).as_posix()} [output]" for path in saved] + sorted(given)
+
+
+def edit_path(name: str) -> Path:
+    """The file of a saved edit. UserError where there is none, and for names that lead out of ComfyUI's folders."""
+    path = _named_file(name)
+    if path is None:
+        raise UserError(
+            f"the edit {_shown(name)} was not found in ComfyUI's folders output/{EDITS_FOLDER} and input. Choose a file "
+            "from the list, after reloading the page if it is new."
+        )
+    return path
+
+
+def new_edit_path(save_as: str) -> Path:
+    """A file for a new edit in output/drag_a_video: the name with the next free number.
+
+    UserError for names that no file can have or that lead out of the folder.
+    """
+    name = save_as.strip().removesuffix(TENSORS_ENDING)
+    numbered = (_new_file(_edits_folder(), f"{name}_{number:05}{TENSORS_ENDING}") for number in itertools.count(1))
+    path = next(path for path in numbered if path is None or not path.exists()) if name else None
+    if path is None or path.is_relative_to(unfinished().folder.resolve()):
+        raise UserError(
+            f"'save_as' must be a file name inside output/{EDITS_FOLDER}: got {_shown(name)}. Example: swan, or clips/swan."
+        )
+    return path
+
+
+def output_name(path: Path) -> str:
+    """How ComfyUI names a file of its output folder."""
+    return f"{path.relative_to(Path(folder_paths.get_output_directory()).resolve()).as_posix()} [output]"
+
+
+def _edits_folder() -> Path:
+    return Path(folder_paths.get_output_directory()) / EDITS_FOLDER
+
+
+def _named_file(name: str) -> Path | None:
+    """The file that ComfyUI means by a name; None where there is none inside its input, output and temp folder."""
+    folders = (
+        folder_paths.get_input_directory(),
+        folder_paths.get_output_directory(),
+        folder_paths.get_temp_directory(),
+    )
+    try:
+        path = Path(folder_paths.get_annotated_filepath(name)).resolve()
+        inside = any(path.is_relative_to(Path(folder).resolve()) for folder in folders)
+        return path if inside and path.is_file() else None
+    except _NO_NAME:
+        return None
+
+
+def _new_file(folder: Path, name: str) -> Path | None:
+    """The file of this name in the folder, there or not; None for names that no file has or that lead out of it."""
+    folder = folder.resolve()
+    try:
+        path = (folder / name).resolve()
+        path.exists()
+        return path if len(name.encode()) <= MOST_NAME and path.is_relative_to(folder) else None
+    except _NO_NAME:
+        return None
 
 
 def _shown(name: Any) -> str:

@@ -47,11 +47,14 @@ class Invert(io.ComfyNode):
                     "latent", display_name="latent", tooltip="The latents at the last step: noise that holds the clip."
                 ),
             ],
+            hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
     def execute(cls, video, model: DragModel, clip_latent: dict | None = None, **settings) -> io.NodeOutput:
         clip, settings = convert.to_clip(video), InvertSettings(**settings)
         given = None if clip_latent is None else convert.from_latent(clip_latent, model)
-        inversion = host.run(invert, clip, model, settings, host.progress(clip.frames), given)
+        with host.warnings_on_node(cls.hidden.unique_id):
+            on_progress = host.progress(clip.frames)
+            inversion = host.run(invert, clip, model, settings, on_progress, given, host.unfinished())
         return io.NodeOutput(inversion, convert.to_latent(inversion.latents[-1], model))

@@ -25,7 +25,7 @@ class Tune(io.ComfyNode):
             optional=True,
             tooltip="Keep the LoRA as models/loras/<this>.safetensors, which Load LoRA reads. It is then trained "
             "only once for "
-            "the same clip, model and settings. Empty: not kept.",
+            "the same clip, model and settings. Empty: kept for a while only, with the unfinished work.",
         )
         save_as.extra_dict = {"advanced": True}
         return sockets.schema(
@@ -54,6 +54,7 @@ class Tune(io.ComfyNode):
                 ),
                 sockets.LossMap.Output("losses", display_name="losses", tooltip="For the core node Plot Loss Graph."),
             ],
+            hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
@@ -67,5 +68,6 @@ class Tune(io.ComfyNode):
     @classmethod
     def execute(cls, video, model: DragModel, save_as: str = "", **settings) -> io.NodeOutput:
         store = host.lora_store(save_as)
-        tuned = host.run(tune, convert.to_clip(video), model, TuneSettings(**settings), host.progress(), store)
+        with host.warnings_on_node(cls.hidden.unique_id):
+            tuned = host.run(tune, convert.to_clip(video), model, TuneSettings(**settings), host.progress(), store)
         return io.NodeOutput(tuned, common_names(tuned.lora or {}), {"loss": list(tuned.lora_losses)})

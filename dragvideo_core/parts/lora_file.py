@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +17,10 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from ..types import UserError
+from .unfinished import Unfinished, write
 
 PREFIX = "lora_unet_"
 ENDINGS = {".lora_A.weight": ".lora_down.weight", ".lora_B.weight": ".lora_up.weight"}  # peft's, the common ones
@@ -32,7 +33,7 @@ class LoraStore:
     """Where a training keeps what it makes."""
 
     file: Path | None = None  # of the finished LoRA; None: it is not kept
-    unfinished: Path | None = None  # of the state of a training that was broken off; None: it starts anew
+    unfinished: Unfinished = Unfinished()  # for trainings that were broken off, or have no file
 
     def check(self) -> None:
         """UserError, before the training, if the file exists and is somebody else's."""
@@ -45,32 +46,33 @@ class LoraStore:
 
     def finished(self, fingerprint: str) -> tuple[dict[str, Tensor], tuple[float, ...]] | None:
         """The LoRA (common names) and its losses, if the file is there and was trained on exactly this."""
-        if self.file is None or not self.file.exists() or _metadata(self.file).get(TRAINED_ON) != fingerprint:
+        told = {} if self.file is None or not self.file.exists() else _metadata(self.file)
+        if told.get(TRAINED_ON) != fingerprint:
             return None
-        with safe_open(str(self.file), "pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, tuple(json.loads(file.metadata()[LOSSES]))
+        try:
+            losses = tuple(float(loss) for loss in json.loads(told[LOSSES]))
+            with safe_open(str(self.file), "pt") as file:
+                return {name: file.get_tensor(name) for name in file.keys()}, losses
+        except (SafetensorError, LookupError, TypeError, ValueError, OverflowError, RuntimeError) as error:
+            raise UserError(
+                f"the LoRA file {self.file.name} is damaged: expected what was trained before ({type(error).__name__}). Delete it, or choose another 'save_as'."
+            ) from error
 
-    def keep(self, lora: dict[str, Tensor], losses: tuple[float, ...], fingerprint: str) -> None:
-        """Write the finished LoRA (common names), and forget the unfinished state."""
-        if self.file is not None:
-            self.file.parent.mkdir(parents=True, exist_ok=True)
-            told = {TRAINED_ON: fingerprint, LOSSES: json.dumps([round(loss, 6) for loss in losses])}
-            save_file(lora, str(self.file), metadata=told)
-        if self.unfinished is not None:
-            self.unfinished.unlink(missing_ok=True)
-
-    def break_off(self, state: dict[str, Any], fingerprint: str) -> None:
-        """Keep the state of a training for later."""
-        if self.unfinished is not None:
-            self.unfinished.parent.mkdir(parents=True, exist_ok=True)
-            torch.save({"trained_on": fingerprint, **state}, self.unfinished)
-
-    def resumed(self, fingerprint: str) -> dict[str, Any] | None:
-        """The kept state, if it is of exactly this training."""
-        if self.unfinished is None or not self.unfinished.exists():
-            return None
-        state = torch.load(self.unfinished, map_location="cpu", weights_only=True)
-        return state if state.pop("trained_on", None) == fingerprint else None
+    def keep(self, lora: dict[str, Tensor], losses: tuple[float, ...], fingerprint: str) -> bool:
+        """Write the finished LoRA (common names) if it has a file; a warning where that fails. Whether it is kept."""
+        if self.file is None:
+            return False
+        told = {TRAINED_ON: fingerprint, LOSSES: json.dumps([round(loss, 6) for loss in losses])}
+        try:
+            write(self.file, lora, told)
+        except OSError as error:
+            warnings.warn(
+                f"the LoRA could not be written to {self.file.name} ({error}); the edit goes on with it. Free some space "
+                "in models/loras, or make the folder writable.",
+                stacklevel=3,
+            )
+            return False
+        return True
 
 
 def common_names(lora: dict[str, Tensor]) -> dict[str, Tensor]:

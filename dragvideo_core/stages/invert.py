@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -10,7 +10,11 @@ from torch import Tensor
 from ..parts import batches, memory
 from ..parts.ddim import Ddim
 from ..parts.denoiser import predict
+from ..parts.lora_file import fingerprint
+from ..parts.unfinished import State, Unfinished, fits
 from ..types import DragModel, Inversion, OnProgress, UserError, VideoClip, ignore_progress
+
+LAYOUT = "invert 1"  # of what is kept of unfinished work; one of another layout is not read
 
 
 @dataclass(frozen=True)
@@ -23,10 +27,10 @@ class InvertSettings:
 
 def invert(
     clip: VideoClip, model: DragModel, settings: InvertSettings = InvertSettings(), on_progress: OnProgress = ignore_progress,
-    given: Tensor | None = None,
+    given: Tensor | None = None, unfinished: Unfinished = Unfinished(),
 ) -> Inversion:
     """Latents of the clip at steps 0 to `until`. `given`: its clean latents (N, 4, h, w), made elsewhere; None: the frames
-    are encoded.
+    are encoded. With `unfinished`, work that was broken off goes on where it was.
 
     Each step predicts the noise for the level it goes to. The prediction should be made at the new latent, which is not
     known yet: the first guess uses the old one, and each refinement repeats it at the latent found so far.
@@ -38,22 +42,43 @@ def invert(
     ddim = Ddim(model.alphas_cumprod, model.prediction, settings.total)
     chunks = batches.Chunks(model, memory.cells_of(model, clip.size), len(clip), settings.chunk)
     clean = batches.encode(model, clip.frames, chunks) if given is None else given.float().cpu()
-    latents = torch.empty(settings.until + 1, *clean.shape)
+    latents = torch.zeros(settings.until + 1, *clean.shape)
     latents[0] = clean
+    made = torch.zeros(len(clip), dtype=torch.int64)  # steps of each frame
+    alike = replace(settings, chunk=0)
+    name = fingerprint(LAYOUT, clean, model.denoiser, model.context, model.alphas_cumprod, model.prediction, alike)
+    work = unfinished.work(name)
+
+    def state() -> State:
+        return {"latents": latents, "made": made, "chunk": torch.tensor(chunks.size)}
+
+    kept = work.resumed()
+    if kept is not None and fits(kept, state()) and 0 <= int(kept["made"].min()) <= int(kept["made"].max()) <= settings.until:
+        latents, made = kept["latents"], kept["made"]
+        chunks.size = min(chunks.size, max(1, int(kept["chunk"])))
 
     def carry(part: slice) -> None:
-        z_t = clean[part].to(model.device)
-        for step in range(settings.until):
+        first = int(made[part].min())
+        z_t = latents[first, part].to(model.device)
+        for step in range(first, settings.until):
             guess = z_t
             for _ in range(1 + settings.refinements):
                 guess = ddim.invert_move(z_t, predict(model, guess, ddim.timestep(step + 1)), step, step + 1)
             z_t = guess
             latents[step + 1, part] = z_t.cpu()
+            made[part] = step + 1
+            work.keep(state)
             done = settings.until * part.start + (step + 1) * (part.stop - part.start)
             on_progress(done, settings.until * len(clip), None)
 
-    for _ in chunks.map(carry):
-        pass
+    try:
+        for _ in chunks.map(carry):
+            pass
+    except BaseException:
+        if bool(made.any()):
+            work.break_off(state)
+        raise
+    work.finished()
     return Inversion(latents=latents, timesteps=torch.tensor([ddim.timestep(s) for s in range(settings.until + 1)]))
 
 

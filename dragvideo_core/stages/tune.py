@@ -10,6 +10,7 @@ from torch.nn import functional
 from ..parts import batches, lora, lora_file, memory
 from ..parts.curve import draw_curve
 from ..parts.lora_file import LoraStore
+from ..parts.unfinished import State, adam_state, fits, set_adam_state
 from ..types import DragModel, OnProgress, UserError, VideoClip, ignore_progress
 
 
@@ -32,7 +33,8 @@ def tune(
     """A copy of the model that knows the clip: the adapters fused into its denoiser and kept in `lora`.
 
     The model handed in is not changed. Same seed, same device, same result. With a `store`, a LoRA that was trained before
-    on the same clip, model and settings is taken from its file, and a training that was broken off goes on where it was.
+    on the same clip, model and settings is taken from its file, and a training that was broken off goes on where it was;
+    one that has no file is kept like one that was broken off.
     """
     if settings.passes == 0:
         return model
@@ -45,16 +47,24 @@ def tune(
         adapted = lora.with_lora(model.denoiser, settings.rank)
         lora.set_lora_weights(adapted, lora_file.peft_names(found[0], lora.layers(model.denoiser)))
         return _result(model, adapted, found[1])
-    run = _Run(clip, model, settings, store.resumed(name))
+    run, work = _Run(clip, model, settings), store.unfinished.work(name)
+    run.resume(work.resumed())
+    on_progress(run.step, run.steps, None)
+    resumed = run.step
     try:
         while run.step < run.steps:
             run.advance()
             on_progress(run.step, run.steps, run.picture)
+            work.keep(run.state)
     except BaseException:
-        store.break_off(run.state(), name)
+        if run.is_whole and run.step > resumed:
+            work.break_off(run.state)
         raise
+    if store.file is None and run.step > resumed:
+        work.break_off(run.state)
     tuned = _result(model, run.adapted, tuple(run.losses))
-    store.keep(lora_file.common_names(tuned.lora), tuned.lora_losses, name)
+    if store.keep(lora_file.common_names(tuned.lora), tuned.lora_losses, name):
+        work.finished()
     return tuned
 
 
@@ -65,7 +75,7 @@ def _result(model: DragModel, adapted: torch.nn.Module, losses: tuple[float, ...
 class _Run:
     """One training, which can be taken apart into a `state` and put together again between any two steps."""
 
-    def __init__(self, clip: VideoClip, model: DragModel, settings: TuneSettings, state: dict | None):
+    def __init__(self, clip: VideoClip, model: DragModel, settings: TuneSettings):
         self.model, self.batch = model, settings.batch
         self.steps = max(1, settings.passes * len(clip) // settings.batch)
         cells, device = memory.cells_of(model, clip.size), model.device
@@ -77,11 +87,7 @@ class _Run:
         self.optimiser = torch.optim.AdamW(lora.trained(self.adapted), lr=settings.learning_rate, weight_decay=1e-2)
         self.generator = torch.Generator().manual_seed(settings.seed)
         self.losses: list[float] = []
-        if state is not None:
-            lora.set_lora_weights(self.adapted, state["lora"])
-            self.optimiser.load_state_dict(state["optimiser"])
-            self.generator.set_state(state["generator"])
-            self.losses = list(state["losses"])
+        self.is_whole = True  # whether `state` can be taken: not in the middle of an update
 
     @property
     def step(self) -> int:
@@ -101,8 +107,10 @@ class _Run:
         except BaseException:
             self.generator.set_state(before)  # as before the step that was not made
             raise
+        self.is_whole = False
         self.optimiser.step()
         self.losses.append(total)
+        self.is_whole = True
 
     def _gradients(self, drawn: _Drawn, part: slice, weights: list) -> tuple[float, list[torch.Tensor]]:
         """The share of the batch's mean loss that these rows have, and its gradients."""
@@ -110,11 +118,27 @@ class _Run:
         grads = torch.autograd.grad(loss * GRADIENT_SCALE, weights)
         return float(loss.detach()), [grad / GRADIENT_SCALE for grad in grads]
 
-    def state(self) -> dict:
-        return {
-            "lora": lora.lora_weights(self.adapted), "optimiser": self.optimiser.state_dict(),
-            "generator": self.generator.get_state(), "losses": self.losses,
+    def state(self) -> State:
+        """All that the steps to come depend on, on the CPU."""
+        weights = {f"lora.{name}": weight for name, weight in lora.lora_weights(self.adapted).items()}
+        return weights | adam_state(self.optimiser) | {
+            "generator": self.generator.get_state(), "losses": torch.tensor(self.losses, dtype=torch.float64),
+            "chunk": torch.tensor(self.chunks.size),
         }
+
+    def resume(self, state: State | None) -> None:
+        """Go on from a state, if it is one of this training."""
+        if state is None or not fits(state, self.state(), ("losses",)) or len(state["losses"]) > self.steps:
+            return
+        try:
+            self.generator.set_state(state["generator"])
+        except RuntimeError:  # no state of a generator
+            return
+        weights = {name.removeprefix("lora."): value for name, value in state.items() if name.startswith("lora.")}
+        lora.set_lora_weights(self.adapted, weights)
+        set_adam_state(self.optimiser, state)
+        self.losses = state["losses"].tolist()
+        self.chunks.size = min(self.chunks.size, max(1, int(state["chunk"])))
 
     def picture(self) -> torch.Tensor:
         """The losses so far."""

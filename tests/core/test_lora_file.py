@@ -7,6 +7,7 @@ from safetensors.torch import save_file
 
 from dragvideo_core.parts import lora, lora_file
 from dragvideo_core.parts.lora_file import LoraStore
+from dragvideo_core.parts.unfinished import Unfinished
 from dragvideo_core.stages.tune import TuneSettings, tune
 from dragvideo_core.types import UserError
 
@@ -60,15 +61,32 @@ def test_another_clip_model_or_setting_is_trained_anew(tmp_path, change):
 
 @pytest.mark.parametrize("stop_after", [1, 4])
 def test_a_training_that_was_broken_off_ends_as_if_it_had_not_been(tmp_path, stop_after):
-    store, clip, model = LoraStore(unfinished=tmp_path / "state.pt"), tiny_clip(1), tiny_model()
+    folder, clip, model = tmp_path / "unfinished", tiny_clip(1), tiny_model()
+    store = LoraStore(file=tmp_path / "clip.safetensors", unfinished=Unfinished(folder))
     whole = tune(clip, model, SETTINGS)
     with pytest.raises(KeyboardInterrupt):
         tune(clip, model, SETTINGS, counted([], stop_after), store)
     calls = []
     resumed = tune(clip, model, SETTINGS, counted(calls), store)
-    assert calls[0] == stop_after + 1
+    assert calls[:2] == [stop_after, stop_after + 1]
     assert same(resumed.lora, whole.lora) and resumed.lora_losses == whole.lora_losses
-    assert not store.unfinished.exists()
+    assert list(folder.iterdir()) == []
+
+
+def test_what_is_finished_and_has_no_name_is_not_trained_again_either(tmp_path):
+    store, clip, model = LoraStore(unfinished=Unfinished(tmp_path)), tiny_clip(1), tiny_model()
+    first, calls = tune(clip, model, SETTINGS, store=store), []
+    again = tune(clip, model, SETTINGS, counted(calls), store)
+    assert calls == [6] and same(again.lora, first.lora) and again.lora_losses == first.lora_losses
+
+
+@pytest.mark.faults
+def test_a_lora_that_cannot_be_written_is_used_all_the_same(tmp_path):
+    (tmp_path / "a file").touch()
+    store, clip, model = LoraStore(file=tmp_path / "a file" / "clip.safetensors"), tiny_clip(1), tiny_model()
+    with pytest.warns(UserWarning, match="could not be written"):
+        tuned = tune(clip, model, SETTINGS, store=store)
+    assert same(tuned.lora, tune(clip, model, SETTINGS).lora)
 
 
 def test_somebody_elses_file_is_not_overwritten(tmp_path):

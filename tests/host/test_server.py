@@ -27,6 +27,9 @@ NODE_IDS = {
     "DragAVideo_Drag",
     "DragAVideo_Decode",
     "DragAVideo_Evaluate",
+    "DragAVideo_SaveEdit",
+    "DragAVideo_LoadEdit",
+    "DragAVideo_CombineEdits",
 }
 WORKFLOWS = sorted((ROOT / "workflows").glob("*.json"))
 

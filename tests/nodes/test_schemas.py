@@ -24,6 +24,9 @@ NODE_IDS = {  # frozen: saved workflows hold them
     "DragAVideo_Drag",
     "DragAVideo_Decode",
     "DragAVideo_Evaluate",
+    "DragAVideo_SaveEdit",
+    "DragAVideo_LoadEdit",
+    "DragAVideo_CombineEdits",
 }
 SETTINGS = {
     "DragAVideo_LoadVideo": ("load", "LoadSettings", {"memory_limit"}),
