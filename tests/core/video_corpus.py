@@ -14,12 +14,27 @@ from pathlib import Path
 import av
 import numpy as np
 
+from dragvideo_core.stages.load import LoadSettings
+from dragvideo_core.types import VideoClip
+
+ALL = LoadSettings(width=64, height=64, select_every_nth=1, frame_load_cap=0)
 RED, GREEN, BLUE, WHITE = (220, 20, 20), (20, 200, 20), (20, 20, 220), (230, 230, 230)
 
 
 def grey(index: int) -> int:
     """The level, 0 to 255, of frame `index`: steps of 7, so that compression cannot take one frame for another."""
     return 20 + 7 * (index % 32)
+
+
+def settings(**changes) -> LoadSettings:
+    """`ALL` with changes."""
+    return LoadSettings(**{**vars(ALL), **changes})
+
+
+def which(clip: VideoClip) -> list[int]:
+    """The frames of `grey_frames` that these are."""
+    levels = clip.frames.mean(dim=(1, 2, 3)) * 255
+    return [round((float(level) - grey(0)) / 7) for level in levels]
 
 
 def grey_frames(count: int, width: int = 64, height: int = 64) -> np.ndarray:
