@@ -1,6 +1,7 @@
 # make demo     the whole edit in a real ComfyUI; files in output/demo/
 # make test     every test
 # make install  .venv with all that both need (they do this first)
+# make bench-quality  edits against true edits; tables and pictures in output/bench/
 # make comfyui  the same server, kept open for a person (PORT=8188 to choose the port)
 
 SHELL := /bin/bash
@@ -8,7 +9,7 @@ PYTHON ?= python3
 PIP := .venv/bin/pip install -q --disable-pip-version-check
 HOST := cd tests && exec ../.venv/bin/python -m host
 
-.PHONY: install chromium demo test comfyui
+.PHONY: install chromium demo test comfyui bench-quality
 .DELETE_ON_ERROR:
 
 install: .venv/installed
@@ -46,6 +47,9 @@ demo: install
 
 comfyui: install
 	@$(HOST) serve
+
+bench-quality: install
+	@cd tests && exec ../.venv/bin/python -m bench.quality
 
 test: install chromium .cache/lint/installed
 	@.venv/bin/python -m pytest -r fEs --durations=15

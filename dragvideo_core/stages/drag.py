@@ -1,9 +1,9 @@
 """Drag: latent offsets are optimised until the handles are at their targets in every frame (Sec. 3.3 and 3.4).
 
-One pass over the frames with zero offsets measures the residuals of the chain and the first templates. Every iteration
-is one pass as well: the same denoiser call gives the features that supervise, the features that track, and the output
-that leads to the next step of the chain. Templates and handles change only between passes, so frames may be worked
-through in chunks of any size with the same result; tracking therefore sees the latents of the pass just made.
+One pass over the frames measures the residuals of the chain and the first templates. Every iteration is one pass as well:
+the same denoiser call gives the features that supervise, the features that track, and the output that leads to the next
+step of the chain. Templates and handles change only between passes, so frames may be worked through in chunks of any size
+with the same result; tracking therefore sees the latents of the pass just made.
 
 Between two iterations the work can be taken apart into a state and put together again, here or in another process: it ends
 bit for bit as if it had not been broken off (same device, same chunks).
@@ -18,9 +18,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..parts import batches, drag_state, memory, offsets as latent_offsets, rounds, supervision, tracking
+from ..parts import batches, drag_state, memory, offsets as latent_offsets, rounds, supervision, tracking, warm_start
 from ..parts.ddim import Ddim
-from ..parts.denoiser import features_and_output
+from ..parts.denoiser import features_and_output, predict
 from ..parts.drawing import draw_points
 from ..parts.sampling import lookup, mask_to_cells
 from ..parts.unfinished import Unfinished
@@ -41,6 +41,7 @@ class DragSettings:
     lock: bool = True  # hard lock: nothing changes outside the mask
     chained: bool = True  # offsets act as a chain; False: each on its own inverted latent
     moving_average: bool = True  # of the templates (footnote 2); False: the first template stays
+    warm_start: bool = True  # begin with the parts displaced to their targets; False: with zero offsets, as in the paper
     chunk: int = 0  # frames at a time; 0: as many as fit into memory
 
 
@@ -67,6 +68,9 @@ def drag(
 
     kept = work.resumed()
     run.chunks.size = min(run.chunks.size, drag_state.chunk_of(kept))
+    if settings.warm_start and start is None:
+        tick()
+        run.warm_up(inversion, tracks)
     run.measure(tick)
     drag_state.put_back(run, kept)
     try:
@@ -128,6 +132,7 @@ class _Run:
         self.offsets = latent_offsets.zero_offsets(self.steps, self.z[self.steps[0]])
         for step, offset in (start.offsets if start else {}).items():
             self.offsets[step] = offset.to(device).clone()
+        self.begun = self.z  # what the chain's residuals are measured on: the inverted latents, or those of the warm start
         self.before = dict(self.offsets)  # the offsets before the last step of Adam
         self.skipped = 0
         self.is_whole = False  # whether its state can be taken: not in the middle of an update
@@ -154,6 +159,14 @@ class _Run:
         """(J,) bool: the set is there on average."""
         return self.remaining().mean(-1) < self.settings.arrive * supervision.GRID
 
+    def warm_up(self, inversion: Inversion, tracks: PointTracks) -> None:
+        """The first offset puts the dragged parts where they are to be; the chain carries them down unchanged."""
+        moved = warm_start.moved_latents(inversion, tracks, self.model, self.steps, self.chunks)
+        keep = self.cell_mask if self.settings.lock else 1
+        self.begun = {step: z_t + keep * (moved[step].to(z_t.device) - z_t) for step, z_t in self.z.items()}
+        top = self.steps[0]
+        self.offsets[top].copy_(self.begun[top] - self.z[top])
+
     def measure(self, tick: Callable[[], None] = lambda: None) -> None:
         """Residuals of the chain, and templates of Eq. 3: the look that the handles have before this round.
 
@@ -177,10 +190,13 @@ class _Run:
         above, found, at_first = None, {}, self.path[0].to(self.handles.device)[part]
         for step in self.steps:
             z_t = self.z[step][part]
-            if above is not None:
-                self.residuals[step][part] = latent_offsets.residual(self.ddim, *above[1:], z_t, above[0], step)
             features, output = features_and_output(self.model, z_t, self.ddim.timestep(step))
             found[step] = self._around(features, at_first)
+            if self.begun is not self.z and len(self.steps) > 1:
+                z_t = self.begun[step][part]
+                output = predict(self.model, z_t, self.ddim.timestep(step))
+            if above is not None:
+                self.residuals[step][part] = latent_offsets.residual(self.ddim, *above[1:], z_t, above[0], step)
             above = (step, z_t, output)
         if self.start is not None and not bool(self.has_moved.all()):
             for step, edited in self._measured_edited(part).items():
