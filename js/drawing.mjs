@@ -56,7 +56,8 @@ export function drawMask(context, maskPoints, radius, size, view, k) {
   if (maskPoints.length === 0) return;
   const side = 2 * radius * view.scale;
   const squares = maskPoints.map(([x, y]) => [...toStage([x - radius, y - radius], view), side, side]);
-  const frame = [view.x, view.y, size[0] * view.scale, size[1] * view.scale];
+  const [width, height] = size.map((side) => side * view.scale);
+  const frame = [view.x - 1, view.y - 1, width + 2, height + 2]; // its border lies between the screen's pixels
   context.save();
   context.clip(rectangles([frame]));
   context.fillStyle = LOCKED;

@@ -41,7 +41,6 @@ export class PairsList {
       element("h4", { text: "Pairs: handle to target, px" }),
       this.empty,
       this.pairs,
-      element("h4", { text: "Mask" }),
       this.mask,
       this.help,
     );
@@ -54,7 +53,7 @@ export class PairsList {
     this.empty.hidden = picks.pairs.length > 0;
     const count = picks.mask_points.length;
     this.mask.textContent =
-      count === 0 ? "No mask points: everything may change." : `${count} mask point${count === 1 ? "" : "s"}`;
+      count === 0 ? "No mask: everything may change." : `Mask: ${count} point${count === 1 ? "" : "s"}`;
     picks.pairs.forEach((pair, index) => this.#showRow(this.rows[index], pair, index === chosen, warned.get(index)));
   }
 

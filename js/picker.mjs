@@ -158,8 +158,8 @@ export class PointPicker extends Editor {
     this.status.say(this.info ?? warning ?? "", !this.info && Boolean(warning));
     this.note.textContent = this.#noteFor(picks);
     const at = this.hovered && this.stage.toPicture(this.hovered);
-    const place = at ? `x ${at[0].toFixed(1)}  y ${at[1].toFixed(1)}  ·  ` : "";
-    this.status.where.textContent = `${place}${picks.size[0]} × ${picks.size[1]}  ·  ${this.zoomText}`;
+    const place = at ? `x ${at[0].toFixed(1)}  y ${at[1].toFixed(1)}` : `${picks.size[0]} × ${picks.size[1]}`;
+    this.status.where.textContent = `${place}  ·  ${this.zoomText}`;
   }
 
   #noteFor(picks) {

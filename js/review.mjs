@@ -151,7 +151,7 @@ export class PropagationReview extends Editor {
     if (wrong.length > 0) return [`${count(wrong)} for a pair or frame that cannot be corrected: clear.`, true];
     const waiting = corrections.pending(this.tracks, this.moves);
     if (waiting.length > 0) return [`${count(waiting)} waiting for the next run.`, false];
-    if (this.frame === this.tracks.frame) return ["Frame of the points: change them in Pick Points.", false];
+    if (this.frame === this.tracks.frame) return ["Change this frame in Pick Points.", false];
     return [
       this.moves.length > 0 ? `${count(this.moves)}, taken in.` : "A handle is off? Drag it to its place.",
       false,

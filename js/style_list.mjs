@@ -84,7 +84,7 @@ export const LIST = `
   margin-top: 0;
 }
 .dav-side p {
-  margin: 0 0 4px;
+  margin: 4px 0;
   color: var(--dav-quiet);
 }
 .dav-help {

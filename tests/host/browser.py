@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from host.comfyui import PACK_FOLDER, ComfyUI
 
@@ -22,6 +22,8 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # a page that a test lays over the server's own (newest_frontend.py) may talk to the server all the same
+    "--disable-features=LocalNetworkAccessChecks,LocalNetworkAccessChecksWebSockets",
 ]
 RENDERERS = ("classic", "nodes2")  # nodes2 = the page's setting Comfy.VueNodes.Enabled
 READY_MS = 120_000  # a busy machine needs much more than the usual 5-9 s
@@ -120,11 +122,21 @@ class ComfyPage:
 
 
 @contextmanager
-def open_page(comfy: ComfyUI, browser: Browser, renderer: str = "classic") -> Iterator[ComfyPage]:
-    """A fresh page of the server in one of `RENDERERS`."""
+def open_page(
+    comfy: ComfyUI,
+    browser: Browser,
+    renderer: str = "classic",
+    prepare: Callable[[BrowserContext], None] = lambda context: None,
+    **options: Any,
+) -> Iterator[ComfyPage]:
+    """A fresh page of the server in one of `RENDERERS`.
+
+    `prepare`: called with the browser's context before the page is opened; `options`: of that context.
+    """
     comfy.set_setting("Comfy.VueNodes.Enabled", renderer == "nodes2")
-    context = browser.new_context(viewport={"width": 1600, "height": 1000})
+    context = browser.new_context(**{"viewport": {"width": 1600, "height": 1000}, **options})
     try:
+        prepare(context)
         page = ComfyPage(comfy, context.new_page())
         page.open()
         yield page

@@ -175,6 +175,15 @@ class Canvas:
         self.page.locator(f'.dav-root input[aria-label^="{label}"]').first.click()
         self.page.wait_for_timeout(150)
 
+    def node_size(self) -> list[float]:
+        """Width and height of the whole node; in Nodes 2.0 of its element on the page."""
+        return self.node(
+            """(() => {
+                const shown = document.querySelector(`[data-node-id="${node.id}"]`);
+                return shown ? [shown.offsetWidth, shown.offsetHeight] : [...node.size];
+            })()"""
+        )
+
     @property
     def is_expanded(self) -> bool:
         """Is the full-window editor open?"""

@@ -2,63 +2,15 @@
 
 import json
 
-import pytest
-from playwright.sync_api import Browser
-
-from host import browser as host_browser
 from host.browser import ComfyPage
 from host.comfyui import ComfyUI
 from host.picker_driver import Canvas, build, close_to, demo_graph, pack_errors, picks, run_from_page
+from host.picker_scenarios import ONE, TWO, draw_keep_and_run
 
-ONE = ((40, 50), (80, 30))
-TWO = ((90, 90), (60, 100))
 
 
 def test_points_are_drawn_kept_and_run(page: ComfyPage, renderer: str, artifacts):
-    """Two pairs and a mask by mouse, one undone, one nudged, the full window, save, reload, the run."""
-    ids = build(page, demo_graph())
-    canvas = Canvas(page, ids["pick"])
-    assert "No picture yet" in canvas.note
-    canvas.drag(*ONE)
-    canvas.drag(*TWO)
-    assert close_to(canvas.points, [*ONE, *TWO])
-    canvas.keys("m")
-    canvas.drag((40, 50), (80, 30))
-    drawn = canvas.data
-    assert len(drawn["mask_points"]) >= 5 and drawn["pairs"][0] != drawn["pairs"][1]
-    canvas.keys("Control+z")
-    assert canvas.data["mask_points"] == []
-    canvas.keys("Control+Shift+z")
-    assert canvas.data == drawn
-    canvas.keys("a")
-    canvas.click(TWO[1])
-    canvas.keys("ArrowRight", "Shift+ArrowUp")
-    moved = canvas.data["pairs"][1]["target"]
-    assert moved == [drawn["pairs"][1]["target"][0] + 1, drawn["pairs"][1]["target"][1] - 10]
-    canvas.keys("Control+z", "Control+z", "Control+y")
-    assert canvas.data["pairs"][1]["target"] == [moved[0], moved[1] + 10]
-
-    before = canvas.text
-    canvas.keys("f")
-    assert canvas.is_expanded
-    page.settle(400)
-    page.screenshot(artifacts / f"picker_expanded_{renderer}.png")
-    canvas.keys("Escape")
-    assert not canvas.is_expanded and canvas.text == before
-
-    saved = page.page.evaluate("() => window.app.graph.serialize()")
-    assert before in [value for node in saved["nodes"] for value in node.get("widgets_values") or []]
-    assert "data:" not in json.dumps(saved)
-    page.settle(1500)
-    page.open()
-    page.page.wait_for_function("() => window.app.graph.nodes.length === 2")
-    canvas = Canvas(page, ids["pick"])
-    assert canvas.text == before
-
-    run = run_from_page(page)
-    assert run["status"]["status_str"] == "success", run["status"]
-    assert run["prompt"][2][ids["pick"]]["inputs"]["points"] == before
-    assert not pack_errors(page)
+    draw_keep_and_run(page, artifacts / f"picker_expanded_{renderer}.png")
 
 
 def test_the_run_brings_the_frame_and_never_resizes_the_node(page: ComfyPage):
@@ -215,114 +167,6 @@ def test_copies_undo_of_the_graph_and_other_tabs(page: ComfyPage):
     canvas.drag((20, 20), (30, 40))
     assert len(canvas.data["pairs"]) == 3
     assert not pack_errors(page)
-
-
-def test_everything_by_keyboard_and_nothing_reaches_the_graph(page: ComfyPage):
-    """Tab to the stage, draw, move, duplicate, delete, clear; ComfyUI's own keys stay out of it."""
-    ids = build(page, demo_graph())
-    canvas = Canvas(page, ids["pick"])
-    nodes = page.page.evaluate("() => window.app.graph.nodes.length")
-    page.page.locator('.dav-root input[aria-label^="Arrow tool"]').focus()
-    for _ in range(20):
-        page.page.keyboard.press("Tab")
-        if page.page.evaluate("() => document.activeElement.matches('.dav-keys')"):
-            break
-    else:
-        raise AssertionError("the stage cannot be reached with the Tab key")
-    canvas.keys("n")
-    assert canvas.points == [[64, 64], [80, 64]]
-    canvas.keys("ArrowUp", "Shift+ArrowRight", "[", "ArrowLeft")
-    assert canvas.points == [[63, 64], [90, 63]]
-    canvas.keys("Control+d")
-    assert len(canvas.data["pairs"]) == 2
-    canvas.keys("Delete")
-    assert len(canvas.data["pairs"]) == 1
-    canvas.keys("m", "n")
-    assert canvas.data["mask_points"] == [[64, 64]]
-    assert "Target 1 lies outside the mask" in canvas.said
-    canvas.press_button("Suggest a mask")
-    assert canvas.said == "" and len(canvas.data["mask_points"]) > 1
-    canvas.press_button("Clear everything")
-    page.page.get_by_role("button", name="Keep").click()
-    assert len(canvas.data["pairs"]) == 1
-    canvas.press_button("Clear everything")
-    page.page.keyboard.press("Enter")
-    assert canvas.points == []
-    canvas.keys("Control+z")
-    assert canvas.points != []
-    assert page.page.evaluate("() => window.app.graph.nodes.length") == nodes
-
-    page.page.locator('.dav-root input[aria-label="List of pairs"]').check(force=True)
-    field = page.page.locator('.dav-root input[aria-label="x of target 1"]')
-    field.fill("101.5")
-    field.press("Enter")
-    assert canvas.data["pairs"][0]["target"] == [101.5, 63]
-
-
-def test_a_gesture_that_is_taken_away_leaves_nothing(page: ComfyPage):
-    """Escape in mid-drag, a cancelled touch, a drag out of the frame, a click beside everything."""
-    ids = build(page, demo_graph(picks([ONE])))
-    canvas = Canvas(page, ids["pick"])
-    before = canvas.data
-    size = (128, 128)
-    page.page.mouse.move(*canvas.screen(ONE[0], size))
-    page.page.mouse.down()
-    page.page.mouse.move(*canvas.screen((100, 100), size), steps=3)
-    page.page.keyboard.press("Escape")
-    page.page.mouse.up()
-    assert canvas.data == before
-    canvas.click((10, 100))
-    assert canvas.data == before, "a click made a point"
-    canvas.drag(ONE[1], (300, 64))
-    assert canvas.points[1] == [127, pytest.approx(64, abs=0.75)], "a point left the frame"
-    canvas.keys("Control+z")
-
-    touch = page.page.context.new_cdp_session(page.page)
-
-    def finger(kind: str, *places) -> None:
-        points = [dict(zip("xy", canvas.screen(place, size)), id=number) for number, place in enumerate(places)]
-        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
-
-    finger("touchStart", TWO[0])
-    finger("touchMove", TWO[1])
-    finger("touchCancel")
-    assert canvas.data == before
-    finger("touchStart", TWO[0])
-    finger("touchMove", (75, 95))
-    finger("touchMove", TWO[1])
-    finger("touchEnd")
-    page.settle(200)
-    assert close_to(canvas.points, [*ONE, *TWO])
-    drawn = canvas.text
-    finger("touchStart", (50, 64), (80, 64))
-    finger("touchMove", (20, 64), (110, 64))
-    finger("touchEnd")
-    page.settle(200)
-    assert canvas.text == drawn, "pinching drew"
-    assert "300 %" < canvas.node("widget.element.querySelector('.dav-where').textContent").split("·")[-1].strip()
-
-
-@pytest.mark.parametrize("density, scale", [(2, 1.0), (1, 0.5), (1.5, 1.6)])
-def test_the_mouse_hits_at_any_density_and_zoom(
-    comfy: ComfyUI, browser: Browser, renderer: str, artifacts, density, scale
-):
-    """Device pixel ratio (page zoom changes it as well) and zoom of the graph."""
-    comfy.set_setting("Comfy.VueNodes.Enabled", renderer == "nodes2")
-    context = browser.new_context(viewport={"width": 1200, "height": 900}, device_scale_factor=density)
-    try:
-        page = ComfyPage(comfy, context.new_page())
-        page.open()
-        ids = build(page, demo_graph())
-        canvas = Canvas(page, ids["pick"], scale=scale)
-        canvas.drag(*ONE)
-        assert close_to(canvas.points, ONE, tolerance=0.75 / min(scale, 1))
-        wanted = canvas.node("widget.element.querySelector('.dav-stage').clientWidth") * density * max(scale, 0.5)
-        assert canvas.node("widget.element.querySelector('canvas').width") == pytest.approx(wanted, abs=2), (
-            "the drawing is not sharp"
-        )
-        page.screenshot(artifacts / f"picker_{renderer}_density{density}_zoom{scale}.png")
-    finally:
-        context.close()
 
 
 def _write_video(path) -> None:

@@ -1,0 +1,57 @@
+"""ComfyUI's newest page: its package, fetched from the package index and laid over a server's own page."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from urllib.parse import urlparse
+
+from playwright.sync_api import BrowserContext, Route
+
+from host.source import CACHE
+
+PACKAGE = "comfyui-frontend-package"
+INSIDE = "comfyui_frontend_package/static"
+
+
+class NoFrontend(RuntimeError):
+    """The newest package could not be had."""
+
+
+def newest_frontend() -> Path:
+    """The folder of the newest page, unpacked once per version; raises `NoFrontend` where the index does not answer."""
+    folder = CACHE / "frontend"
+    folder.mkdir(parents=True, exist_ok=True)
+    before = set(folder.glob("*.whl"))
+    command = [sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--no-deps", "--no-input"]
+    command += ["--only-binary", ":all:", "--timeout", "10", "--retries", "1", "-d", str(folder), PACKAGE]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    except subprocess.TimeoutExpired:
+        raise NoFrontend("the package index took more than 120 s") from None
+    wheels = [wheel for wheel in folder.glob("*.whl") if wheel not in before or wheel.name in done.stdout]
+    if done.returncode or len(wheels) != 1:
+        raise NoFrontend((done.stderr.strip().splitlines() or ["pip brought no wheel"])[-1])
+    unpacked = folder / wheels[0].stem
+    if not (unpacked / INSIDE / "index.html").is_file():
+        shutil.rmtree(unpacked, ignore_errors=True)
+        with zipfile.ZipFile(wheels[0]) as wheel:
+            wheel.extractall(unpacked)
+    return unpacked / INSIDE
+
+
+def lay_over(context: BrowserContext, static: Path) -> None:
+    """Every page of the context gets its files from `static`; what that folder lacks still comes from the server."""
+
+    def answer(route: Route) -> None:
+        path = urlparse(route.request.url).path.lstrip("/") or "index.html"
+        file = (static / path).resolve()
+        if route.request.method == "GET" and file.is_relative_to(static.resolve()) and file.is_file():
+            route.fulfill(path=file)
+        else:
+            route.continue_()
+
+    context.route("**/*", answer)
