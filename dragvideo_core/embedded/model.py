@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .drawn_clips import KINDS
+from .drawn_world import KINDS
 
 WEIGHTS = Path(__file__).with_name("embedded_model.safetensors")
 PATCH = 4  # pixels per latent cell
@@ -121,6 +121,7 @@ def load(path: Path = WEIGHTS) -> EmbeddedModel:
             f"the embedded model's weights are missing: expected {path.name} in {path.parent.name}/. "
             "Restore it from the repository, or make it anew with: python -m dragvideo_core.embedded.train"
         )
-    model = EmbeddedModel()
-    model.load_state_dict({name: value.float() for name, value in load_file(str(path)).items()})
+    with torch.device("meta"):  # shapes without numbers: nothing is drawn at random only to be overwritten
+        model = EmbeddedModel()
+    model.load_state_dict({name: value.float() for name, value in load_file(str(path)).items()}, assign=True)
     return model.eval().requires_grad_(False)

@@ -165,7 +165,6 @@ def test_every_file_loads_or_says_why(files):
     for path in files:
         fates[fate(path, {"frame_load_cap": CAP})] += 1
     after = peak_bytes()
-    print(len(files), fates, before, after)
     assert min(fates["loaded"], fates["refused"]) > 40, fates  # the corpus has both kinds
     assert before is None or after - before < MEMORY
 

@@ -56,7 +56,8 @@ def _widget_values(node: dict[str, Any], info: dict[str, Any]) -> dict[str, Any]
     names = list(_widget_names(info))
     if isinstance(saved, dict):
         return {name: saved[name] for name in names if name in saved}
-    needed = max((place + 1 for place, name in enumerate(names) if name is not None), default=0)
+    may_lack = info["input"].get("optional", {})  # inputs newer than the workflow come last and take their defaults
+    needed = max((place + 1 for place, name in enumerate(names) if name is not None and name not in may_lack), default=0)
     if len(saved) < needed or len(saved) > len(names) and node["type"] not in WITH_EXTRA_WIDGETS:
         listed = ", ".join(filter(None, names))
         raise BadWorkflow(
