@@ -6,22 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from host import source
-
-from ..nodes.executor import Comfy, the_comfy
+from ..nodes.conftest import comfy  # noqa: F401  the same ComfyUI
+from ..nodes.executor import Comfy
 from . import checkpoints
 
 CHECKPOINT = "random_sd15.safetensors"
 INPAINTING = "random_inpainting.safetensors"
-
-
-@pytest.fixture(scope="session")
-def comfy(tmp_path_factory) -> Comfy:
-    try:
-        comfyui = source.get()
-    except source.NoComfyUI as fault:
-        pytest.skip(str(fault))
-    return the_comfy(comfyui, tmp_path_factory.mktemp("comfyui"))
 
 
 @pytest.fixture(scope="session")

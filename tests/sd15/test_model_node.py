@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ..nodes.executor import Comfy
-from ..nodes.graphs import defaults, node, picks
+from ..nodes.graphs import node, up_to, whole_edit
 from .conftest import CHECKPOINT
 
 pytestmark = pytest.mark.sd15
@@ -22,36 +22,12 @@ def loaded(checkpoint: str = CHECKPOINT) -> dict:
 
 
 def edit(comfy: Comfy, frames: int = 2) -> dict:
-    """A whole edit of a drawn clip at 128 x 128."""
-    clip = {"video": ["clip", 0], "model": ["model", 0]}
-    return loaded() | {
-        "clip": defaults(comfy, "DragAVideo_DemoClip", seed=3, frames=frames),
-        "pick": node("DragAVideo_Pick", video=["clip", 0], points=picks()),
-        "propagate": node(
-            "DragAVideo_Propagate", picks=["pick", 0], set_side=1, set_spacing=8.0, mask_radius=64.0, ensemble=1, **clip
-        ),
-        "tune": node("DragAVideo_Tune", passes=1, rank=2, learning_rate=1e-3, batch=1, **clip),
-        "invert": defaults(comfy, "DragAVideo_Invert", until=2, refinements=0, video=["clip", 0], model=["tune", 0]),
-        "drag": defaults(
-            comfy,
-            "DragAVideo_Drag",
-            inversion=["invert", 0],
-            tracks=["propagate", 0],
-            model=["tune", 0],
-            steps="2",
-            iterations=2,
-        ),
-        "decode": defaults(
-            comfy,
-            "DragAVideo_Decode",
-            video=["clip", 0],
-            inversion=["invert", 0],
-            edit=["drag", 0],
-            tracks=["propagate", 0],
-            model=["tune", 0],
-        ),
-        "shown": node("PreviewImage", images=["decode", 0]),
-    }
+    """The whole edit of a drawn clip with this model, in as little work as can be."""
+    graph = up_to(whole_edit(comfy, frames), "decode") | loaded()
+    graph["tune"]["inputs"] |= {"passes": 1, "batch": 1}
+    graph["invert"]["inputs"]["until"] = 2
+    graph["drag"]["inputs"]["steps"] = "2"
+    return graph
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +52,18 @@ def test_latents_leave_in_comfyuis_convention(comfy: Comfy, outcome):
         ours = model.vae.decode(latent * 0.18215)
     torch.testing.assert_close(raw * 0.18215, outcome.values["invert"][0].latents[0], rtol=1e-3, atol=1e-3)
     torch.testing.assert_close(theirs.movedim(-1, 1), ours, rtol=1e-3, atol=1e-3)
+
+
+def test_latents_of_core_vae_encode_take_the_place_of_the_frames(comfy: Comfy, outcome):
+    """DDIM Invert with core's VAE Encode gives what it gives with the frames."""
+    graph = edit(comfy)
+    graph["encoded"] = node("VAEEncode", pixels=["clip", 0], vae=["checkpoint", 2])
+    graph["invert"]["inputs"]["clip_latent"] = ["encoded", 0]
+    again = comfy.run({name: graph[name] for name in graph if name not in ("drag", "decode")} | {
+        "shown": node("PreviewAny", source=["invert", 0])
+    })
+    assert again.status == "success", again.error
+    torch.testing.assert_close(again.values["invert"][0].latents, outcome.values["invert"][0].latents, rtol=1e-4, atol=1e-4)
 
 
 def difference(ours, model, latents, context) -> float:
