@@ -5,7 +5,8 @@
  *
  * `moves` is sorted, at most one for a frame and pair; nothing is changed in place. `handle` is where the middle of the
  * set really is, in pixels of a clip of `size` (null: of the clip, whatever its size, as version 1 has it); propagation
- * goes on from there, away from the frame that the points were picked on. `tracks` is what the node put out when it ran:
+ * goes on from there, away from the frame that the points were picked on. `tracks` is what the node put out when it
+ * ran:
  *   { size: [W, H], frame, handles[N][J][S], targets[N][J][S], visible[N][J][S]?, mask_points[N][Q], mask_radius }
  */
 
@@ -28,7 +29,8 @@ const isMove = (move) =>
   move.handle.length === 2 &&
   move.handle.every(isNumber);
 
-const isSize = (value) => Array.isArray(value) && value.length === 2 && value.every((side) => isNumber(side) && side >= 1);
+const isSide = (value) => isNumber(value) && value >= 1;
+const isSize = (value) => Array.isArray(value) && value.length === 2 && value.every(isSide);
 
 /** Why a parsed JSON value is no corrections object: a sentence, or null if it is one. */
 function fault(data) {

@@ -59,9 +59,9 @@ export class PropagationReview extends Editor {
     const { size: from } = this.history.present;
     if (from && from.every((side, axis) => side === size[axis])) return;
     const change = (one) => corrections.rescaleCorrections(one, size);
-    const said = `The clip's size has changed: corrections rescaled from ${from?.join(" × ")} to ${size.join(" × ")}.`;
-    if (from && this.text && !this.problem) this.refit(change, said);
-    else this.history.map(change);
+    if (!from || !this.text || this.problem) return this.history.map(change);
+    const [before, now] = [from, size].map((sides) => sides.join(" × "));
+    this.refit(change, `The clip's size has changed: corrections rescaled from ${before} to ${now}.`);
   }
 
   /** The pairs of the frame that is shown, corrections counted in: `[{ handle, target }]`. */

@@ -33,6 +33,9 @@ export const WINDOW = `
 .dav-dialog .dav-side h4:first-child {
   margin-top: 4px;
 }
+.dav-dialog .dav-side .dav-help-box > h4 {
+  margin-top: 16px;
+}
 .dav-dialog .dav-help {
   gap: 6px 12px;
 }

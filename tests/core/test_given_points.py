@@ -59,7 +59,8 @@ def test_boxes_come_alone_in_a_list_or_per_frame():
 @pytest.mark.parametrize(
     "wrong",
     [7, torch.zeros(3), {"x": 1}, [{"x": 1, "y": 2, "width": None, "height": 3}], ["box"], [[[1]]], {"track_path": 3},
-     [{"x": 1, "y": 2, "width": 1, "height": 1}] * 300, "[[1, 2], [3, 4]]", [{"x": float("nan"), "y": 2, "width": 1, "height": 1}]],
+     [{"x": 1, "y": 2, "width": 1, "height": 1}] * 300, "[[1, 2], [3, 4]]",
+     [{"x": float("nan"), "y": 2, "width": 1, "height": 1}]],
 )  # fmt: skip
 def test_anything_else_is_one_clear_error(wrong):
     with pytest.raises(UserError, match="got"):

@@ -121,7 +121,8 @@ def test_the_mouse_hits_at_any_density_and_zoom(
     comfy: ComfyUI, browser: Browser, renderer: str, artifacts, density, scale
 ):
     """Device pixel ratio (page zoom changes it as well) and zoom of the graph."""
-    with open_page(comfy, browser, renderer, viewport={"width": 1200, "height": 900}, device_scale_factor=density) as page:
+    screen = {"viewport": {"width": 1200, "height": 900}, "device_scale_factor": density}
+    with open_page(comfy, browser, renderer, **screen) as page:
         ids = build(page, demo_graph())
         canvas = Canvas(page, ids["pick"], scale=scale)
         canvas.drag(*ONE)

@@ -1,4 +1,4 @@
-"""The core scenarios once more on ComfyUI's newest page, in both renderers: users update it more often than the server."""
+"""The core scenarios once more on ComfyUI's newest page, in both renderers: it is updated more often than the server."""
 
 import pytest
 from playwright.sync_api import Browser
