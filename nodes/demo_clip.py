@@ -5,7 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..dragvideo_core.embedded.demo_clip import FPS, MOST_FRAMES, demo_clip
-from ..dragvideo_core.embedded.drawn_clips import KINDS
+from ..dragvideo_core.embedded.drawn_world import KINDS
 from . import convert, host, sockets
 
 

@@ -1,6 +1,6 @@
 """A drawn clip with a drag that fits it: something to try the whole pipeline on without any file.
 
-Because the world of `drawn_clips` is made of numbers, the clip comes with the true edited clip and with the points
+Because the world of `drawn_world` is made of numbers, the clip comes with the true edited clip and with the points
 that a careful person would click: the handle on the part at the tip, mask points over all that the drag sweeps.
 """
 
@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from ..types import UserError, VideoClip
-from .drawn_clips import KINDS, SIZE, Pose, Scene, draw_clip, random_drag, random_motion, random_scene
+from .drawn_clips import draw_clip
+from .drawn_world import KINDS, SIZE, Pose, Scene, random_drag, random_motion, random_scene
 
 FPS = 8.0  # `random_motion` moves the world at this rate
 MOST_FRAMES = 64
@@ -42,7 +43,7 @@ def demo_clip(
     """Draw a 128 x 128 clip of one kind of thing.
 
     Args:
-        kind: one of `drawn_clips.KINDS`.
+        kind: one of `drawn_world.KINDS`.
         seed: of colours, proportions, motion and drag.
         frames: how many.
         occluded: let a pole pass in front.

@@ -20,8 +20,9 @@ from diffusers import DDPMScheduler
 from torch import Tensor
 from torch.nn import functional
 
-from .drawn_clips import KINDS, SIZE, draw, random_pose, random_scene
-from .model import WEIGHTS, EmbeddedModel, PatchAutoencoder, build_denoiser, save, word_ids
+from .drawn_clips import draw
+from .drawn_world import KINDS, SIZE, random_pose, random_scene
+from .model import WEIGHTS, EmbeddedModel, PatchAutoencoder, save, word_ids
 
 TRAINING_SEED = 1_000_000_000  # pictures have seeds from here on; tests and benchmarks stay far below
 BATCH = 16
@@ -54,9 +55,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--work", type=Path, required=True, help="folder for pictures and checkpoints")
     parser.add_argument("--out", type=Path, default=WEIGHTS)
     parser.add_argument("--pictures", type=int, default=24_000)
-    parser.add_argument("--vae-steps", type=int, default=2_000)
-    parser.add_argument("--steps", type=int, default=6_000, help="of the denoiser")
-    parser.add_argument("--decoder-steps", type=int, default=0)
+    parser.add_argument("--vae-steps", type=int, default=2_700)
+    parser.add_argument("--steps", type=int, default=6_800, help="of the denoiser")
+    parser.add_argument("--decoder-steps", type=int, default=400)
     parser.add_argument("--rate", type=float, default=6e-4, help="learning rate of the denoiser")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dragvideo_core.embedded import drawn_clips
+from dragvideo_core.embedded import drawn_world
 from dragvideo_core.embedded.demo_clip import DemoClip, demo_clip
 
 FIRST_SEED = 200
@@ -25,7 +25,7 @@ class Case:
 
 def plain(count: int = 12, frames: int = FRAMES) -> list[Case]:
     """Every kind in turn, another seed each."""
-    kinds = [drawn_clips.KINDS[i % len(drawn_clips.KINDS)] for i in range(count)]
+    kinds = [drawn_world.KINDS[i % len(drawn_world.KINDS)] for i in range(count)]
     demos = [demo_clip(kind, FIRST_SEED + i, frames) for i, kind in enumerate(kinds)]
     return [Case(f"{kind} {FIRST_SEED + i}", demo, demo.picks) for i, (kind, demo) in enumerate(zip(kinds, demos))]
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from dragvideo_core.embedded import drawn_clips
+from dragvideo_core.embedded import drawn_world
 from dragvideo_core.embedded.demo_clip import DemoClip
 from dragvideo_core.parts import metrics
 from dragvideo_core.types import PointTracks, VideoClip
@@ -30,7 +30,7 @@ def tip_distances(demo: DemoClip, edited: VideoClip) -> Tensor:
 def propagation_error(demo: DemoClip, tracks: PointTracks, frame: int = 0) -> float:
     """Median distance in px of the visible propagated points to their true tracks, over frames and points."""
     start = tracks.handles[frame].reshape(-1, 2)
-    true, visible = drawn_clips.track(demo.scene, demo.poses, start.numpy(), frame)
+    true, visible = drawn_world.track(demo.scene, demo.poses, start.numpy(), frame)
     gap = (tracks.handles.flatten(1, 2) - torch.from_numpy(true).float()).norm(dim=-1)
     seen = torch.from_numpy(visible)
     seen[frame] = False

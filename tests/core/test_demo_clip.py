@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from dragvideo_core.embedded.demo_clip import demo_clip
-from dragvideo_core.embedded.drawn_clips import KINDS
+from dragvideo_core.embedded.drawn_world import KINDS
 from dragvideo_core.parts.points import union_of_squares
 from dragvideo_core.stages.pick import pick
 from dragvideo_core.types import UserError

@@ -8,7 +8,7 @@ import torch
 
 from bench import truth
 from dragvideo_core import embedded
-from dragvideo_core.embedded import drawn_clips
+from dragvideo_core.embedded import drawn_world
 from dragvideo_core.embedded.demo_clip import demo_clip
 from dragvideo_core.embedded.model import WEIGHTS, load, word_ids
 from dragvideo_core.parts import metrics
@@ -47,7 +47,7 @@ def test_words_are_known_and_others_left_out():
     assert not torch.equal(load().context("robot"), load().context(""))
 
 
-@pytest.mark.parametrize("kind", drawn_clips.KINDS)
+@pytest.mark.parametrize("kind", drawn_world.KINDS)
 def test_an_unseen_clip_is_there_again_after_inversion(model, kind):
     """By the denoiser alone: down the trajectory without the residuals that the decode stage would add."""
     clip = clip_of(kind, frames=1).clip
@@ -60,7 +60,7 @@ def test_an_unseen_clip_is_there_again_after_inversion(model, kind):
     assert metrics.psnr(made, clip.frames) >= 28
 
 
-@pytest.mark.parametrize("kind", drawn_clips.KINDS)
+@pytest.mark.parametrize("kind", drawn_world.KINDS)
 def test_point_sets_follow_their_true_tracks(model, kind):
     demo = clip_of(kind, frames=4)
     still = torch.from_numpy(np.stack([pose.tip for pose in demo.poses])).float()
@@ -74,7 +74,7 @@ def test_handles_behind_a_pole_are_hidden_more_often_than_those_in_sight(model):
     for kind, seed in (("balloon", 3), ("balloon", 5), ("creature", 2)):
         demo = clip_of(kind, seed, frames=8, occluded=True)
         found = tracks_of(demo, model, replace(PROPAGATE, round_trip=16.0))
-        _, seen = drawn_clips.track(demo.scene, demo.poses, found.handles[0, 0].numpy())
+        _, seen = drawn_world.track(demo.scene, demo.poses, found.handles[0, 0].numpy())
         seen, visible = torch.from_numpy(seen)[1:], found.visible[1:, 0]
         in_sight.append(visible[seen])
         behind.append(visible[~seen])

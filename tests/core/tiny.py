@@ -7,7 +7,7 @@ import torch
 from diffusers import UNet2DConditionModel
 from torch.nn import functional
 
-from dragvideo_core.embedded import drawn_clips
+from dragvideo_core.embedded import drawn_clips, drawn_world
 from dragvideo_core.parts.ddim import stable_diffusion_alphas
 from dragvideo_core.types import DragModel, PointPicks, PointTracks, VideoClip
 
@@ -41,8 +41,8 @@ def tiny_model(prediction: str = "epsilon", seed: int = 0, width: int = 8) -> Dr
 def tiny_clip(frames: int = 3, height: int = 64, width: int = 64, seed: int = 0) -> VideoClip:
     """A drawn clip's middle, (N, 3, height, width)."""
     rng = np.random.default_rng(seed)
-    scene = drawn_clips.random_scene("flower", rng)
-    pictures = drawn_clips.draw_clip(scene, drawn_clips.random_motion(scene, rng, frames))
+    scene = drawn_world.random_scene("flower", rng)
+    pictures = drawn_clips.draw_clip(scene, drawn_world.random_motion(scene, rng, frames))
     pictures = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
     top, left = (128 - height) // 2, (128 - width) // 2
     return VideoClip(pictures[:, :, top:top + height, left:left + width].contiguous(), torch.arange(frames), 8.0)
