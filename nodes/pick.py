@@ -99,7 +99,7 @@ class Pick(io.ComfyNode):
 
 
 def _newest(points: str, upstream: str) -> str:
-    """What was drawn on the canvas wins if it was drawn on top of these very `upstream` points, or if there are none."""
+    """What was drawn on the canvas wins if it was drawn on these very `upstream` points, or if there are none."""
     return points if not upstream or _data(points).get("seed") == _key(upstream) else upstream
 
 
