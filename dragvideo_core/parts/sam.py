@@ -146,7 +146,7 @@ class SamSegmenter:
 
 
 class WrappedSamSegmenter:
-    """A `Segmenter` around what is inside a SAM_MODEL of ComfyUI's Impact pack: `predict`, `prepare_device`, `release_device`."""
+    """A `Segmenter` around the inside of a SAM_MODEL of the Impact pack: `predict`, `prepare_device`, `release_device`."""
 
     def __init__(self, wrapper):
         self._wrapper = wrapper
