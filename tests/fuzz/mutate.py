@@ -33,6 +33,8 @@ def document(rng: Random, good: Any) -> Any:
     """A JSON value that differs from a good one in up to four places."""
     value = json.loads(json.dumps(good))
     places = _places(value, [])
+    if not places:
+        return leaf(rng)
     for _ in range(rng.randint(0, 4)):
         holder, key = rng.choice(places)
         if key not in (holder if isinstance(holder, dict) else range(len(holder))):
