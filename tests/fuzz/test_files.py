@@ -79,6 +79,16 @@ def any_safetensors(rng: Random, good: bytes) -> bytes:
     return mutate.data(rng, good)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def libraries_are_loaded(tmp_path_factory) -> None:
+    """What torch and segment_anything import, and make, when they first read a file is not the file's doing."""
+    path = tmp_path_factory.mktemp("first") / "sam.pth"
+    for value in (WEIGHTS, {"sparse": torch.zeros(1, 1).to_sparse()}, sound_sam() | {"extra": 5}):
+        path.write_bytes(pickled(value))
+        with pytest.raises(UserError):
+            load_sam(path)
+
+
 def refused(path: Path) -> None:
     """`load_sam` says in one sentence that this is no SAM, and opens nothing but the file."""
     with watched() as seen, pytest.raises(UserError, match="not a SAM checkpoint|Download sam_vit") as refusal:
@@ -87,6 +97,7 @@ def refused(path: Path) -> None:
     assert all(str(path) in event for event in seen), seen
 
 
+@pytest.mark.filterwarnings("ignore:Validating sparse tensor", "ignore:Detected pickle protocol")
 @given(randoms())
 def test_sam_checkpoints(tmp_path_factory, rng):
     path = _folder(tmp_path_factory) / "sam.pth"
