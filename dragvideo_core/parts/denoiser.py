@@ -29,18 +29,28 @@ def features_and_output(model: DragModel, latents: Tensor, timestep: int) -> tup
     return caught["features"].float(), output.detach()
 
 
+def features_without_output(model: DragModel, latents: Tensor, timestep: int) -> Tensor:
+    """The features (B, C, h, w) of `features_and_output` alone; later blocks are not run."""
+    return _features(model, latents, timestep, FEATURE_BLOCK, model.context)
+
+
 def features_only(model: DragModel, latents: Tensor, timestep: int, block: int) -> Tensor:
     """Features (B, C, h, w) of an up block for the empty prompt, without gradients; later blocks are not run."""
-    with torch.no_grad(), _captured(model.denoiser, block, stop=True) as caught:
-        try:
-            _call(model, latents, timestep, model.empty_context)
-        except _Enough:
-            pass
-    return caught["features"].float()
+    with torch.no_grad():
+        return _features(model, latents, timestep, block, model.empty_context)
 
 
 class _Enough(Exception):
     """Raised inside the denoiser when the features are there."""
+
+
+def _features(model: DragModel, latents: Tensor, timestep: int, block: int, context: Tensor) -> Tensor:
+    with _captured(model.denoiser, block, stop=True) as caught:
+        try:
+            _call(model, latents, timestep, context)
+        except _Enough:
+            pass
+    return caught["features"].float()
 
 
 def _call(model: DragModel, latents: Tensor, timestep: int, context: Tensor) -> Tensor:

@@ -63,7 +63,7 @@ def put_back(run: Any, state: State | None) -> None:
     run.handles = run.path[-1].to(device)
     for step in run.steps:
         run.offsets[step].copy_(state[f"offset.{step}"])  # in place: Adam holds them
-        run.before[step] = state[f"before.{step}"].to(device)
+        run.before[step] = state[f"before.{step}"]
         run.templates[step] = state[f"template.{step}"].to(device)
         if run.settings.moving_average:
             run.first_distance[step] = state[f"first_distance.{step}"].to(device)

@@ -8,11 +8,38 @@ back exactly. The other reading adds each offset to its inverted latent independ
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
-from ..types import UserError
+from ..types import DragModel, UserError
 from .ddim import Ddim
+from .denoiser import features_and_output, features_without_output
+
+
+@dataclass(frozen=True)
+class Chain:
+    """The denoiser at the selected steps, from high to low. Its last blocks run only where their output leads on."""
+
+    model: DragModel
+    ddim: Ddim
+    steps: tuple[int, ...]
+    chained: bool = True  # False: steps are independent
+
+    def leads_on(self, step: int) -> bool:
+        """Whether the denoiser's output at this step is needed."""
+        return self.chained and step != self.steps[-1]
+
+    def look(self, x_t: Tensor, step: int) -> tuple[Tensor, Tensor | None]:
+        """Features (B, C, h, w) of x_t (B, 4, h, w) with gradients, and the output (B, 4, h, w) where it is needed."""
+        if self.leads_on(step):
+            return features_and_output(self.model, x_t, self.ddim.timestep(step))
+        return features_without_output(self.model, x_t, self.ddim.timestep(step)), None
+
+    def onward(self, x_t: Tensor, output: Tensor | None, step: int) -> Tensor | None:
+        """The DDIM jump from x_t to the next lower step; None where there is no output to go by."""
+        return None if output is None else self.ddim.move(x_t, output, step, self.steps[self.steps.index(step) + 1])
 
 
 def residual(ddim: Ddim, z_from: Tensor, output: Tensor, z_to: Tensor, step_from: int, step_to: int) -> Tensor:

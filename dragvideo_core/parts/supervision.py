@@ -33,8 +33,17 @@ def directions(handles: Tensor, targets: Tensor) -> Tensor:
 
 def mean_over_frames(features: Tensor, visible: Tensor) -> Tensor:
     """Eq. 3: features (N, J, S, D, C), visible (N, J, S) to (J, S, D, C): the mean over the frames that see the point."""
-    weight = visible[..., None, None].to(features.dtype)
-    return (features * weight).sum(0) / weight.sum(0).clamp(min=1)
+    return mean_of_sum(sum_over_frames(features, visible), visible)
+
+
+def sum_over_frames(features: Tensor, visible: Tensor) -> Tensor:
+    """The share of a chunk of frames in Eq. 3's sum: the same shapes. Nothing that grows with the clip has to be kept."""
+    return (features * visible[..., None, None].to(features.dtype)).sum(0)
+
+
+def mean_of_sum(total: Tensor, visible: Tensor) -> Tensor:
+    """Eq. 3 from its sum (J, S, D, C) over all frames, visible (N, J, S) of all frames."""
+    return total / visible.sum(0).clamp(min=1)[..., None, None]
 
 
 def drag_loss(features: Tensor, template: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from ..parts import batches, drag_state, memory, offsets as latent_offsets, rounds, supervision, tracking, warm_start
 from ..parts.ddim import Ddim
-from ..parts.denoiser import features_and_output, predict
+from ..parts.denoiser import features_without_output, predict
 from ..parts.drawing import draw_points
 from ..parts.sampling import lookup, mask_to_cells
 from ..parts.unfinished import Unfinished
@@ -111,7 +111,8 @@ def _check(inversion: Inversion, tracks: PointTracks, settings: DragSettings, st
 
 
 class _Run:
-    """The state of one optimisation. Everything lives on the model's device, float32."""
+    """The state of one optimisation, float32. On the model's device is what does not grow with the clip: templates, and the
+    chunk at work (points are few). Latents, offsets and Adam's memory stay in main memory, and so does Adam's step."""
 
     def __init__(
         self, inversion: Inversion, tracks: PointTracks, model: DragModel, settings: DragSettings,
@@ -121,8 +122,9 @@ class _Run:
         self.size = tuple(tracks.edit_mask.shape[-2:])
         self.steps = tuple(sorted({*settings.steps, *(start.offsets if start else ())}, reverse=True))
         self.ddim = Ddim(model.alphas_cumprod, model.prediction)
-        self.z = {step: inversion.latents[step].to(device) for step in self.steps}
-        self.cell_mask = mask_to_cells(tracks.edit_mask, inversion.latents.shape[-2:]).to(device)
+        self.chain = latent_offsets.Chain(model, self.ddim, self.steps, settings.chained)
+        self.z = {step: inversion.latents[step] for step in self.steps}
+        self.cell_mask = mask_to_cells(tracks.edit_mask, inversion.latents.shape[-2:])
         self.edit_mask = tracks.edit_mask
         earlier = rounds.path_so_far(start, tracks)
         self.path, self.losses = list(earlier), list(start.losses) if start else []  # of all rounds, on the CPU
@@ -131,7 +133,7 @@ class _Run:
         self.visible = tracks.visible.to(device)
         self.offsets = latent_offsets.zero_offsets(self.steps, self.z[self.steps[0]])
         for step, offset in (start.offsets if start else {}).items():
-            self.offsets[step] = offset.to(device).clone()
+            self.offsets[step] = offset.clone()
         self.begun = self.z  # what the chain's residuals are measured on: the inverted latents, or those of the warm start
         self.before = dict(self.offsets)  # the offsets before the last step of Adam
         self.skipped = 0
@@ -144,7 +146,7 @@ class _Run:
         self.residuals: dict[int, Tensor] = {}
         self.templates: dict[int, Tensor] = {}
         self.first_distance: dict[int, Tensor] = {}
-        self.last: tuple[Tensor, Tensor] | None = None  # x_t and output of the first frame at the lowest step
+        self.last = self.z[self.steps[-1]][:1]  # x_t of the first frame at the lowest step
 
     @property
     def done(self) -> int:
@@ -163,7 +165,7 @@ class _Run:
         """The first offset puts the dragged parts where they are to be; the chain carries them down unchanged."""
         moved = warm_start.moved_latents(inversion, tracks, self.model, self.steps, self.chunks)
         keep = self.cell_mask if self.settings.lock else 1
-        self.begun = {step: z_t + keep * (moved[step].to(z_t.device) - z_t) for step, z_t in self.z.items()}
+        self.begun = {step: z_t + keep * (moved[step] - z_t) for step, z_t in self.z.items()}
         top = self.steps[0]
         self.offsets[top].copy_(self.begun[top] - self.z[top])
 
@@ -172,61 +174,67 @@ class _Run:
 
         A handle that an earlier round moved keeps the look that it had in the clip.
         """
-        means = {step: [] for step in self.steps}
+        sums = {step: 0.0 for step in self.steps}
         for step in self.steps:
             self.residuals[step] = torch.zeros_like(self.z[step])
         tick()
         for _, found in self.chunks.map(self._measured):
-            for step, patches in found.items():
-                means[step].append(patches)
+            for step, total in found.items():
+                sums[step] = sums[step] + total
             tick()
         for step in self.steps:
-            self.templates[step] = supervision.mean_over_frames(torch.cat(means[step]), self.visible)
+            self.templates[step] = supervision.mean_of_sum(sums[step], self.visible)
         self.is_whole = True
 
     @torch.no_grad()
     def _measured(self, part: slice) -> dict[int, Tensor]:
-        """Per step the patches (n, J, S, D, C) around the handles of a chunk; its residuals are set."""
-        above, found, at_first = None, {}, self.path[0].to(self.handles.device)[part]
+        """Per step the sum over a chunk's frames of the patches around the handles, (J, S, D, C); its residuals are set."""
+        above, found, at_first = None, {}, self._there(self.path[0], part)
         for step in self.steps:
-            z_t = self.z[step][part]
-            features, output = features_and_output(self.model, z_t, self.ddim.timestep(step))
+            z_t = self._there(self.begun[step], part)
+            if self.begun is self.z:
+                features, output = self.chain.look(z_t, step)
+            else:
+                features = features_without_output(self.model, self._there(self.z[step], part), self.ddim.timestep(step))
+                output = predict(self.model, z_t, self.ddim.timestep(step)) if self.chain.leads_on(step) else None
             found[step] = self._around(features, at_first)
-            if self.begun is not self.z and len(self.steps) > 1:
-                z_t = self.begun[step][part]
-                output = predict(self.model, z_t, self.ddim.timestep(step))
             if above is not None:
                 self.residuals[step][part] = latent_offsets.residual(self.ddim, *above[1:], z_t, above[0], step)
-            above = (step, z_t, output)
+            above = None if output is None else (step, z_t, output)
         if self.start is not None and not bool(self.has_moved.all()):
             for step, edited in self._measured_edited(part).items():
                 found[step] = torch.where(self.has_moved[:, None, None, None], found[step], edited)
-        return found
+        return {step: supervision.sum_over_frames(patches, self.visible[part]) for step, patches in found.items()}
 
     def _measured_edited(self, part: slice) -> dict[int, Tensor]:
         """The same patches as the edit that this round starts from has them."""
         carried, found = None, {}
-        for step, step_to in zip(self.steps, (*self.steps[1:], None)):
-            x_t = self._input(step, part, carried, self.offsets[step][part])
-            features, output = features_and_output(self.model, x_t, self.ddim.timestep(step))
+        for step in self.steps:
+            x_t = self._input(step, part, carried, self._there(self.offsets[step], part))
+            features, output = self.chain.look(x_t, step)
             found[step] = self._around(features, self.handles[part])
-            carried = None if step_to is None else self.ddim.move(x_t, output, step, step_to)
+            carried = self.chain.onward(x_t, output, step)
         return found
 
     def iterate(self, tick: Callable[[], None] = lambda: None) -> bool:
         """One iteration: a pass over the frames, an Adam step, one shared move. False if the step had to be skipped."""
         weight = self.visible * ~self.arrived()[:, None]
+        busy = weight.flatten(1).any(1).tolist()  # frames that show a point which has not arrived
+
+        def work(part: slice) -> dict:
+            return self._supervised(part, weight) if any(busy[part]) or not self.settings.lock else {}
+
         grads = {step: torch.zeros_like(offset) for step, offset in self.offsets.items()}
-        newest = {step: [] for step in self.steps}
+        newest = {step: torch.zeros_like(template) for step, template in self.templates.items()}
         ahead = {step: torch.zeros(self.handles.shape[1:3], device=self.handles.device) for step in self.steps}
         line = {step: torch.zeros(*self.handles.shape[1:3], len(self.moves), device=self.handles.device) for step in self.steps}
         total = torch.zeros(2, device=self.handles.device)
-        for part, found in self.chunks.map(lambda part: self._supervised(part, weight)):
+        for part, found in self.chunks.map(work):
             for step, (grad, terms, distance, patches, along) in found.items():
                 grads[step][part] = grad
                 total += terms
                 ahead[step] += distance
-                newest[step].append(patches)
+                newest[step] += patches
                 line[step] += along
             tick()
         if not all(bool(torch.isfinite(value).all()) for value in (total, *grads.values())):
@@ -262,35 +270,38 @@ class _Run:
         )
 
     def _supervised(self, part: slice, weight: Tensor) -> dict[int, tuple[Tensor, Tensor, Tensor, Tensor, Tensor]]:
-        """Per step of a chunk: gradient of its offset, loss terms (2,), distances (J, S), patches, distances of Eq. 6."""
+        """Per step of a chunk: gradient of its offset, loss terms (2,), distances (J, S), patches (J, S, D, C) and distances of
+        Eq. 6 (J, S, M), all but the first summed over its frames."""
         carried, found = None, {}
-        for index, step in enumerate(self.steps):
-            offset = self.offsets[step][part].detach().requires_grad_()
+        for step in self.steps:
+            offset = self._there(self.offsets[step].detach(), part).requires_grad_()
             x_t = self._input(step, part, carried, offset)
-            features, output = features_and_output(self.model, x_t, self.ddim.timestep(step))
+            features, output = self.chain.look(x_t, step)
             loss, distance, terms = self._loss(features, x_t, step, part, weight)
             grad = torch.autograd.grad(loss, offset)[0]
             with torch.no_grad():
-                found[step] = grad, terms, distance, self._around(features, self.handles[part]), self._along(features, step, part)
-                if index + 1 < len(self.steps):
-                    carried = self.ddim.move(x_t.detach(), output, step, self.steps[index + 1])
-            if part.start == 0:
-                self.last = (x_t.detach()[:1], output[:1])
+                patches = supervision.sum_over_frames(self._around(features, self.handles[part]), self.visible[part])
+                found[step] = grad, terms, distance, patches, self._along(features, step, part)
+                carried = self.chain.onward(x_t.detach(), output, step)
+        if part.start == 0:
+            self.last = x_t.detach()[:1]
         return found
 
+    def _there(self, tensor: Tensor, part: slice) -> Tensor:
+        """A chunk of what is kept in main memory, on the model's device."""
+        return tensor[part].to(self.handles.device)
+
     def _input(self, step: int, part: slice, carried: Tensor | None, offset: Tensor) -> Tensor:
-        if carried is not None and self.settings.chained:
-            carried = carried + self.residuals[step][part]
-        else:
-            carried = None
-        mask = self.cell_mask[part] if self.settings.lock else None
-        return latent_offsets.add_offset(self.z[step][part], carried, offset, mask)
+        if carried is not None:
+            carried = carried + self._there(self.residuals[step], part)
+        mask = self._there(self.cell_mask, part) if self.settings.lock else None
+        return latent_offsets.add_offset(self._there(self.z[step], part), carried, offset, mask)
 
     def _loss(self, features: Tensor, x_t: Tensor, step: int, part: slice, weight: Tensor):
         handles, targets = self.handles[part], self.targets[part]
         stepped = handles + supervision.GRID * supervision.directions(handles, targets)
         drag_loss, distance = supervision.drag_loss(self._around(features, stepped), self.templates[step], weight[part].float())
-        mask_loss = supervision.mask_loss(x_t, self.z[step][part], self.cell_mask[part])
+        mask_loss = supervision.mask_loss(x_t, self._there(self.z[step], part), self._there(self.cell_mask, part))
         return drag_loss + self.settings.mask_weight * mask_loss, distance, torch.stack([drag_loss, mask_loss]).detach()
 
     def _around(self, features: Tensor, places: Tensor) -> Tensor:
@@ -310,8 +321,8 @@ class _Run:
             for step in self.steps:
                 distance = ahead[step] / seen
                 first = self.first_distance.setdefault(step, distance)
-                share = supervision.average_share(distance, first)
-                mean = supervision.mean_over_frames(torch.cat(newest[step]), self.visible)
+                share = supervision.average_share(distance, first) * ~self.arrived()[:, None]
+                mean = supervision.mean_of_sum(newest[step], self.visible)
                 self.templates[step] = supervision.moving_average(self.templates[step], mean, share)
         move = tracking.shared_move(list(line.values()), self.moves, self.remaining())
         move = torch.where(self.arrived()[:, None], torch.zeros_like(move), move)
@@ -329,6 +340,7 @@ class _Run:
     @torch.no_grad()
     def picture(self) -> Tensor:
         """The first frame as the lowest step predicts it now, with handles and targets: (3, H, W)."""
-        clean, _ = self.ddim.clean_and_noise(*self.last, self.steps[-1])
+        x_t, step = self.last.to(self.handles.device), self.steps[-1]
+        clean, _ = self.ddim.clean_and_noise(x_t, predict(self.model, x_t, self.ddim.timestep(step)), step)
         frame = self.model.vae.decode(clean)[0].float().cpu()
         return draw_points(frame, self.handles[0].cpu(), self.targets[0].cpu(), self.edit_mask[0])

@@ -1,0 +1,104 @@
+"""What the drag does not work out, and that it comes to the same."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from core.tiny import tiny_clip, tiny_model, tiny_tracks
+from dragvideo_core.parts import supervision
+from dragvideo_core.parts.denoiser import features_and_output, features_without_output
+from dragvideo_core.stages.drag import DragSettings, drag
+from dragvideo_core.stages.invert import InvertSettings, invert
+
+SETTINGS = DragSettings(steps=(3, 2), iterations=2, learning_rate=0.05, warm_start=False)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return tiny_model()
+
+
+@pytest.fixture(scope="module")
+def inversion(model):
+    return invert(tiny_clip(3), model, InvertSettings(until=3, refinements=0))
+
+
+class Calls:
+    """Counts the rows that a module is given."""
+
+    def __init__(self, module):
+        self.rows = 0
+        self.hook = module.register_forward_pre_hook(self._count, with_kwargs=True)
+
+    def _count(self, module, inputs, named):
+        self.rows += len(inputs[0] if inputs else named["hidden_states"])
+
+
+def rows_of(module, work) -> int:
+    calls = Calls(module)
+    work()
+    calls.hook.remove()
+    return calls.rows
+
+
+def test_features_without_the_output_have_the_same_values_and_gradients(model):
+    latents, found = torch.randn(2, 4, 16, 16), []
+    for look in (lambda x: features_and_output(model, x, 41)[0], lambda x: features_without_output(model, x, 41)):
+        x = latents.clone().requires_grad_()
+        features = look(x)
+        found.append((features.detach(), torch.autograd.grad(features.square().sum(), x)[0]))
+    assert torch.equal(found[0][0], found[1][0]) and torch.equal(found[0][1], found[1][1])
+
+
+@pytest.mark.parametrize("chained, wanted", [(True, 1), (False, 0)])
+def test_the_last_block_runs_only_where_the_chain_goes_on(inversion, model, chained, wanted):
+    """Per pass over the frames (one that measures, two iterations): at the upper of two steps, or never."""
+    settings = replace(SETTINGS, chained=chained)
+    rows = rows_of(model.denoiser.up_blocks[3], lambda: drag(inversion, tiny_tracks(), model, settings))
+    assert rows == wanted * 3 * 3
+
+
+def test_the_picture_costs_one_call_for_one_frame_and_is_made_only_when_asked_for(inversion, model):
+    shown = []
+
+    def look(done, total, picture):
+        if picture is not None:
+            shown.append(rows_of(model.denoiser.up_blocks[3], picture))
+
+    drag(inversion, tiny_tracks(), model, SETTINGS, look)
+    assert shown == [1, 1]
+
+
+def test_frames_that_show_no_point_are_skipped_with_the_same_result(inversion, model):
+    """Frame by frame the hidden one is left out; in one batch it is worked out with the others."""
+    tracks = tiny_tracks()
+    visible = tracks.visible.clone()
+    visible[1] = False
+    tracks, found, rows = replace(tracks, visible=visible), [], []
+    for chunk in (1, 3):
+        settings = replace(SETTINGS, chunk=chunk)
+        rows.append(rows_of(model.denoiser, lambda: found.append(drag(inversion, tracks, model, settings))))
+    assert rows == [2 * (3 + 2 + 2), 2 * (3 + 3 + 3)]
+    torch.testing.assert_close(found[0].losses, found[1].losses, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(found[0].handle_path, found[1].handle_path)
+    for step in SETTINGS.steps:
+        assert not found[0].offsets[step][1].any() and not found[1].offsets[step][1].any()
+        assert (found[0].offsets[step] - found[1].offsets[step]).abs().mean() < 2e-3 * SETTINGS.learning_rate * SETTINGS.iterations
+
+
+def test_without_the_lock_a_hidden_frame_is_still_held(inversion, model):
+    tracks = replace(tiny_tracks(), visible=torch.zeros_like(tiny_tracks().visible))
+    settings = replace(SETTINGS, chunk=1, lock=False)
+    rows = rows_of(model.denoiser, lambda: drag(inversion, tracks, model, settings))
+    assert rows == 2 * (3 + 3 + 3)
+
+
+def test_eq_3_can_be_summed_up_chunk_by_chunk():
+    generator = torch.Generator().manual_seed(0)
+    features, visible = torch.randn(5, 2, 3, 4, 6, generator=generator), torch.rand(5, 2, 3, generator=generator) > 0.4
+    total = sum(supervision.sum_over_frames(features[part], visible[part]) for part in (slice(0, 2), slice(2, 5)))
+    whole = supervision.mean_over_frames(features, visible)
+    torch.testing.assert_close(supervision.mean_of_sum(total, visible), whole)
+    seen = visible[..., None, None]
+    torch.testing.assert_close(whole[visible.any(0)], (features * seen).sum(0)[visible.any(0)] / seen.sum(0)[visible.any(0)])
