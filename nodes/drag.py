@@ -78,6 +78,7 @@ class Drag(io.ComfyNode):
                     "warm_start",
                     "On: begin with the parts displaced to their targets and let the iterations put them right: nearer to "
                     "the target in fewer iterations. Off: pull them there step by step, as in the paper.",
+                    advanced=True,  # so optional: a workflow saved before it was there lines up
                 ),
                 sockets.Edit.Input(
                     "earlier_edit",
@@ -117,7 +118,8 @@ def read_steps(text: str) -> tuple[int, ...]:
         steps = ()
     if not steps:
         usual = write_steps(DragSettings().steps)
-        raise UserError(f"'steps' must be whole numbers with commas between, like {usual}: got {text[:MOST_SHOWN]!r}. Correct them.")
+        got = repr(text[:MOST_SHOWN])
+        raise UserError(f"'steps' must be whole numbers with commas between, like {usual}: got {got}. Correct them.")
     return steps
 
 

@@ -175,7 +175,8 @@ def _check_layout(kinds: dict[str, tuple[str, tuple[int, ...]]]) -> dict[str, in
     for name, (kind, axes) in wanted.items():
         found, shape = kinds[name]
         if found != kind or len(shape) != len(axes):
-            raise ValueError(f"expected {name} to be {kind} with {len(axes)} axes, got {reprlib.repr(found)} {reprlib.repr(shape)}")
+            got = f"{reprlib.repr(found)} {reprlib.repr(shape)}"
+            raise ValueError(f"expected {name} to be {kind} with {len(axes)} axes, got {got}")
         for axis, side in zip(axes, shape):
             _check_axis(name, axis, side, sizes)
     steps = sizes["H"] // sizes["h"], sizes["W"] // sizes["w"]

@@ -97,7 +97,8 @@ def _checked(places: Tensor, visible: Any) -> GivenTracks:
         )
     if places.abs().max() > FARTHEST:
         raise UserError(
-            f"the tracks go to {float(places.abs().max()):.3g} px: expected positions in pixels of the clip. Check the node that made them."
+            f"the tracks go to {float(places.abs().max()):.3g} px: expected positions in pixels of the clip. Check the "
+            "node that made them."
         )
     if not isinstance(visible, Tensor):
         return GivenTracks(places, torch.ones(places.shape[:2], dtype=torch.bool))

@@ -55,7 +55,8 @@ class LoraStore:
                 return {name: file.get_tensor(name) for name in file.keys()}, losses
         except (SafetensorError, LookupError, TypeError, ValueError, OverflowError, RuntimeError) as error:
             raise UserError(
-                f"the LoRA file {self.file.name} is damaged: expected what was trained before ({type(error).__name__}). Delete it, or choose another 'save_as'."
+                f"the LoRA file {self.file.name} is damaged: expected what was trained before ({type(error).__name__}). "
+                "Delete it, or choose another 'save_as'."
             ) from error
 
     def keep(self, lora: dict[str, Tensor], losses: tuple[float, ...], fingerprint: str) -> bool:

@@ -65,7 +65,9 @@ def changed(data: bytes, kind: str, rng: Random) -> bytes:
     elif kind == "large numbers":
         for _ in range(6):
             place = rng.randrange(max(1, len(held) - 8))
-            held[place : place + 4] = struct.pack(rng.choice("<>") + "I", rng.choice((10**9, 2**31 - 1, 2**32 - 1, 100_000)))
+            held[place : place + 4] = struct.pack(
+                rng.choice("<>") + "I", rng.choice((10**9, 2**31 - 1, 2**32 - 1, 100_000))
+            )
     elif kind == "shuffled":
         third = max(1, len(held) // 3)
         held = held[:third] + held[2 * third :] + held[third : 2 * third]
@@ -85,6 +87,7 @@ ENDINGS = (".mp4", ".png", ".txt", ".mkv", ".m3u8", ".ffconcat", "")
 
 def special(folder: Path) -> list[Path]:
     """Files that claim what they do not hold."""
+
     def patched(name: str, box: bytes, offset: int, value: int) -> Path:
         return corpus.patch_mp4(corpus.write(folder / name, corpus.grey_frames(6)), box, offset, value)
 
@@ -102,7 +105,7 @@ def special(folder: Path) -> list[Path]:
         corpus.png_that_claims(folder / "line.png", 2**26, 1),
         patched("billion_frames.mp4", b"stts", 8, 10**9), patched("billion_samples.mp4", b"stsz", 8, 10**9),
         patched("billion_chunks.mp4", b"stco", 4, 10**9), patched("no_frames.mp4", b"stsz", 8, 0),
-        patched("100000_wide.mp4", b"avc1", 24, 100_000 << 16 & 0xFFFFFFFF | 64), patched("no_time.mp4", b"mdhd", 12, 0),
+        patched("65535_wide.mp4", b"avc1", 24, 65535 << 16 | 64), patched("no_time.mp4", b"mdhd", 12, 0),
         patched("no_length.mp4", b"mvhd", 16, 0), patched("large_sample.mp4", b"stsz", 4, 2**31 - 1),
     ]  # fmt: skip
 

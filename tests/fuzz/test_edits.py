@@ -1,4 +1,4 @@
-"""Edit files and unfinished work from a stranger, and points in other packs' forms: read right or refused in a sentence."""
+"""Edit files and unfinished work from a stranger, points in other packs' forms: read right or refused in a sentence."""
 
 from __future__ import annotations
 
@@ -25,14 +25,22 @@ from . import mutate
 from .conftest import randoms, watched
 
 N, J, S, Q, SIZE = 2, 1, 4, 1, (64, 64)
-POINTS = {"version": 1, "size": [64, 64], "frame": 0, "pairs": [{"handle": [9, 9], "target": [12, 9]}], "mask_points": []}
+POINTS = {
+    "version": 1,
+    "size": [64, 64],
+    "frame": 0,
+    "pairs": [{"handle": [9, 9], "target": [12, 9]}],
+    "mask_points": [],
+}
 
 
 def sound_edit() -> EditFile:
     """The smallest edit that there is."""
     points, flags = torch.ones(N, J, S, 2), torch.ones(N, J, S, dtype=torch.bool)
     made = Round(settings="{}", iterations=1, left_before=3.0, left_after=1.0)
-    edit = DragResult({35: torch.zeros(N, 4, 2, 2)}, points.expand(2, -1, -1, -1, -1), torch.zeros(1, 2), flags[0, :, 0], (made,))
+    edit = DragResult(
+        {35: torch.zeros(N, 4, 2, 2)}, points.expand(2, -1, -1, -1, -1), torch.zeros(1, 2), flags[0, :, 0], (made,)
+    )
     tracks = PointTracks(points, points, flags, flags, torch.ones(N, 1, *SIZE, dtype=torch.bool), torch.ones(N, Q, 2))
     return EditFile(edit, tracks, json.dumps(POINTS), "clip", "model", "name")
 
@@ -94,7 +102,11 @@ def test_edit_files(good, tmp_path_factory, rng):
             assert 20 < len(str(refusal)) < 2000
             json.dumps(str(refusal))
         else:
-            assert finite(found.edit) and finite(found.tracks) and all(map(torch.isfinite, map(torch.sum, found.edit.offsets.values())))
+            assert (
+                finite(found.edit)
+                and finite(found.tracks)
+                and all(map(torch.isfinite, map(torch.sum, found.edit.offsets.values())))
+            )
             frames, tracks = len(found.tracks.edit_mask), found.tracks
             assert tracks.handles.shape[0] == frames == next(iter(found.edit.offsets.values())).shape[0]
     assert all(str(path) in event for event in seen), seen
@@ -115,7 +127,9 @@ def test_a_large_claim_takes_no_memory(good, tmp_path, claim):
     if claim == "many tensors":
         header |= {f"offset.{i}": header["offset.35"] for i in range(1, 20_000)}
     text = json.dumps(header).encode()
-    path.write_bytes((10**15 if claim == "large header" else len(text)).to_bytes(8, "little") + text + good[8 + length :])
+    path.write_bytes(
+        (10**15 if claim == "large header" else len(text)).to_bytes(8, "little") + text + good[8 + length :]
+    )
     tracemalloc.start()
     try:
         with pytest.raises(UserError, match="cannot be used"):

@@ -106,7 +106,14 @@ def test_the_cases_reach_both_ends(comfy: Comfy, folders):
         except error:
             pass
     assert 5 < good < 400
-    for name in ("link_out/clip.mp4", "file_out", "../outside", str(folders["outside"] / "clip.mp4"), "pipe.mp4", "loop"):
+    for name in (
+        "link_out/clip.mp4",
+        "file_out",
+        "../outside",
+        str(folders["outside"] / "clip.mp4"),
+        "pipe.mp4",
+        "loop",
+    ):
         with pytest.raises(error):
             host.video_path(name)
     for name in ("link_out/swan", "swan", "../../x", str(folders["outside"] / "x")):
