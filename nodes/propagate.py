@@ -92,6 +92,12 @@ class Propagate(io.ComfyNode):
                 setting("chunk", sockets.CHUNK_TOOLTIP, 0, 256, advanced=True),
                 corrections,
                 sockets.edit_mask(),
+                setting(
+                    "tracker",
+                    "What finds the points in the other frames. dift: the model's features, as in the paper. flow: "
+                    "optical flow, which is faster and does not ask the model; try it where sets do not stay in place.",
+                    advanced=True,
+                ),
             ],
             outputs=sockets.tracks_outputs(),
             hidden=[io.Hidden.unique_id],

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from ..parts import batches, dift, memory, points
+from ..parts import batches, dift, finders, memory, points
 from ..types import Correction, DragModel, OnProgress, PointPicks, PointTracks, Segmenter, UserError, VideoClip, ignore_progress
 
 
@@ -27,6 +27,7 @@ class PropagateSettings:
     round_trip: float = 32.0  # a point that does not come back within this distance counts as hidden
     seed: int = 0  # of DIFT's noise
     chunk: int = 0  # frames at a time; 0: as many as fit into memory
+    tracker: Literal["dift", "flow"] = "dift"  # Sec. 3.2, or optical flow, which does not ask the model
 
 
 def propagate(
@@ -36,11 +37,11 @@ def propagate(
 ) -> PointTracks:
     """Carry handle sets, targets and mask points from the picks' frame to all others, forward and backward.
 
-    Foreground points are found by DIFT, background points move with their nearest foreground point (Eq. 1), targets move
-    with their handles (Eq. 2), the mask is the union of the squares around the mask points. A correction puts a handle
-    where it really is in a frame, and the points go on from there. Warns when a target lies in no square of the mask: it
-    cannot be reached. UserError when picks, corrections or the segmenter's masks do not belong to this clip. What the
-    segmenter held in memory is given back in any case.
+    Foreground points are found by DIFT or by optical flow, background points move with their nearest foreground point
+    (Eq. 1), targets move with their handles (Eq. 2), the mask is the union of the squares around the mask points. A
+    correction puts a handle where it really is in a frame, and the points go on from there. Warns when a target lies in no
+    square of the mask: it cannot be reached. UserError when picks, corrections or the segmenter's masks do not belong to
+    this clip. What the segmenter held in memory is given back in any case.
     """
     try:
         _check(clip, picks, corrections)
@@ -118,39 +119,43 @@ def _carry(
     number -> where its centre really is.
     """
     count, members = len(clip), settings.set_side**2
-    recipe, window = dift.RECIPES[settings.recipe], settings.window * scale
-    features = _features(clip, model, settings, recipe, on_progress)
     places = start.expand(count, -1, -1).clone()
     foreground = torch.ones(count, len(start), dtype=torch.bool)
     visible = torch.ones_like(foreground)
     foreground[frame] = _is_foreground(segmenter, clip, frame, start)
-    described = dift.sample(features[frame], start, clip.size)
-    done = 1  # the frame of the picks
+    new_finder, looked = _finders(clip, start, frame, model, settings, scale, on_progress)
+    done, total = looked + 1, looked + count  # the frame of the picks is done
     for order in (range(frame + 1, count), range(frame - 1, -1, -1)):
-        here, origin, source, first, latest, before = start, start, features[frame], described, described, foreground[frame]
+        here, before, finder = start, foreground[frame], new_finder()
         for i in order:
-            found, _ = dift.match(first + latest, features[i], clip.size, around=here, window=window)
-            seen = _comes_back(found, origin, features[i], source, clip.size, window, settings.round_trip * scale)
+            found, seen = finder.find(i, here)
             here = points.carry_background(here, before & seen, found)
             for handle, centre in corrected.get(i, {}).items():
-                chosen = slice(handle * members, (handle + 1) * members)
-                here = here.clone()
-                here[chosen] += centre - here[chosen][members // 2]
-                seen[chosen] = True
-                origin, source, first = here, features[i], dift.sample(features[i], here, clip.size)
+                chosen = torch.zeros_like(seen)
+                chosen[handle * members : (handle + 1) * members] = True
+                here = here + chosen[:, None] * (centre - here[handle * members + members // 2])
+                seen = seen | chosen
+                finder.restart(i, here, chosen)
             here = torch.stack([here[:, 0].clamp(0, clip.size[1] - 1), here[:, 1].clamp(0, clip.size[0] - 1)], -1)
             places[i], visible[i] = here, seen
-            latest = torch.where(seen[:, None], dift.sample(features[i], here, clip.size), latest)
+            finder.settle(i, here, seen)
             before = foreground[i] = _is_foreground(segmenter, clip, i, here)
             done += 1
-            on_progress(count + done, 2 * count, None)
+            on_progress(done, total, None)
     return places, foreground, visible
 
 
-def _comes_back(found, origin, features, source, size, window: float, tolerance: float) -> Tensor:
-    """Which points (P,) are visible: what was found, looked for in the frame it came from, leads back to its origin."""
-    back, _ = dift.match(dift.sample(features, found, size), source, size, around=origin, window=window)
-    return (back - origin).norm(dim=-1) <= tolerance
+def _finders(
+    clip: VideoClip, start: Tensor, frame: int, model: DragModel, settings: PropagateSettings, scale: float,
+    on_progress: OnProgress,
+) -> tuple[Callable[[], finders.Finder], int]:
+    """What makes the settings' finder for one direction, and how many frames had to be looked at for it already."""
+    window = settings.window * scale
+    if settings.tracker == "flow":
+        return lambda: finders.FlowFinder(clip.frames, frame, start, window), 0
+    features = _features(clip, model, settings, dift.RECIPES[settings.recipe], on_progress)
+    tolerance = settings.round_trip * scale
+    return lambda: finders.DiftFinder(features, clip.size, frame, start, window, tolerance), len(clip)
 
 
 def _features(clip, model, settings, recipe, on_progress) -> list[Tensor]:

@@ -157,3 +157,47 @@ def test_what_the_segmenter_held_is_given_back(picks):
     except UserError:
         assert not segmenter.asked
     assert segmenter.freed == 1
+
+
+FLOW = replace(QUICK, tracker="flow")
+
+
+def test_flow_moves_every_point_with_a_shifted_picture_and_asks_no_model():
+    model, clip = tiny_model(), shifted_clip(2, frames=5)
+    model.denoiser.register_forward_pre_hook(lambda *asked: pytest.fail("the model was asked"))
+    for frame in (0, 2, 4):
+        tracks = propagate(clip, tiny_picks(frame=frame), Everything(), model, FLOW)
+        expected = 2.0 * (torch.arange(5) - frame)
+        for points in (tracks.handles.flatten(1, 2), tracks.mask_points):
+            motion = points - points[frame]
+            assert (motion[..., 0] - expected[:, None]).abs().max() < 0.5 and motion[..., 1].abs().max() < 0.5
+        assert tracks.visible.all()
+
+
+def test_flow_finds_what_was_hidden_again():
+    """A pole stands in front of the points in the two frames in the middle."""
+    clip = shifted_clip(1, frames=6)
+    frames = clip.frames.clone()
+    frames[2:4, :, :, 18:36] = torch.rand(2, 3, 1, 1)
+    tracks = propagate(replace(clip, frames=frames), tiny_picks(), Everything(), tiny_model(), FLOW)
+    assert tracks.visible[[0, 1, 4, 5]].all() and not tracks.visible[2:4].any()
+    motion = (tracks.handles - tracks.handles[0])[[1, 4, 5]]
+    torch.testing.assert_close(motion[..., 0], torch.tensor([1.0, 4, 5])[:, None, None].expand_as(motion[..., 0]), atol=0.6, rtol=0)
+
+
+def test_flow_goes_on_from_a_correction_and_leaves_the_other_pair_alone():
+    picks = replace(
+        tiny_picks(), handles=torch.tensor([[24.0, 30.0], [12.0, 44.0]]), targets=torch.tensor([[36.0, 26.0], [20.0, 40.0]])
+    )
+    clip = shifted_clip(2, frames=5)
+    plain = propagate(clip, picks, Everything(), tiny_model(), FLOW)
+    correction = Correction(frame=2, pair=0, handle=torch.tensor([40.0, 20.0]))
+    tracks = propagate(clip, picks, Everything(), tiny_model(), FLOW, corrections=[correction])
+    assert tracks.handles[2, 0, 4].tolist() == [40.0, 20.0]
+    torch.testing.assert_close(tracks.handles[4, 0, 4], torch.tensor([44.0, 20.0]), atol=0.5, rtol=0)
+    assert torch.equal(tracks.handles[:2], plain.handles[:2]) and torch.equal(tracks.handles[:, 1], plain.handles[:, 1])
+
+
+def test_a_point_that_jumps_further_than_the_window_is_hidden_for_flow():
+    tracks = propagate(shifted_clip(4), tiny_picks(), Everything(), tiny_model(), replace(FLOW, window=8.0))  # 1 px here
+    assert not tracks.visible[1:].any() and torch.equal(tracks.handles[2], tracks.handles[0])
