@@ -2,6 +2,7 @@
 # make test     every test
 # make install  .venv with all that both need (they do this first)
 # make bench-quality  edits against true edits; tables and pictures in output/bench/
+# make bench-speed    seconds and memory beside the per-frame baseline; table, and output/bench/speed.json
 # make comfyui  the same server, kept open for a person (PORT=8188 to choose the port)
 
 SHELL := /bin/bash
@@ -9,7 +10,7 @@ PYTHON ?= python3
 PIP := .venv/bin/pip install -q --disable-pip-version-check
 HOST := cd tests && exec ../.venv/bin/python -m host
 
-.PHONY: install chromium demo test comfyui bench-quality
+.PHONY: install chromium demo test comfyui bench-quality bench-speed
 .DELETE_ON_ERROR:
 
 install: .venv/installed
@@ -50,6 +51,9 @@ comfyui: install
 
 bench-quality: install
 	@cd tests && exec ../.venv/bin/python -m bench.quality
+
+bench-speed: install
+	@cd tests && PYTHONPATH=.. exec ../.venv/bin/python -m bench.speed
 
 test: install chromium .cache/lint/installed
 	@.venv/bin/python -m pytest -r fEs --durations=15

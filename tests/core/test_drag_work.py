@@ -84,7 +84,8 @@ def test_frames_that_show_no_point_are_skipped_with_the_same_result(inversion, m
     torch.testing.assert_close(found[0].handle_path, found[1].handle_path)
     for step in SETTINGS.steps:
         assert not found[0].offsets[step][1].any() and not found[1].offsets[step][1].any()
-        assert (found[0].offsets[step] - found[1].offsets[step]).abs().mean() < 2e-3 * SETTINGS.learning_rate * SETTINGS.iterations
+        apart = (found[0].offsets[step] - found[1].offsets[step]).abs().mean()
+        assert apart < 2e-3 * SETTINGS.learning_rate * SETTINGS.iterations  # as for chunks: rounding, divided by Adam
 
 
 def test_without_the_lock_a_hidden_frame_is_still_held(inversion, model):
@@ -101,4 +102,5 @@ def test_eq_3_can_be_summed_up_chunk_by_chunk():
     whole = supervision.mean_over_frames(features, visible)
     torch.testing.assert_close(supervision.mean_of_sum(total, visible), whole)
     seen = visible[..., None, None]
-    torch.testing.assert_close(whole[visible.any(0)], (features * seen).sum(0)[visible.any(0)] / seen.sum(0)[visible.any(0)])
+    by_hand = (features * seen).sum(0) / seen.sum(0)
+    torch.testing.assert_close(whole[visible.any(0)], by_hand[visible.any(0)])

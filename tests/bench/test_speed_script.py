@@ -1,0 +1,87 @@
+"""The speed benchmark's functions on a tiny model: they run, and give what is documented. No time is asserted."""
+
+from dataclasses import asdict
+
+import pytest
+import torch
+
+from bench import speed, speed_case
+from bench.baseline import drag_per_frame
+from bench.speed_case import FROZEN, OURS, PUBLISHED, Case
+from core.tiny import tiny_model, tiny_tracks
+from dragvideo_core.types import Inversion
+
+TINY = Case("tiny", frames=2, side=64, steps=(3, 2), iterations=1, is_whole=True)
+
+
+@pytest.mark.parametrize("who", [OURS, PUBLISHED, FROZEN])
+def test_a_case_gives_seconds_memory_and_arithmetic(monkeypatch, who):
+    monkeypatch.setitem(speed_case.MATMUL_SIDE, "cpu", 64)
+    row = speed_case.measure(Case(**{**asdict(TINY), "who": who}), tiny_model())
+    assert row["seconds"] == sum(row["parts"].values()) and set(row["parts"]) == {"invert", "drag", "decode"}
+    assert row["peak_bytes"] >= row["held_bytes"] > 0 and row["matmul_tflops"] > 0
+    if who == OURS:
+        assert 0 < row["outside_denoiser"] < 1 and row["flops_per_gradient"] > 1e6
+
+
+def test_only_the_published_baseline_works_out_gradients_of_weights(monkeypatch):
+    monkeypatch.setattr(speed_case, "matmul_rate", lambda case: 1.0)
+    for who in (PUBLISHED, FROZEN):
+        model = tiny_model()
+        speed_case.measure(Case(**{**asdict(TINY), "who": who, "is_whole": False}), model)
+        assert any(weight.grad is not None for weight in model.denoiser.parameters()) == (who == PUBLISHED)
+
+
+def test_every_iteration_is_made_by_both():
+    world = speed_case.build(TINY, tiny_model())
+    for who in (OURS, PUBLISHED):
+        assert len(speed_case.drag_once(Case(**{**asdict(TINY), "who": who}), world, 3).losses) == 3
+
+
+def test_the_clock_sees_forward_and_backward_and_leaves_no_hook():
+    model, latents = tiny_model(), torch.randn(1, 4, 16, 16, requires_grad=True)
+    clock = speed_case.Clock(model.denoiser, "cpu")
+    from dragvideo_core.parts.denoiser import features_without_output
+
+    features = features_without_output(model, latents, 41)
+    assert len(clock._spans) == 1
+    torch.autograd.grad(features.sum(), latents)
+    assert len(clock._spans) == 2 and clock.seconds() > 0
+    assert not model.denoiser._forward_hooks and not model.denoiser._forward_pre_hooks
+
+
+def test_the_baseline_moves_what_it_drags_and_stops_where_it_is():
+    """One point a set. The mask loss holds what is outside the mask, weakly; the inside moves more."""
+    model, tracks = tiny_model(), tiny_tracks(2)
+    single = {name: getattr(tracks, name)[:, :, 4:5] for name in ("handles", "targets", "is_foreground", "visible")}
+    tracks = type(tracks)(**{**{name: getattr(tracks, name) for name in tracks.__dataclass_fields__}, **single})
+    latents = torch.randn(4, 2, 4, 16, 16, generator=torch.Generator().manual_seed(0))
+    inversion = Inversion(latents, torch.tensor([0, 1, 21, 41]))
+    edit = drag_per_frame(inversion, tracks, model, 3, step=3)
+    assert edit.handle_path.shape == (4, 2, 2, 1, 2) and edit.losses.shape == (3, 2)
+    assert set(edit.offsets) == {3} and edit.offsets[3].shape == (2, 4, 16, 16) and edit.offsets[3].abs().max() > 0
+    there = type(tracks)(**{**tracks.__dict__, "targets": tracks.handles})
+    still = drag_per_frame(inversion, there, model, 3, step=3)
+    assert len(still.losses) == 0 and still.arrived.all() and not still.offsets[3].any()
+
+
+def fake(case: Case) -> dict:
+    """A machine on which a frame takes 1 s and 1 byte; the published baseline takes 4 times as long, the frozen twice."""
+    seconds = case.frames * {OURS: 1.0, PUBLISHED: 4.0, FROZEN: 2.0}[case.who]
+    return {
+        **asdict(case), "seconds": seconds, "parts": {"drag": seconds}, "seconds_per_gradient": seconds,
+        "peak_bytes": 100 + case.frames, "held_bytes": 100, "outside_denoiser": 0.01, "tflops": 0.1, "matmul_tflops": 0.2,
+    }
+
+
+@pytest.mark.parametrize("on_gpu", [False, True])
+def test_the_json_has_what_the_readme_says(monkeypatch, on_gpu):
+    monkeypatch.setattr(speed, "device_name", lambda on_gpu: "a machine")
+    found = speed.bench(on_gpu, fake, say=lambda text: None)
+    assert {"device", "cases", "memory_64_over_8", "outside_denoiser", "linearity"} <= set(found)
+    first = found["cases"][0]
+    assert {"name", "frames", "size", "seconds", "baseline_seconds", "ratio", "peak_bytes"} <= set(first)
+    assert first["ratio"] == 4 and first["frozen_ratio"] == 2
+    assert found["memory_64_over_8"] == 164 / 108 and found["memory_64_over_8_beside_the_model"] == 8
+    assert found["linearity"]["seconds_per_frame"] == pytest.approx(1) and found["linearity"]["deviation"] < 1e-6
+    assert speed.table(found).count("\n") >= len(found["cases"])
