@@ -175,6 +175,7 @@ class Score:
     unit: str
     better: str  # "lower" or "higher"
     meaning: str
+    per_frame: tuple[float, ...] = ()  # the same of each frame, NaN where it cannot be measured; empty where it has none
 
 
 Scores = dict[str, Score]

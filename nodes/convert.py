@@ -106,12 +106,17 @@ def to_page(tracks: PointTracks, mask_radius: float, frame: int) -> dict:
 
 
 def to_json(scores: Scores) -> str:
-    """Scores as JSON, keyed by name; a number that could not be measured is null."""
-    rows = {
-        name: vars(score) | {"value": score.value if math.isfinite(score.value) else None}
-        for name, score in scores.items()
-    }
+    """Scores as JSON, keyed by name, with each frame's where there are some; what could not be measured is null."""
+    rows = {}
+    for name, score in scores.items():
+        rows[name] = vars(score) | {"value": _or_none(score.value), "per_frame": [_or_none(v) for v in score.per_frame]}
+        if not score.per_frame:
+            del rows[name]["per_frame"]
     return json.dumps(rows, indent=2)
+
+
+def _or_none(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def to_table(scores: Scores) -> str:

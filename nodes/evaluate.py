@@ -5,8 +5,8 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..dragvideo_core.parts.drawing import draw_before_after
-from ..dragvideo_core.stages.evaluate import EvaluateSettings, evaluate
-from ..dragvideo_core.types import DragModel, PointTracks
+from ..dragvideo_core.stages.evaluate import EvaluateSettings, evaluate, plot_drag, plot_smoothness
+from ..dragvideo_core.types import DragModel, DragResult, PointTracks
 from . import convert, host, sockets
 
 
@@ -40,6 +40,9 @@ class Evaluate(io.ComfyNode):
                 setting("ensemble", steady, 1, 64, advanced=True),
                 setting("seed", "Of the noise that DIFT adds.", 0, 999_999_999, advanced=True),
                 setting("chunk", sockets.CHUNK_TOOLTIP, 0, 256, advanced=True),
+                sockets.Edit.Input(
+                    "edit", optional=True, tooltip="From Drag: for the plots of the handles' paths and distances."
+                ),
             ],
             outputs=[
                 io.String.Output(
@@ -53,13 +56,33 @@ class Evaluate(io.ComfyNode):
                 io.String.Output(
                     "report", display_name="report", tooltip="The scores as a table, for the core node Preview as Text."
                 ),
+                io.Image.Output(
+                    "smoothness_plot", display_name="smoothness plot", tooltip="The smoothness of each frame."
+                ),
+                io.Image.Output(
+                    "paths_plot",
+                    display_name="handle paths",
+                    tooltip="The way of each handle over the first frame, to its target. Needs the edit.",
+                ),
+                io.Image.Output(
+                    "distance_plot",
+                    display_name="distance plot",
+                    tooltip="How far the handles are from their targets after each iteration. Needs the edit.",
+                ),
             ],
         )
 
     @classmethod
-    def execute(cls, original, edited, tracks: PointTracks, model: DragModel, **settings) -> io.NodeOutput:
+    def execute(
+        cls, original, edited, tracks: PointTracks, model: DragModel, edit: DragResult | None = None, **settings
+    ) -> io.NodeOutput:
         before, after, settings = convert.to_clip(original), convert.to_clip(edited), EvaluateSettings(**settings)
         scores = host.run(evaluate, before, after, tracks, model, settings, host.progress())
         sheet = convert.to_image(draw_before_after(before.frames, after.frames, tracks)[None])
         text = convert.to_json(scores)
-        return io.NodeOutput(text, sheet, convert.to_table(scores), ui={"text": [text]})
+        plots = [convert.to_image(plot_smoothness(scores)[None])]
+        if edit is None:
+            plots += [host.left_out(), host.left_out()]
+        else:
+            plots += [convert.to_image(plot[None]) for plot in host.run(plot_drag, before, tracks, edit)]
+        return io.NodeOutput(text, sheet, convert.to_table(scores), *plots, ui={"text": [text]})

@@ -23,6 +23,7 @@ import comfy.model_management
 import comfy.utils
 import folder_paths
 import torch
+from comfy_execution.graph_utils import ExecutionBlocker
 from comfy_execution.utils import get_executing_context
 from torch import Tensor, nn
 
@@ -144,6 +145,11 @@ def save_for_page(frames: Tensor) -> list[dict[str, str]]:
         to_pil(frame).save(Path(folder) / name, quality=92)
         saved.append({"filename": name, "subfolder": subfolder, "type": "temp"})
     return saved
+
+
+def left_out() -> Any:
+    """In the place of an output that a node cannot make this time: what hangs on it does not run."""
+    return ExecutionBlocker(None)
 
 
 def _write_on_node(text: str, node_id: str | None) -> None:

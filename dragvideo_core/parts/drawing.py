@@ -57,6 +57,19 @@ def draw_points(
     return marks.over(picture)
 
 
+def draw_paths(picture: Tensor, paths: Tensor, targets: Tensor) -> Tensor:
+    """A picture (3, H, W) with the way (K + 1, J, 2) of each handle, from a disc to a dot, and rings at targets (J, 2)."""
+    scale = enlargement(tuple(picture.shape[-2:]))
+    picture = enlarge(picture, scale)
+    marks = _Marks(picture.shape[-2:], scale)
+    for target in targets.float().cpu():
+        marks.ring(target, TARGET)
+    for path in paths.float().cpu().transpose(0, 1):
+        marks.disc(path[0], HANDLE)
+        marks.way(path, MASK_EDGE)
+    return marks.over(picture)
+
+
 def draw_mask(picture: Tensor, mask: Tensor) -> Tensor:
     """A picture (3, H, W) with what `mask` leaves out dimmed and the mask's edge outlined.
 
@@ -190,6 +203,14 @@ class _Marks:
         x, y = self._at(point)
         for radius, fill in ((2.8, RIM), (2.3, colour), (1.35, RIM), (0.75, colour)):
             self._circle(x, y, radius * self._unit, fill)
+
+    def way(self, points: Tensor, colour: tuple[int, int, int]) -> None:
+        """A line through (K, 2), a dot at its end."""
+        places = [self._at(point) for point in points]
+        for width, radius, fill in ((1.6, 1.5, _INK), (0.9, 1.1, colour)):
+            if len(places) > 1:
+                self._pen.line(places, fill=fill, width=max(1, round(width * self._unit)), joint="curve")
+            self._circle(*places[-1], radius * self._unit, fill)
 
     def arrow(self, start: Tensor, end: Tensor) -> None:
         (x0, y0), (x1, y1) = self._at(start), self._at(end)

@@ -44,11 +44,18 @@ def smoothness(edited: Tensor, original: Tensor) -> float:
 
     Pixels; lower is smoother; 0 when nowhere worse; NaN for fewer than three frames.
     """
+    return mean_bend(worse_bend(edited, original))
+
+
+def worse_bend(edited: Tensor, original: Tensor) -> Tensor:
+    """Bend of motion of the edited clip's inner frames (N - 2, H, W), NaN where the original's is no smaller."""
     bend, before = bend_of_motion(edited), bend_of_motion(original)
-    if bend.numel() == 0:
-        return math.nan
-    worse = bend > before
-    return bend[worse].mean().item() if bool(worse.any()) else 0.0
+    return bend.masked_fill(bend <= before, math.nan)
+
+
+def mean_bend(worse: Tensor) -> float:
+    """The mean of what `worse_bend` found, over all frames or in one: 0 when nowhere worse, NaN for no pixels at all."""
+    return math.nan if worse.numel() == 0 else worse.nanmean().nan_to_num(0.0).item()
 
 
 def _distance_to_segment(point: Tensor, start: Tensor, end: Tensor) -> Tensor:

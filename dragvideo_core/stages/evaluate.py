@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,7 +10,9 @@ import torch
 from torch import Tensor
 
 from ..parts import batches, dift, memory, metrics
-from ..types import DragModel, OnProgress, PointTracks, Score, Scores, UserError, VideoClip, ignore_progress
+from ..parts.drawing import draw_paths
+from ..parts.plots import draw_plot
+from ..types import DragModel, DragResult, OnProgress, PointTracks, Score, Scores, UserError, VideoClip, ignore_progress
 
 
 @dataclass(frozen=True)
@@ -33,13 +36,38 @@ def evaluate(
     after = handle_distance(original, edited, tracks, model, settings, on_progress)
     dragged = (tracks.targets - tracks.handles).norm(dim=-1)[tracks.visible].mean().item()
     outside = ~tracks.edit_mask
+    worse = metrics.worse_bend(edited.frames, original.frames)
+    bends = [math.nan, *map(metrics.mean_bend, worse), math.nan][: len(edited)]  # the first and the last frame have none
     return {
-        "mean_distance": Score(after.mean().item(), "px", "lower", "handles to targets after the edit, found by DIFT; 0 is perfect"),
+        "mean_distance": Score(after.mean().item(), "px", "lower", "handles to targets after the edit, found by DIFT; 0 is perfect", tuple(after.mean(1).tolist())),
         "dragged_distance": Score(dragged, "px", "lower", "handles to targets before the edit"),
         "distance_spread": Score(after.mean(1).std(correction=0).item(), "px", "lower", "of the mean distance over frames"),
         "outside_psnr": Score(metrics.psnr(edited.frames, original.frames, outside), "dB", "higher", "outside the mask, to the original; 100 is untouched"),
-        "smoothness": Score(metrics.smoothness(edited.frames, original.frames), "px", "lower", "bend of motion where the edit made it worse (Appendix A)"),
+        "smoothness": Score(metrics.mean_bend(worse), "px", "lower", "bend of motion where the edit made it worse (Appendix A)", tuple(bends)),
     }
+
+
+def plot_smoothness(scores: Scores) -> Tensor:
+    """The smoothness of each frame, (3, H, W): where it stands out, look at that frame."""
+    bends = scores["smoothness"].per_frame
+    return draw_plot("Smoothness of each frame (Appendix A)", {"smoothness": bends}, "frame", "px, lower is better", first=1)
+
+
+def plot_drag(original: VideoClip, tracks: PointTracks, edit: DragResult) -> tuple[Tensor, Tensor]:
+    """How the edit was found: the handles' paths over the first frame, and their mean distance to the targets per
+    iteration, a line per pair; (3, H, W) each. UserError when edit and tracks do not belong together."""
+    if edit.handle_path.shape[1:] != tracks.handles.shape:
+        raise UserError(
+            f"the edit has handles of the shape {tuple(edit.handle_path.shape[1:])}, the tracks {tuple(tracks.handles.shape)}: "
+            "expected the same frames, pairs and points. Wire the tracks that went into this Drag."
+        )
+    middle = tracks.handles.shape[2] // 2
+    paths = draw_paths(original.frames[0], edit.handle_path[:, 0, :, middle], tracks.targets[0, :, middle])
+    left = (edit.handle_path - tracks.targets).norm(dim=-1)  # (K + 1, N, J, S)
+    seen = tracks.visible.float()
+    mean = (left * seen).sum((1, 3)) / seen.sum((0, 2)).clamp(min=1)  # (K + 1, J)
+    lines = {f"pair {j + 1}": mean[:, j].tolist() for j in range(mean.shape[1])}
+    return paths, draw_plot("From handles to targets, as tracked", lines, "iteration", "px, mean over frames")
 
 
 def handle_distance(

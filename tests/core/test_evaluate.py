@@ -7,8 +7,10 @@ from core.tiny import tiny_clip, tiny_model, tiny_tracks
 from dragvideo_core.parts import metrics
 from dragvideo_core.parts.flow import optical_flow
 from dragvideo_core.parts.smoothing import interpolate
-from dragvideo_core.stages.evaluate import EvaluateSettings, evaluate
-from dragvideo_core.types import UserError, VideoClip
+from dragvideo_core.parts.drawing import HANDLE, TARGET, draw_paths
+from dragvideo_core.parts.plots import COLOURS, draw_plot
+from dragvideo_core.stages.evaluate import EvaluateSettings, evaluate, plot_drag, plot_smoothness
+from dragvideo_core.types import DragResult, UserError, VideoClip
 
 QUICK = EvaluateSettings(ensemble=1, recipe="video")
 
@@ -68,3 +70,54 @@ def test_an_unchanged_clip_scores_the_whole_drag_as_missing():
 def test_clips_of_different_shape_are_refused():
     with pytest.raises(UserError, match="same shape"):
         evaluate(tiny_clip(2), tiny_clip(3), tiny_tracks(2), tiny_model(), QUICK)
+
+
+def found(picture: torch.Tensor, colour) -> torch.Tensor:
+    """The (x, y) of the pixels of this colour."""
+    near = (picture - torch.tensor(colour)[:, None, None] / 255).abs().amax(0) < 0.02
+    return near.nonzero().flip(-1).float()
+
+
+def test_scores_of_each_frame_belong_to_the_score():
+    clip, tracks = VideoClip(moving([12, 19, 13, 24]), torch.arange(4), 8.0), tiny_tracks(4)
+    straight = VideoClip(moving([12, 16, 20, 24]), torch.arange(4), 8.0)
+    scores = evaluate(straight, clip, tracks, tiny_model(), QUICK)
+    distance, smooth = scores["mean_distance"], scores["smoothness"]
+    assert len(distance.per_frame) == 4 and sum(distance.per_frame) / 4 == pytest.approx(distance.value, abs=1e-4)
+    first, *inner, last = smooth.per_frame
+    assert math.isnan(first) and math.isnan(last) and min(inner) <= smooth.value <= max(inner)
+    assert plot_smoothness(scores).shape == (3, 384, 640)
+
+
+def test_a_plots_line_goes_where_its_values_go():
+    falling = found(draw_plot("", {"a": [10.0, 5.0, 0.0]}, "", ""), COLOURS[0])
+    left, right = falling[falling[:, 0].argmin()], falling[falling[:, 0].argmax()]
+    assert left[1] < right[1]  # y goes down
+    gap = found(draw_plot("", {"a": [1.0, math.nan, 1.0]}, "", ""), COLOURS[0])[:, 0]
+    middle = (gap.min() + gap.max()) / 2
+    assert (gap - middle).abs().min() > 50
+    two = draw_plot("", {"a": [1.0, 2.0], "b": [2.0, 1.0]}, "", "")
+    assert all(len(found(two, colour)) > 100 for colour in COLOURS[:2])
+
+
+@pytest.mark.parametrize("values", [[], [math.nan], [0.0], [0.0, 0.0], [1e-9], [1e9] * 500])
+def test_plots_of_next_to_nothing_are_pictures(values):
+    assert draw_plot("t", {"a": values}, "x", "y").isfinite().all()
+
+
+def test_paths_begin_at_the_handle_and_the_ring_is_at_the_target():
+    path = torch.tensor([[[16.0, 16.0]], [[30.0, 20.0]], [[40.0, 40.0]]])
+    picture = draw_paths(torch.full((3, 64, 64), 0.5), path, torch.tensor([[48.0, 48.0]]))
+    scale = picture.shape[-1] / 64
+    assert (found(picture, HANDLE).mean(0) / scale - 16).abs().max() < 1.5
+    assert (found(picture, TARGET).mean(0) / scale - 48).abs().max() < 1
+
+
+def test_the_drags_plots_want_the_tracks_that_it_was_made_with():
+    clip, tracks = tiny_clip(3), tiny_tracks()
+    way = torch.stack([tracks.handles, (tracks.handles + tracks.targets) / 2, tracks.targets])
+    edit = DragResult(offsets={}, handle_path=way, losses=torch.zeros(2, 2), arrived=torch.ones(2, dtype=torch.bool))
+    paths, distances = plot_drag(clip, tracks, edit)
+    assert paths.shape == (3, 384, 384) and distances.shape == (3, 384, 640)
+    with pytest.raises(UserError, match="went into this Drag"):
+        plot_drag(clip, tiny_tracks(2), edit)

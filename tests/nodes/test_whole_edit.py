@@ -100,9 +100,25 @@ def test_files_and_scores(edit: Outcome, comfy: Comfy):
     assert edit.ui["scores"]["text"] == edit.ui["evaluate"]["text"] == [edit.values["evaluate"][0]]
     assert all(name.replace("_", " ") in edit.values["evaluate"][2] for name in scores)
     assert {"mean_distance", "outside_psnr", "smoothness"} <= scores.keys()
-    assert all(set(score) == {"value", "unit", "better", "meaning"} for score in scores.values())
+    assert all(set(score) - {"per_frame"} == {"value", "unit", "better", "meaning"} for score in scores.values())
+    assert len(scores["mean_distance"]["per_frame"]) == 3
+    assert scores["smoothness"]["per_frame"][::2] == [None, None]
     sheet = edit.values["evaluate"][1]
     assert sheet.shape[0] == 1 and sheet.shape[1] > 3 * 384 and sheet.shape[2] > 3 * 384
+
+
+def test_evaluates_plots_are_pictures_and_those_without_an_edit_are_left_out(comfy: Comfy, random_weights):
+    graph = graphs.whole_edit(comfy)
+    for number in (3, 4, 5):
+        graph[f"plot {number}"] = graphs.node("PreviewImage", images=["evaluate", number])
+    outcome = comfy.run(graph)
+    assert outcome.status == "success", outcome.error
+    assert {"plot 3", "plot 4", "plot 5"} & outcome.ui.keys() == {"plot 3"}
+    graph["evaluate"]["inputs"]["edit"] = ["drag", 0]
+    outcome = comfy.run(graph)
+    assert outcome.status == "success", outcome.error
+    assert {"plot 4", "plot 5"} <= outcome.ui.keys()
+    assert all(plot.shape[0] == 1 and plot.shape[-1] == 3 for plot in outcome.values["evaluate"][3:])
 
 
 def test_a_second_run_comes_from_the_cache_and_a_changed_one_runs_only_what_follows(comfy: Comfy, random_weights):
