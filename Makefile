@@ -3,6 +3,7 @@
 # make install  .venv with all that both need (they do this first)
 # make bench-quality  edits against true edits; tables and pictures in output/bench/
 # make bench-speed    seconds and memory beside the per-frame baseline; table, and output/bench/speed.json
+# make bench-footage  how well points are followed on filmed clips; table, and output/bench/footage.json
 # make comfyui  the same server, kept open for a person (PORT=8188 to choose the port)
 
 SHELL := /bin/bash
@@ -10,7 +11,7 @@ PYTHON ?= python3
 PIP := .venv/bin/pip install -q --disable-pip-version-check
 HOST := cd tests && exec ../.venv/bin/python -m host
 
-.PHONY: install chromium demo test comfyui bench-quality bench-speed
+.PHONY: install chromium demo test comfyui bench-quality bench-speed bench-footage
 .DELETE_ON_ERROR:
 
 install: .venv/installed
@@ -54,6 +55,9 @@ bench-quality: install
 
 bench-speed: install
 	@cd tests && PYTHONPATH=.. exec ../.venv/bin/python -m bench.speed
+
+bench-footage: install
+	@cd tests && PYTHONPATH=.. exec ../.venv/bin/python -m bench.footage
 
 test: install chromium .cache/lint/installed
 	@.venv/bin/python -m pytest -r fEs --durations=15
