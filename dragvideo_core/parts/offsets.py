@@ -2,8 +2,9 @@
 
 Our reading is a chain: the latent at the highest step is its inverted latent plus its offset; the denoiser's output for it
 leads, by one DDIM jump, to the next lower step, where the next offset is added. The part of the inverted latent that the
-jump does not explain (the residual) is measured once with all offsets zero, so that zero offsets give the inverted latents
-back exactly. The other reading adds each offset to its inverted latent independently.
+jump does not explain (the residual) is measured once: with all offsets zero, so that zero offsets give the inverted latents
+back exactly, or on the latents of a warm start (`warm_start.py`), so that its offset alone gives those at every step. The other
+reading adds each offset to its inverted latent independently.
 """
 
 from __future__ import annotations

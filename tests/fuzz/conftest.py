@@ -16,9 +16,7 @@ from random import Random
 import pytest
 from hypothesis import HealthCheck, settings, strategies as st
 
-from host import source
-
-from ..nodes.executor import Comfy, the_comfy
+from ..nodes.conftest import comfy  # noqa: F401  the same ComfyUI
 
 CASES = 2000  # of each kind
 SLOWEST = timedelta(seconds=5)  # for one case; a usual one takes a millisecond
@@ -66,12 +64,3 @@ def watched() -> Iterator[set[str]]:
         yield _watching[-1]
     finally:
         _watching.pop()
-
-
-@pytest.fixture(scope="session")
-def comfy(tmp_path_factory) -> Comfy:
-    try:
-        comfyui = source.get()
-    except source.NoComfyUI as fault:
-        pytest.skip(str(fault))
-    return the_comfy(comfyui, tmp_path_factory.mktemp("comfyui"))
