@@ -76,11 +76,14 @@ class _Handle:
 
 
 class _Resident(nn.Module):
-    """A denoiser as ComfyUI's `ModelPatcher` wants it: `device` can be set on it."""
+    """A denoiser as ComfyUI's `ModelPatcher` wants it: `device` can be set on it.
+
+    It has the denoiser's layers, not the denoiser, which owns it: a circle would keep gigabytes until Python looks for circles.
+    """
 
     def __init__(self, denoiser: nn.Module):
         super().__init__()
-        self.denoiser = denoiser
+        self._modules, self._parameters, self._buffers = denoiser._modules, denoiser._parameters, denoiser._buffers
 
 
 def _patcher(denoiser: nn.Module) -> comfy.model_patcher.ModelPatcher:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import gc
+import weakref
 
 import pytest
 import torch
@@ -47,6 +49,21 @@ def test_weights_that_comfyui_moved_in_inference_mode_can_be_differentiated_agai
         memory.load(model)
         assert gradient(model).abs().sum() > 0
     assert torch.equal(model.denoiser.conv_in.weight, before)
+
+
+def test_a_denoiser_that_nobody_uses_is_gone_at_once(comfy: Comfy):
+    """Without waiting for Python to look for circles, and ComfyUI forgets it too."""
+    memory, model = comfy.module("nodes.memory"), tiny(comfy)
+    with torch.inference_mode(False):
+        memory.load(model)
+    weight = weakref.ref(model.denoiser.conv_in.weight)
+    gc.collect()
+    gc.disable()
+    try:
+        del model
+        assert weight() is None
+    finally:
+        gc.enable()
 
 
 def test_comfyui_knows_the_denoiser_and_a_copy_is_another(comfy: Comfy):
