@@ -8,7 +8,7 @@ in pixels of the clip. All dataclasses are frozen and their tensors are never ch
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Protocol
 
 import torch
@@ -101,6 +101,10 @@ class PointTracks:
     visible: Tensor  # (N, J, S) bool: False where the point is hidden in that frame
     edit_mask: Tensor  # (N, 1, H, W) bool, True = may change
     mask_points: Tensor  # (N, Q, 2), Q may be 0
+
+    def of_frames(self, frames: slice) -> PointTracks:
+        """The tracks of some frames alone."""
+        return PointTracks(**{field.name: getattr(self, field.name)[frames] for field in fields(self)})
 
 
 class LatentCodec(Protocol):

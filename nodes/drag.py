@@ -80,6 +80,23 @@ class Drag(io.ComfyNode):
                     "the target in fewer iterations. Off: pull them there step by step, as in the paper.",
                     advanced=True,  # so optional: a workflow saved before it was there lines up
                 ),
+                setting(
+                    "reach",
+                    "How many frames on either side a frame's change also serves, carried along with the points: less "
+                    "flicker. 0: every frame for itself, as in the paper.",
+                    0.0,
+                    8.0,
+                    0.5,
+                    True,
+                ),
+                setting(
+                    "key_every",
+                    "Work on every n-th frame only and carry its change to the frames between: n times faster. For slow "
+                    "motion or a high frame rate; 1: every frame.",
+                    1,
+                    16,
+                    advanced=True,
+                ),
                 sockets.Edit.Input(
                     "earlier_edit",
                     optional=True,

@@ -14,7 +14,7 @@ from ..types import DragModel, DragResult, Inversion, PointTracks
 from .lora_file import fingerprint
 from .unfinished import State, adam_state, fits, set_adam_state
 
-LAYOUT = "drag 1"  # of the state; one of another layout is not read
+LAYOUT = "drag 2"  # of the state; one of another layout is not read
 LARGEST_CHUNK = 2**31
 
 
@@ -39,7 +39,7 @@ def take(run: Any) -> State:
     }
     for step in run.steps:
         first = run.first_distance.get(step, torch.zeros(run.handles.shape[1:3]))
-        tensors = {"offset": run.offsets, "before": run.before, "template": run.templates, "first_distance": {step: first}}
+        tensors = {"correction": run.corrections, "before": run.before, "template": run.templates, "first_distance": {step: first}}
         state |= {f"{name}.{step}": by_step[step].detach().cpu().clone() for name, by_step in tensors.items()}
     return state | adam_state(run.optimiser)
 
@@ -62,7 +62,7 @@ def put_back(run: Any, state: State | None) -> None:
     run.path, run.losses = list(state["path"]), list(state["losses"])
     run.handles = run.path[-1].to(device)
     for step in run.steps:
-        run.offsets[step].copy_(state[f"offset.{step}"])  # in place: Adam holds them
+        run.corrections[step].detach().copy_(state[f"correction.{step}"])  # in place: Adam holds them
         run.before[step] = state[f"before.{step}"]
         run.templates[step] = state[f"template.{step}"].to(device)
         if run.settings.moving_average:

@@ -5,6 +5,8 @@ the same denoiser call gives the features that supervise, the features that trac
 step of the chain. Templates and handles change only between passes, so frames may be worked through in chunks of any size
 with the same result; tracking therefore sees the latents of the pass just made.
 
+What Adam changes are corrections, one per key frame; `parts/carrying.py` makes every frame's offset of them.
+
 Between two iterations the work can be taken apart into a state and put together again, here or in another process: it ends
 bit for bit as if it had not been broken off (same device, same chunks).
 """
@@ -19,6 +21,7 @@ import torch
 from torch import Tensor
 
 from ..parts import batches, drag_state, memory, offsets as latent_offsets, rounds, supervision, tracking, warm_start
+from ..parts.carrying import Carrying
 from ..parts.ddim import Ddim
 from ..parts.denoiser import features_without_output, predict
 from ..parts.drawing import draw_points
@@ -26,6 +29,7 @@ from ..parts.sampling import lookup, mask_to_cells
 from ..parts.unfinished import Unfinished
 from ..types import DragModel, DragResult, Inversion, OnProgress, PointTracks, UserError, ignore_progress
 
+MOST_REACH = 8.0
 MOST_SKIPPED = 3  # steps whose gradient is no number, until the work is given up
 
 
@@ -42,6 +46,8 @@ class DragSettings:
     chained: bool = True  # offsets act as a chain; False: each on its own inverted latent
     moving_average: bool = True  # of the templates (footnote 2); False: the first template stays
     warm_start: bool = True  # begin with the parts displaced to their targets; False: with zero offsets, as in the paper
+    reach: float = 1.0  # how far a frame's change also serves its neighbours, in (key) frames; 0: not, as in the paper
+    key_every: int = 1  # only every n-th frame is optimised, the others are served by these
     chunk: int = 0  # frames at a time; 0: as many as fit into memory
 
 
@@ -95,6 +101,10 @@ def _check(inversion: Inversion, tracks: PointTracks, settings: DragSettings, st
         )
     if settings.iterations < 0 or settings.learning_rate <= 0 or settings.max_move <= 0:
         raise UserError(f"iterations must not be negative, learning_rate and max_move must be positive: got {settings}.")
+    if settings.key_every < 1 or not 0 <= settings.reach <= MOST_REACH:
+        raise UserError(
+            f"key_every must be at least 1, reach from 0 to {MOST_REACH}: got {settings.key_every} and {settings.reach}."
+        )
     try:
         latent_offsets.check_steps(settings.steps, len(inversion.latents) - 1)
     except ValueError as error:
@@ -120,29 +130,35 @@ class _Run:
     ):
         self.model, self.settings, self.start, device = model, settings, start, model.device
         self.size = tuple(tracks.edit_mask.shape[-2:])
+        cells, keys = inversion.latents.shape[-2:], slice(None, None, settings.key_every)
+        self.carrying = Carrying(tracks, cells, settings.key_every, settings.reach)
+        self.path_of_all = rounds.path_so_far(start, tracks)  # (K + 1, N, J, S, 2): of all frames, before this round
+        self.mask_of_all = mask_to_cells(tracks.edit_mask, cells)
+        self.keys, tracks = keys, tracks.of_frames(keys)
         self.steps = tuple(sorted({*settings.steps, *(start.offsets if start else ())}, reverse=True))
         self.ddim = Ddim(model.alphas_cumprod, model.prediction)
         self.chain = latent_offsets.Chain(model, self.ddim, self.steps, settings.chained)
-        self.z = {step: inversion.latents[step] for step in self.steps}
-        self.cell_mask = mask_to_cells(tracks.edit_mask, inversion.latents.shape[-2:])
+        self.z = {step: inversion.latents[step][keys] for step in self.steps}
+        self.cell_mask = self.mask_of_all[keys]
         self.edit_mask = tracks.edit_mask
-        earlier = rounds.path_so_far(start, tracks)
+        earlier = self.path_of_all[:, keys]
         self.path, self.losses = list(earlier), list(start.losses) if start else []  # of all rounds, on the CPU
         self.first, self.has_moved = len(self.losses), rounds.has_moved(earlier).to(device)
         self.handles, self.targets = earlier[-1].to(device), tracks.targets.to(device)
         self.visible = tracks.visible.to(device)
-        self.offsets = latent_offsets.zero_offsets(self.steps, self.z[self.steps[0]])
-        for step, offset in (start.offsets if start else {}).items():
-            self.offsets[step] = offset.clone()
+        self.begin_with = latent_offsets.zero_offsets(self.steps, inversion.latents[0])  # of all frames
+        self.begin_with |= start.offsets if start else {}
+        self.corrections = latent_offsets.zero_offsets(self.steps, self.z[self.steps[0]])  # what Adam changes
+        for own in self.corrections.values():
+            own.requires_grad_()
         self.begun = self.z  # what the chain's residuals are measured on: the inverted latents, or those of the warm start
-        self.before = dict(self.offsets)  # the offsets before the last step of Adam
+        self.before = dict(self.corrections)  # the corrections before the last step of Adam
         self.skipped = 0
         self.is_whole = False  # whether its state can be taken: not in the middle of an update
-        self.optimiser = torch.optim.Adam(list(self.offsets.values()), lr=settings.learning_rate)
+        self.optimiser = torch.optim.Adam(list(self.corrections.values()), lr=settings.learning_rate)
         self.moves = tracking.candidate_moves(settings.max_move, device)
         self.patch = supervision.patch_offsets(settings.patch_radius, device)
-        cells = inversion.latents.shape[-2:].numel()
-        self.chunks = batches.Chunks(model, cells, len(self.handles), settings.chunk, memory.WITH_GRADIENTS)
+        self.chunks = batches.Chunks(model, cells.numel(), len(self.handles), settings.chunk, memory.WITH_GRADIENTS)
         self.residuals: dict[int, Tensor] = {}
         self.templates: dict[int, Tensor] = {}
         self.first_distance: dict[int, Tensor] = {}
@@ -164,10 +180,10 @@ class _Run:
     def warm_up(self, inversion: Inversion, tracks: PointTracks) -> None:
         """The first offset puts the dragged parts where they are to be; the chain carries them down unchanged."""
         moved = warm_start.moved_latents(inversion, tracks, self.model, self.steps, self.chunks)
-        keep = self.cell_mask if self.settings.lock else 1
-        self.begun = {step: z_t + keep * (moved[step] - z_t) for step, z_t in self.z.items()}
-        top = self.steps[0]
-        self.offsets[top].copy_(self.begun[top] - self.z[top])
+        keep = self.mask_of_all if self.settings.lock else torch.ones_like(self.mask_of_all)
+        self.begun = {step: z_t + keep[self.keys] * (moved[step][self.keys] - z_t) for step, z_t in self.z.items()}
+        z_top = inversion.latents[self.steps[0]]
+        self.begin_with[self.steps[0]] = keep * (moved[self.steps[0]] - z_top)
 
     def measure(self, tick: Callable[[], None] = lambda: None) -> None:
         """Residuals of the chain, and templates of Eq. 3: the look that the handles have before this round.
@@ -210,7 +226,7 @@ class _Run:
         """The same patches as the edit that this round starts from has them."""
         carried, found = None, {}
         for step in self.steps:
-            x_t = self._input(step, part, carried, self._there(self.offsets[step], part))
+            x_t = self._input(step, part, carried, self._there(self.begin_with[step][self.keys], part))
             features, output = self.chain.look(x_t, step)
             found[step] = self._around(features, self.handles[part])
             carried = self.chain.onward(x_t, output, step)
@@ -222,9 +238,11 @@ class _Run:
         busy = weight.flatten(1).any(1).tolist()  # frames that show a point which has not arrived
 
         def work(part: slice) -> dict:
-            return self._supervised(part, weight) if any(busy[part]) or not self.settings.lock else {}
+            return self._supervised(part, offsets, weight) if any(busy[part]) or not self.settings.lock else {}
 
-        grads = {step: torch.zeros_like(offset) for step, offset in self.offsets.items()}
+        changes = {step: self.carrying.among_keys(own) for step, own in self.corrections.items()}
+        offsets = {step: self.begin_with[step][self.keys] + change.detach() for step, change in changes.items()}
+        grads = {step: torch.zeros_like(own) for step, own in self.corrections.items()}
         newest = {step: torch.zeros_like(template) for step, template in self.templates.items()}
         ahead = {step: torch.zeros(self.handles.shape[1:3], device=self.handles.device) for step in self.steps}
         line = {step: torch.zeros(*self.handles.shape[1:3], len(self.moves), device=self.handles.device) for step in self.steps}
@@ -241,9 +259,9 @@ class _Run:
             self._skip()
             return False
         self.is_whole = False
-        self.before = {step: offset.clone() for step, offset in self.offsets.items()}
-        for step, offset in self.offsets.items():
-            offset.grad = grads[step]
+        self.before = {step: own.detach().clone() for step, own in self.corrections.items()}
+        for step, own in self.corrections.items():
+            own.grad = torch.autograd.grad(changes[step], own, grads[step])[0]
         self.optimiser.step()
         self._advance(newest, ahead, line, weight)
         self.losses.append(total.cpu())
@@ -261,20 +279,22 @@ class _Run:
             )
         group = self.optimiser.param_groups[0]
         group["lr"] /= 2
-        for step, offset in self.offsets.items():
-            offset.lerp_(self.before[step], 0.5)
+        for step, own in self.corrections.items():
+            own.detach().lerp_(self.before[step], 0.5)
         warnings.warn(
             f"a gradient was not finite in iteration {self.done + 1}: the step is skipped and the learning rate halved to "
             f"{group['lr']:g}.",
             stacklevel=3,
         )
 
-    def _supervised(self, part: slice, weight: Tensor) -> dict[int, tuple[Tensor, Tensor, Tensor, Tensor, Tensor]]:
+    def _supervised(
+        self, part: slice, offsets: dict[int, Tensor], weight: Tensor
+    ) -> dict[int, tuple[Tensor, Tensor, Tensor, Tensor, Tensor]]:
         """Per step of a chunk: gradient of its offset, loss terms (2,), distances (J, S), patches (J, S, D, C) and distances of
         Eq. 6 (J, S, M), all but the first summed over its frames."""
         carried, found = None, {}
         for step in self.steps:
-            offset = self._there(self.offsets[step].detach(), part).requires_grad_()
+            offset = self._there(offsets[step], part).requires_grad_()
             x_t = self._input(step, part, carried, offset)
             features, output = self.chain.look(x_t, step)
             loss, distance, terms = self._loss(features, x_t, step, part, weight)
@@ -331,9 +351,15 @@ class _Run:
     def result(self) -> DragResult:
         """The edit as it is now."""
         told = rounds.record(self.settings, self.done, self.path[self.first], self.path[-1], self.targets.cpu())
+        path, first = torch.stack(self.path), self.first
+        moved = self.carrying.moves_to_all((path[first:] - path[first]).transpose(0, 1)).transpose(0, 1)
+        path = torch.cat([self.path_of_all[:-1], self.path_of_all[-1] + moved])
+        offsets = {step: self.begin_with[step] + self.carrying.to_all(own.detach()) for step, own in self.corrections.items()}
+        if self.settings.lock:  # what came from a neighbour whose mask is larger
+            offsets = {step: offset * self.mask_of_all for step, offset in offsets.items()}
         return DragResult(
-            offsets={step: offset.detach().cpu() for step, offset in self.offsets.items()},
-            handle_path=torch.stack(self.path), losses=torch.stack(self.losses) if self.losses else torch.zeros(0, 2),
+            offsets=offsets,
+            handle_path=path, losses=torch.stack(self.losses) if self.losses else torch.zeros(0, 2),
             arrived=self.arrived().cpu(), rounds=(*(self.start.rounds if self.start else ()), told),
         )
 

@@ -69,7 +69,7 @@ def test_chunked_gradients_equal_the_gradients_of_one_batch(inversion, model):
         run = _Run(inversion, tiny_tracks(), model, replace(QUICK, chunk=chunk))
         run.measure()
         run.iterate()
-        grads.append({step: offset.grad for step, offset in run.offsets.items()})
+        grads.append({step: own.grad for step, own in run.corrections.items()})
     for step in QUICK.steps:
         assert grads[0][step].abs().max() > 0
         torch.testing.assert_close(grads[0][step], grads[1][step], rtol=1e-3, atol=1e-5 * float(grads[1][step].abs().max()))

@@ -213,9 +213,9 @@ def injected(monkeypatch, fault, at: set[int]) -> list[int]:
     """Let `fault` change what the n-th call of the chunk's work gives, for n in `at`."""
     plain, calls = drag_stage._Run._supervised, []
 
-    def supervised(self, part, weight):
+    def supervised(self, part, offsets, weight):
         calls.append(part.start)
-        return fault(plain(self, part, weight)) if len(calls) in at else plain(self, part, weight)
+        return fault(plain(self, part, offsets, weight)) if len(calls) in at else plain(self, part, offsets, weight)
 
     monkeypatch.setattr(drag_stage._Run, "_supervised", supervised)
     return calls

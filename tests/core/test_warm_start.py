@@ -99,7 +99,7 @@ def test_the_chain_carries_the_warm_start_down(inversion, model):
     cell_mask = mask_to_cells(tracks.edit_mask, inversion.latents.shape[-2:])
     every, carried = slice(0, 3), None
     for step, step_to in zip(run.steps, (*run.steps[1:], None)):
-        x_t = run._input(step, every, carried, run.offsets[step])
+        x_t = run._input(step, every, carried, run.begin_with[step])
         wanted = torch.where(cell_mask > 0, moved[step], inversion.latents[step])
         torch.testing.assert_close(x_t, wanted, rtol=1e-4, atol=1e-4)
         if step_to is not None:
