@@ -70,6 +70,7 @@ class Evaluate(io.ComfyNode):
                     tooltip="How far the handles are from their targets after each iteration. Needs the edit.",
                 ),
             ],
+            hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
@@ -77,7 +78,8 @@ class Evaluate(io.ComfyNode):
         cls, original, edited, tracks: PointTracks, model: DragModel, edit: DragResult | None = None, **settings
     ) -> io.NodeOutput:
         before, after, settings = convert.to_clip(original), convert.to_clip(edited), EvaluateSettings(**settings)
-        scores = host.run(evaluate, before, after, tracks, model, settings, host.progress())
+        with host.warnings_on_node(cls.hidden.unique_id):
+            scores = host.run(evaluate, before, after, tracks, model, settings, host.progress())
         sheet = convert.to_image(draw_before_after(before.frames, after.frames, tracks)[None])
         text = convert.to_json(scores)
         plots = [convert.to_image(plot_smoothness(scores)[None])]

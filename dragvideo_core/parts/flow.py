@@ -1,18 +1,96 @@
-"""Dense optical flow between two pictures (OpenCV's DIS), for smoothing and for the smoothness score."""
+"""Dense optical flow between two pictures: OpenCV's DIS; for the smoothness score RAFT, if it is here.
+
+RAFT (Teed and Deng 2020) is torchvision's `raft_large`. Its weights are never downloaded: they count as present when
+torchvision's own file lies where torchvision itself would have put it.
+"""
 
 from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from ..types import UserError
 
+RAFT_SIDE, RAFT_MULTIPLE = 128, 8  # px: RAFT takes pictures of at least this side, in multiples of this
+
+
+@dataclass(frozen=True)
+class Flow:
+    """A way to measure optical flow."""
+
+    name: str
+    between: Callable[[Tensor, Tensor], Tensor]  # two pictures (3, H, W) in [0, 1] to (2, H, W) as in `optical_flow`
+
 
 def optical_flow(first: Tensor, second: Tensor) -> Tensor:
-    """Flow (2, H, W) in pixels, (x, y): a pixel p of `first` (3, H, W) is at p + flow[:, p] in `second`."""
+    """Flow (2, H, W) in pixels, (x, y): a pixel p of `first` (3, H, W) is at p + flow[:, p] in `second`. By DIS."""
     flow = _dis().calc(_gray(first), _gray(second), None)
     return torch.from_numpy(flow).permute(2, 0, 1)
+
+
+DIS = Flow("OpenCV DIS", optical_flow)
+
+
+def finest(device: torch.device | str = "cpu") -> Flow:
+    """The best way to measure that is here: RAFT on `device` if its weights are present, else DIS.
+
+    A file of weights that cannot be used is a warning, and DIS.
+    """
+    path = raft_file()
+    if path is None:
+        return DIS
+    try:
+        raft = _load_raft(path).to(device)
+    except Exception as error:  # a damaged file fails in as many ways as there are files
+        warnings.warn(
+            f"the weights of RAFT in '{path}' cannot be used ({type(error).__name__}): the smoothness is measured with "
+            f"{DIS.name} flow. Delete the file, or put torchvision's own in its place.",
+            stacklevel=2,
+        )
+        return DIS
+    return Flow("torchvision RAFT", lambda first, second: _raft_flow(raft, first, second))
+
+
+def name() -> str:
+    """What the smoothness score is measured with here: the name of the `finest` flow."""
+    return finest().name
+
+
+def raft_file() -> Path | None:
+    """torchvision's file of RAFT's weights in torch's folder of downloaded files, None if it is not there."""
+    try:
+        from torchvision.models.optical_flow import Raft_Large_Weights
+    except ImportError:
+        return None
+    path = Path(torch.hub.get_dir()) / "checkpoints" / Raft_Large_Weights.DEFAULT.url.rsplit("/", 1)[-1]
+    return path if path.is_file() else None
+
+
+def _load_raft(path: Path) -> torch.nn.Module:
+    from torchvision.models.optical_flow import raft_large
+
+    with torch.device("meta"):  # shapes without numbers: nothing is drawn at random only to be overwritten
+        raft = raft_large(weights=None)
+    raft.load_state_dict(torch.load(path, map_location="cpu", weights_only=True), assign=True)
+    return raft.float().eval().requires_grad_(False)
+
+
+def _raft_flow(raft: torch.nn.Module, first: Tensor, second: Tensor) -> Tensor:
+    """As `optical_flow`, on the CPU. The pictures are continued to the right and below as far as RAFT needs."""
+    height, width = first.shape[-2:]
+    missing = [max(RAFT_SIDE, -(-side // RAFT_MULTIPLE) * RAFT_MULTIPLE) - side for side in (height, width)]
+    pair = torch.stack([first, second]).float().clamp(0, 1) * 2 - 1
+    pair = functional.pad(pair, (0, missing[1], 0, missing[0]), mode="replicate").to(next(raft.parameters()).device)
+    with torch.no_grad():
+        flow = raft(pair[:1], pair[1:])[-1][0]  # of its refinements the last
+    return flow[:, :height, :width].cpu()
 
 
 def _dis():

@@ -7,7 +7,8 @@ import math
 import torch
 from torch import Tensor
 
-from .flow import optical_flow
+from ..types import OnProgress, ignore_progress
+from . import flow
 from .sampling import cell_centres
 
 
@@ -23,34 +24,36 @@ def psnr(made: Tensor, wanted: Tensor, where: Tensor | None = None) -> float:
     return min(100.0, -10 * math.log10(max(error.mean().item(), 1e-10)))
 
 
-def bend_of_motion(frames: Tensor) -> Tensor:
-    """Appendix A: how far each pixel of the inner frames (N - 2, H, W) strays from straight motion, in pixels.
+def bend_of_motion(frames: Tensor, i: int, by: flow.Flow = flow.DIS) -> Tensor:
+    """Appendix A: how far each pixel of frame i of (N, 3, H, W), neither the first nor the last, strays from straight
+    motion: (H, W) in pixels.
 
-    The flows from frame i to its two neighbours say where a pixel was and will be; the measure is its distance to the line
-    segment between these two places.
+    The flows from the frame to its two neighbours say where a pixel was and will be; the measure is its distance to the
+    line segment between these two places.
     """
     size = tuple(frames.shape[-2:])
     here = cell_centres(size, size)
-    strayed = []
-    for i in range(1, len(frames) - 1):
-        before = here + optical_flow(frames[i], frames[i - 1]).permute(1, 2, 0)
-        after = here + optical_flow(frames[i], frames[i + 1]).permute(1, 2, 0)
-        strayed.append(_distance_to_segment(here, before, after))
-    return torch.stack(strayed) if strayed else torch.zeros(0, *size)
+    before = here + by.between(frames[i], frames[i - 1]).permute(1, 2, 0)
+    after = here + by.between(frames[i], frames[i + 1]).permute(1, 2, 0)
+    return _distance_to_segment(here, before, after)
 
 
 def smoothness(edited: Tensor, original: Tensor) -> float:
     """Appendix A: mean bend of motion over the pixels where the edited clip (N, 3, H, W) bends more than the original.
 
-    Pixels; lower is smoother; 0 when nowhere worse; NaN for fewer than three frames.
+    Pixels; lower is smoother; 0 when nowhere worse; NaN for fewer than three frames. By the flow `flow.name()`.
     """
-    return mean_bend(worse_bend(edited, original))
+    return mean_bend(worse_bend(edited, original, flow.finest()))
 
 
-def worse_bend(edited: Tensor, original: Tensor) -> Tensor:
+def worse_bend(edited: Tensor, original: Tensor, by: flow.Flow, on_progress: OnProgress = ignore_progress) -> Tensor:
     """Bend of motion of the edited clip's inner frames (N - 2, H, W), NaN where the original's is no smaller."""
-    bend, before = bend_of_motion(edited), bend_of_motion(original)
-    return bend.masked_fill(bend <= before, math.nan)
+    worse, inner = [], len(edited) - 2
+    for i in range(1, inner + 1):
+        bend, before = (bend_of_motion(frames, i, by) for frames in (edited, original))
+        worse.append(bend.masked_fill(bend <= before, math.nan))
+        on_progress(i, inner, None)
+    return torch.stack(worse) if worse else torch.zeros(0, *edited.shape[-2:])
 
 
 def mean_bend(worse: Tensor) -> float:

@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ..parts import batches, dift, memory, metrics
+from ..parts import batches, dift, flow, memory, metrics
 from ..parts.drawing import draw_paths
 from ..parts.plots import draw_plot
 from ..types import DragModel, DragResult, OnProgress, PointTracks, Score, Scores, UserError, VideoClip, ignore_progress
@@ -33,17 +33,23 @@ def evaluate(
             f"original and edited clip must have the same shape: got {tuple(original.frames.shape)} and "
             f"{tuple(edited.frames.shape)}. Wire the frames that went into the edit."
         )
-    after = handle_distance(original, edited, tracks, model, settings, on_progress)
+    pieces = len(original) + max(len(original) - 2, 0)  # of work: every frame, and the smoothness of the inner ones
+
+    def from_piece(first: int) -> OnProgress:
+        return lambda done, total, picture: on_progress(first + done, pieces, picture)
+
+    after = handle_distance(original, edited, tracks, model, settings, from_piece(0))
     dragged = (tracks.targets - tracks.handles).norm(dim=-1)[tracks.visible].mean().item()
     outside = ~tracks.edit_mask
-    worse = metrics.worse_bend(edited.frames, original.frames)
+    by = flow.finest(model.device)
+    worse = metrics.worse_bend(edited.frames, original.frames, by, from_piece(len(original)))
     bends = [math.nan, *map(metrics.mean_bend, worse), math.nan][: len(edited)]  # the first and the last frame have none
     return {
         "mean_distance": Score(after.mean().item(), "px", "lower", "handles to targets after the edit, found by DIFT; 0 is perfect", tuple(after.mean(1).tolist())),
         "dragged_distance": Score(dragged, "px", "lower", "handles to targets before the edit"),
         "distance_spread": Score(after.mean(1).std(correction=0).item(), "px", "lower", "of the mean distance over frames"),
         "outside_psnr": Score(metrics.psnr(edited.frames, original.frames, outside), "dB", "higher", "outside the mask, to the original; 100 is untouched"),
-        "smoothness": Score(metrics.mean_bend(worse), "px", "lower", "bend of motion where the edit made it worse (Appendix A)", tuple(bends)),
+        "smoothness": Score(metrics.mean_bend(worse), "px", "lower", f"bend of motion where the edit made it worse (Appendix A), by {by.name} flow", tuple(bends)),
     }
 
 
