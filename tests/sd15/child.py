@@ -24,13 +24,14 @@ TIMESTEPS = (1, 401, 981)
 CELLS = 16  # side of the latents: of a picture of 128 x 128
 
 
-def start() -> tuple[types.ModuleType, types.ModuleType]:
-    """ComfyUI's `comfy.sd` and the pack's `nodes.conversion`, ready to use on the CPU."""
+def start(cpu: bool = True) -> tuple[types.ModuleType, types.ModuleType]:
+    """ComfyUI's `comfy.sd` and the pack's `nodes.conversion`, ready to use on the CPU, or where ComfyUI would work."""
     sys.path.insert(0, str(source.get()))
     sys.argv = sys.argv[:1]
     from comfy.cli_args import args
 
-    args.cpu = True
+    if "comfy.model_management" not in sys.modules:  # which has chosen its device for good
+        args.cpu = cpu
     for name, folder in (("pack", source.ROOT), ("pack.nodes", source.ROOT / "nodes")):
         package = types.ModuleType(name)
         package.__path__ = [str(folder)]

@@ -1,0 +1,52 @@
+"""The drawn clips at a checkpoint's size, and back."""
+
+import json
+
+import pytest
+import torch
+from torch.nn.functional import interpolate
+
+from bench import checkpoint
+from core.tiny import tiny_tracks
+from dragvideo_core.embedded.demo_clip import demo_clip
+from dragvideo_core.parts import metrics
+from dragvideo_core.stages.pick import pick
+from dragvideo_core.types import VideoClip
+
+pytestmark = pytest.mark.bench
+
+
+def test_enlarged_and_reduced_is_the_clip():
+    clip = demo_clip("flower", 100, 2).clip
+    large = checkpoint.enlarged(clip, 4)
+    assert large.size == (512, 512) and large.fps == clip.fps and 0 <= large.frames.min() and large.frames.max() <= 1
+    assert metrics.psnr(checkpoint.reduced(large, 4).frames, clip.frames) > 35
+
+
+def test_reduced_is_the_mean_of_each_square():
+    frames = torch.rand(1, 3, 128, 256)
+    small = checkpoint.reduced(VideoClip(frames, torch.arange(1), 8.0), 2)
+    torch.testing.assert_close(small.frames[0, :, 5, 7], frames[0, :, 10:12, 14:16].mean((1, 2)))
+
+
+def test_enlarged_picks_are_on_what_they_were_on():
+    frames = torch.zeros(1, 3, 64, 128)
+    frames[..., 20, 90] = 1
+    large = checkpoint.enlarged(VideoClip(frames, torch.arange(1), 8.0), 4).frames[0, 0]
+    y, x = (large.sum(1 - axis) @ torch.arange(float(large.shape[axis])) / large.sum() for axis in (0, 1))
+    drawn = {"size": [128, 64], "pairs": [{"handle": [90, 20], "target": [0, 63]}], "mask_points": [[5, 5]]}
+    text = json.dumps({"version": 1, "frame": 0} | drawn)
+    picks = checkpoint.enlarged_picks(text, 4)
+    assert json.loads(picks)["pairs"][0]["handle"] == pytest.approx([float(x), float(y)], abs=1e-3)
+    found, wanted = pick(picks, (256, 512), 1), pick(text, (256, 512), 1)  # which rescales by itself
+    for name in ("handles", "targets", "mask_points"):
+        torch.testing.assert_close(getattr(found, name), getattr(wanted, name))
+
+
+def test_reduced_tracks_are_where_they_were():
+    tracks = tiny_tracks(2)
+    large = {name: (getattr(tracks, name) + 0.5) * 4 - 0.5 for name in ("handles", "targets", "mask_points")}
+    large["edit_mask"] = interpolate(tracks.edit_mask.float(), scale_factor=4).bool()
+    small = checkpoint.reduced_tracks(type(tracks)(**vars(tracks) | large), 4)
+    for name, value in vars(tracks).items():
+        torch.testing.assert_close(getattr(small, name), value)
