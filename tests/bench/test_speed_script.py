@@ -1,6 +1,6 @@
 """The speed benchmark's functions on a tiny model: they run, and give what is documented. No time is asserted."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 import torch
@@ -38,6 +38,35 @@ def test_every_iteration_is_made_by_both():
         assert len(speed_case.drag_once(Case(**{**asdict(TINY), "who": who}), world, 3).losses) == 3
 
 
+@pytest.mark.parametrize("who", [OURS, PUBLISHED, FROZEN])
+@pytest.mark.parametrize("frames, key_every", [(3, 1), (3, 2), (4, 2), (4, 9)])
+def test_the_evaluations_that_are_counted_are_those_that_are_made(who, frames, key_every):
+    case = replace(TINY, who=who, frames=frames, key_every=key_every, is_whole=False)
+    model, made = tiny_model(), []
+    world = speed_case.build(case, model)
+
+    def count(module, inputs) -> None:
+        made.append(len(inputs[0]) * inputs[0].requires_grad)
+
+    model.denoiser.register_forward_pre_hook(count)
+    speed_case.drag_once(case, world, 0)
+    assert sum(made) == 0
+    speed_case.drag_once(case, world, 2)
+    assert sum(made) == 2 * speed_case.evaluations(case) > 0
+
+
+def test_figures_per_gradient_are_of_key_frames_alone(monkeypatch):
+    monkeypatch.setattr(speed_case, "matmul_rate", lambda case: 1.0)
+    rows = [
+        speed_case.measure(replace(TINY, frames=3, key_every=every, is_whole=False), tiny_model()) for every in (1, 3)
+    ]
+    for row, made in zip(rows, (6, 2)):  # frames that are optimised x steps
+        assert row["seconds_per_iteration"] / row["seconds_per_gradient"] == pytest.approx(made)
+        assert row["tflops"] * row["seconds_per_gradient"] * 1e12 == pytest.approx(row["flops_per_gradient"])
+        assert 0 < row["outside_denoiser"] < 1
+    assert rows[0]["flops_per_gradient"] == rows[1]["flops_per_gradient"]  # of one frame, which is a key frame in both
+
+
 def test_the_clock_sees_forward_and_backward_and_leaves_no_hook():
     model, latents = tiny_model(), torch.randn(1, 4, 16, 16, requires_grad=True)
     clock = speed_case.Clock(model.denoiser, "cpu")
@@ -66,11 +95,13 @@ def test_the_baseline_moves_what_it_drags_and_stops_where_it_is():
 
 
 def fake(case: Case) -> dict:
-    """A machine on which a frame takes 1 s and 1 byte; the published baseline takes 4 times as long, the frozen twice."""
-    seconds = case.frames * {OURS: 1.0, PUBLISHED: 4.0, FROZEN: 2.0}[case.who]
+    """A machine on which an optimised frame takes 1 s, and a frame 1 byte; published takes 4 times as long, frozen twice."""
+    assert case.who == OURS or case.key_every == 1
+    seconds = case.frames / case.key_every * {OURS: 1.0, PUBLISHED: 4.0, FROZEN: 2.0}[case.who]
     return {
         **asdict(case), "seconds": seconds, "parts": {"drag": seconds}, "seconds_per_gradient": seconds,
-        "peak_bytes": 100 + case.frames, "held_bytes": 100, "outside_denoiser": 0.01, "tflops": 0.1, "matmul_tflops": 0.2,
+        "peak_bytes": 100 + case.frames, "held_bytes": 100, "outside_denoiser": 0.01 * case.key_every,
+        "tflops": 0.1, "matmul_tflops": 0.2,
     }
 
 
@@ -84,4 +115,16 @@ def test_the_json_has_what_the_readme_says(monkeypatch, on_gpu):
     assert first["ratio"] == 4 and first["frozen_ratio"] == 2
     assert found["memory_64_over_8"] == 164 / 108 and found["memory_64_over_8_beside_the_model"] == 8
     assert found["linearity"]["seconds_per_frame"] == pytest.approx(1) and found["linearity"]["deviation"] < 1e-6
-    assert speed.table(found).count("\n") >= len(found["cases"])
+    assert found["outside_denoiser"] == 0.01  # where every frame is optimised
+    by_key = [row for row in found["cases"] if row["key_every"] == 3]
+    assert by_key and all(row["ratio"] == pytest.approx(12) and row["frames"] == 16 for row in by_key)
+    lines = speed.table(found).split("\n")
+    assert len({len(line) for line in lines[:len(found["cases"]) + 1]}) == 1  # the columns stand below one another
+
+
+@pytest.mark.parametrize("on_gpu", [False, True])
+def test_no_case_runs_twice(monkeypatch, on_gpu):
+    ran = []
+    monkeypatch.setattr(speed, "device_name", lambda on_gpu: "a machine")
+    speed.bench(on_gpu, lambda case: ran.append(replace(case, name="")) or fake(case), say=lambda text: None)
+    assert len(ran) == len(set(ran)) and any(case.key_every > 1 for case in ran)
