@@ -51,7 +51,7 @@ comfyui: install
 	@$(HOST) serve
 
 bench-quality: install
-	@cd tests && PYTHONPATH=.. exec ../.venv/bin/python -m bench.quality
+	@cd tests && PYTHONPATH=.. exec ../.venv/bin/python -m bench.quality $(ARGS)
 
 bench-speed: install
 	@cd tests && PYTHONPATH=.. exec ../.venv/bin/python -m bench.speed

@@ -94,8 +94,14 @@ class Propagate(io.ComfyNode):
                 sockets.edit_mask(),
                 setting(
                     "tracker",
-                    "What finds the points in the other frames. dift: the model's features, as in the paper. flow: "
-                    "optical flow, which is faster and does not ask the model; try it where sets do not stay in place.",
+                    "What finds the points in the other frames. auto: optical flow where it is sure, else dift. dift: the "
+                    "model's features, as in the paper. flow: optical flow alone, which is faster and does not ask the model.",
+                    advanced=True,
+                ),
+                setting(
+                    "fit_mask",
+                    "On: the mask also covers the way from each handle to its target and, with SAM Segment, the part of the "
+                    "thing around the handle, here and at the target. Look at the preview.",
                     advanced=True,
                 ),
             ],

@@ -62,8 +62,8 @@ def demo_clip(
     chosen = random_drag(scene, poses, rng)
     pull = chosen if drag is None else np.asarray(drag, dtype=float)
     return DemoClip(
-        clip=_clip(draw_clip(scene, poses)),
-        true_edit=_clip(draw_clip(scene, poses, pull)),
+        clip=as_clip(draw_clip(scene, poses)),
+        true_edit=as_clip(draw_clip(scene, poses, pull)),
         picks=_picks(poses[0], pull),
         scene=scene,
         poses=poses,
@@ -99,7 +99,7 @@ def _pixel(point: np.ndarray) -> list[float]:
     return [round(float(value), 1) for value in np.clip(point, 0, SIZE - 1)]
 
 
-def _clip(pictures: np.ndarray) -> VideoClip:
+def as_clip(pictures: np.ndarray) -> VideoClip:
     """Pictures (N, H, W, 3) uint8 to a clip."""
     frames: Tensor = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
     return VideoClip(frames.contiguous(), torch.arange(len(frames)), FPS)

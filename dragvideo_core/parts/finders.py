@@ -1,4 +1,5 @@
-"""Two ways to find points of one frame in the frames after it: by the denoiser's features (DIFT) or by optical flow.
+"""Ways to find points of one frame in the frames after it: by the denoiser's features (DIFT), by optical flow, or by the
+surer of the two.
 
 A finder is made for one direction in time and keeps what it knows of the points. For each frame it is asked where the
 points are and which of them can be seen there (`find`), and told where they were put in the end (`settle`): points of
@@ -113,6 +114,26 @@ class FlowFinder:
             found[chosen] = place
             error[chosen] = gap.masked_fill(~((gap <= tolerated) & inside & near), torch.inf)
         return found, error
+
+
+class SurestFinder:
+    """Flow where its way back says that it is right, DIFT for the points that flow has lost."""
+
+    def __init__(self, flow: FlowFinder, features: DiftFinder):
+        self.flow, self.features = flow, features
+
+    def restart(self, i: int, here: Tensor, certain: Tensor) -> None:
+        for finder in (self.flow, self.features):
+            finder.restart(i, here, certain)
+
+    def find(self, i: int, here: Tensor) -> tuple[Tensor, Tensor]:
+        found, sure = self.flow.find(i, here)
+        other, seen = self.features.find(i, here)
+        return torch.where(sure[:, None], found, other), sure | seen
+
+    def settle(self, i: int, here: Tensor, seen: Tensor) -> None:
+        for finder in (self.flow, self.features):
+            finder.settle(i, here, seen)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,9 @@ All points are float (x, y) in pixels.
 
 from __future__ import annotations
 
+import itertools
+import math
+
 import torch
 from torch import Tensor
 
@@ -53,6 +56,35 @@ def may_change(mask_points: Tensor, radius: float, size: tuple[int, int]) -> Ten
     if mask_points.shape[1] == 0:
         return torch.ones(len(mask_points), 1, *size, dtype=torch.bool)
     return union_of_squares(mask_points, radius, size)
+
+
+def way(handles: Tensor, targets: Tensor, radius: float) -> Tensor:
+    """Points (N, W, 2) from handles to targets (N, J, 2), at most `radius` apart: their squares cover the drags."""
+    count = max(2, math.ceil(float((targets - handles).norm(dim=-1).max()) / radius) + 1)
+    return torch.cat([handles + share * (targets - handles) for share in torch.linspace(0, 1, count)], 1)
+
+
+def dragged_regions(handles: Tensor, targets: Tensor, regions: Tensor, radius: float) -> Tensor:
+    """What of the foreground regions (N, 1, H, W) lies within 2 * `radius` of a handle (N, J, 2), and where it goes: the same
+    shape. A region that is the whole picture says nothing."""
+    size, mask = tuple(regions.shape[-2:]), torch.zeros_like(regions)
+    for i, j in itertools.product(range(len(handles)), range(handles.shape[1])):
+        if bool(regions[i].all()):
+            continue
+        part = regions[i:i + 1] & union_of_squares(handles[i:i + 1, j:j + 1], 2 * radius, size)
+        dx, dy = (targets[i, j] - handles[i, j]).round().int().tolist()
+        mask[i:i + 1] |= part | _shifted(part, dx, dy)
+    return mask
+
+
+def _shifted(mask: Tensor, dx: int, dy: int) -> Tensor:
+    """A mask (1, 1, H, W) moved by whole pixels; what leaves the picture is gone."""
+    _, _, height, width = mask.shape
+    moved = torch.zeros_like(mask)
+    if abs(dx) < width and abs(dy) < height:
+        moved[..., max(0, dy):height + min(0, dy), max(0, dx):width + min(0, dx)] = mask[
+            ..., max(0, -dy):height + min(0, -dy), max(0, -dx):width + min(0, -dx)]
+    return moved
 
 
 def covered(points: Tensor, mask_points: Tensor, radius: float) -> Tensor:

@@ -27,7 +27,8 @@ class PropagateSettings:
     round_trip: float = 32.0  # a point that does not come back within this distance counts as hidden
     seed: int = 0  # of DIFT's noise
     chunk: int = 0  # frames at a time; 0: as many as fit into memory
-    tracker: Literal["dift", "flow"] = "dift"  # Sec. 3.2, or optical flow, which does not ask the model
+    fit_mask: bool = False  # the mask also covers each drag's way, and SAM's region near the handle here and there
+    tracker: Literal["auto", "dift", "flow"] = "auto"  # flow where it is sure, else DIFT; Sec. 3.2's DIFT; flow alone
 
 
 def propagate(
@@ -37,7 +38,7 @@ def propagate(
 ) -> PointTracks:
     """Carry handle sets, targets and mask points from the picks' frame to all others, forward and backward.
 
-    Foreground points are found by DIFT or by optical flow, background points move with their nearest foreground point
+    Foreground points are found by optical flow, or by DIFT, background points move with their nearest foreground point
     (Eq. 1), targets move with their handles (Eq. 2), the mask is the union of the squares around the mask points. A
     correction puts a handle where it really is in a frame, and the points go on from there. Warns when a target lies in no
     square of the mask: it cannot be reached. UserError when picks, corrections or the segmenter's masks do not belong to
@@ -49,14 +50,15 @@ def propagate(
         scale = min(clip.size) / points.REFERENCE
         handles = points.square_set(picks.handles.float(), settings.set_side, settings.set_spacing * scale)
         targets = points.square_set(picks.targets.float(), settings.set_side, settings.set_spacing * scale)
-        warning = unreachable(picks, settings.mask_radius * scale)
+        warning = "" if settings.fit_mask else unreachable(picks, settings.mask_radius * scale)
         if warning:
             warnings.warn(warning, stacklevel=2)
         start = torch.cat([handles.reshape(-1, 2), picks.mask_points.float().reshape(-1, 2)])
         corrected: dict[int, dict[int, Tensor]] = {}
         for one in corrections:
             corrected.setdefault(one.frame, {})[one.pair] = one.handle
-        carried = _carry(clip, start, picks.frame, segmenter, model, settings, scale, corrected, on_progress)
+        regions = _Regions(segmenter, clip)
+        carried = _carry(clip, start, picks.frame, regions, model, settings, scale, corrected, on_progress)
     finally:
         segmenter.free()
 
@@ -64,9 +66,15 @@ def propagate(
     shape, count = handles.shape[:2], handles.shape[0] * handles.shape[1]
     moved = places[:, :count].unflatten(1, shape)
     mask_points = places[:, count:]
-    mask = points.may_change(mask_points, settings.mask_radius * scale, clip.size)
+    there = points.carry_targets(targets, handles, moved)
+    radius, middles = settings.mask_radius * scale, (moved.mean(2), there.mean(2))
+    if settings.fit_mask and mask_points.shape[1]:
+        mask_points = torch.cat([mask_points, points.way(*middles, radius)], 1)
+    mask = points.may_change(mask_points, radius, clip.size)
+    if settings.fit_mask:
+        mask = mask | points.dragged_regions(*middles, regions.found, radius)
     return PointTracks(
-        handles=moved, targets=points.carry_targets(targets, handles, moved), mask_points=mask_points, edit_mask=mask,
+        handles=moved, targets=there, mask_points=mask_points, edit_mask=mask,
         is_foreground=foreground[:, :count].unflatten(1, shape), visible=visible[:, :count].unflatten(1, shape),
     )
 
@@ -81,7 +89,7 @@ def unreachable(picks: PointPicks, radius: float) -> str:
     names = ", ".join(str(j + 1) for j in outside)
     return (
         f"target {names} lies outside every mask square and cannot be reached: expected each target inside the mask. "
-        "Add a mask point near it on the Pick Points node, or raise 'mask_radius' on the Propagate node."
+        "Add a mask point near it on the Pick Points node, or turn 'fit_mask' on on the Propagate node."
     )
 
 
@@ -110,7 +118,7 @@ def _check(clip: VideoClip, picks: PointPicks, corrections: Sequence[Correction]
 
 
 def _carry(
-    clip: VideoClip, start: Tensor, frame: int, segmenter: Segmenter, model: DragModel, settings: PropagateSettings,
+    clip: VideoClip, start: Tensor, frame: int, regions: _Regions, model: DragModel, settings: PropagateSettings,
     scale: float, corrected: dict[int, dict[int, Tensor]], on_progress: OnProgress,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Points (P, 2) of one frame in all frames: places (N, P, 2), is_foreground (N, P), visible (N, P).
@@ -122,7 +130,7 @@ def _carry(
     places = start.expand(count, -1, -1).clone()
     foreground = torch.ones(count, len(start), dtype=torch.bool)
     visible = torch.ones_like(foreground)
-    foreground[frame] = _is_foreground(segmenter, clip, frame, start)
+    foreground[frame] = regions.hold(frame, start)
     new_finder, looked = _finders(clip, start, frame, model, settings, scale, on_progress)
     done, total = looked + 1, looked + count  # the frame of the picks is done
     for order in (range(frame + 1, count), range(frame - 1, -1, -1)):
@@ -139,7 +147,7 @@ def _carry(
             here = torch.stack([here[:, 0].clamp(0, clip.size[1] - 1), here[:, 1].clamp(0, clip.size[0] - 1)], -1)
             places[i], visible[i] = here, seen
             finder.settle(i, here, seen)
-            before = foreground[i] = _is_foreground(segmenter, clip, i, here)
+            before = foreground[i] = regions.hold(i, here)
             done += 1
             on_progress(done, total, None)
     return places, foreground, visible
@@ -151,11 +159,21 @@ def _finders(
 ) -> tuple[Callable[[], finders.Finder], int]:
     """What makes the settings' finder for one direction, and how many frames had to be looked at for it already."""
     window = settings.window * scale
+
+    def by_flow() -> finders.FlowFinder:
+        return finders.FlowFinder(clip.frames, frame, start, window)
+
     if settings.tracker == "flow":
-        return lambda: finders.FlowFinder(clip.frames, frame, start, window), 0
+        return by_flow, 0
     features = _features(clip, model, settings, dift.RECIPES[settings.recipe], on_progress)
     tolerance = settings.round_trip * scale
-    return lambda: finders.DiftFinder(features, clip.size, frame, start, window, tolerance), len(clip)
+
+    def by_features() -> finders.DiftFinder:
+        return finders.DiftFinder(features, clip.size, frame, start, window, tolerance)
+
+    if settings.tracker == "dift":
+        return by_features, len(clip)
+    return lambda: finders.SurestFinder(by_flow(), by_features()), len(clip)
 
 
 def _features(clip, model, settings, recipe, on_progress) -> list[Tensor]:
@@ -174,9 +192,17 @@ def _features(clip, model, settings, recipe, on_progress) -> list[Tensor]:
     return described
 
 
-def _is_foreground(segmenter: Segmenter, clip: VideoClip, index: int, places: Tensor) -> Tensor:
-    """Which places (P, 2) lie on the foreground; they are the prompts as well (Sec. 3.2)."""
-    mask = segmenter.foreground(index, clip.frames[index], places)
-    column = places[:, 0].round().long().clamp(0, clip.size[1] - 1)
-    row = places[:, 1].round().long().clamp(0, clip.size[0] - 1)
-    return mask[row, column]
+class _Regions:
+    """The foreground of each frame, as the segmenter says when it is prompted with the points there (Sec. 3.2)."""
+
+    def __init__(self, segmenter: Segmenter, clip: VideoClip):
+        self.segmenter, self.clip = segmenter, clip
+        self.found = torch.ones(len(clip), 1, *clip.size, dtype=torch.bool)
+
+    def hold(self, index: int, places: Tensor) -> Tensor:
+        """Which places (P, 2) of a frame lie on the foreground."""
+        mask = self.segmenter.foreground(index, self.clip.frames[index], places)
+        self.found[index, 0] = mask
+        column = places[:, 0].round().long().clamp(0, self.clip.size[1] - 1)
+        row = places[:, 1].round().long().clamp(0, self.clip.size[0] - 1)
+        return mask[row, column]

@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from dragvideo_core.embedded import drawn_world
-from dragvideo_core.embedded.demo_clip import DemoClip, demo_clip
+from dragvideo_core.embedded.demo_clip import DemoClip, as_clip, demo_clip
+from dragvideo_core.embedded.drawn_clips import draw_clip
+from dragvideo_core.embedded.drawn_world import Pose, rotation_by
 
 FIRST_SEED = 200
 FRAMES = 5
+SMALL = 5.0  # px, radius of what is looked for around a handle that is not at the tip
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Where something has to be in the edited clip, to be found there by its look in the true edit."""
+
+    places: np.ndarray  # (N, 2) px
+    radius: float  # px
+    dragged: float  # px from where it was
 
 
 @dataclass(frozen=True)
@@ -21,13 +35,18 @@ class Case:
     name: str
     demo: DemoClip
     picks: str  # what a careful person clicks
+    wanted: tuple[Wanted, ...]
+    fit_mask: bool = False
 
 
 def plain(count: int = 12, frames: int = FRAMES) -> list[Case]:
     """Every kind in turn, another seed each."""
     kinds = [drawn_world.KINDS[i % len(drawn_world.KINDS)] for i in range(count)]
     demos = [demo_clip(kind, FIRST_SEED + i, frames) for i, kind in enumerate(kinds)]
-    return [Case(f"{kind} {FIRST_SEED + i}", demo, demo.picks) for i, (kind, demo) in enumerate(zip(kinds, demos))]
+    return [
+        Case(f"{kind} {FIRST_SEED + i}", demo, demo.picks, tip_at_target(demo))
+        for i, (kind, demo) in enumerate(zip(kinds, demos))
+    ]
 
 
 def special(frames: int = FRAMES) -> list[Case]:
@@ -36,12 +55,22 @@ def special(frames: int = FRAMES) -> list[Case]:
     later, last = demo_clip("creature", FIRST_SEED + 5, frames), frames - 1
     several = demo_clip("flower", FIRST_SEED + 6, frames)
     tight = demo_clip("robot", FIRST_SEED + 7, frames)
+    only_target = _with_mask(tight, [-1])
     return [
-        Case("hidden behind a pole", hidden, hidden.picks),
-        Case("points on the last frame", later, _on_frame(later, last)),
-        Case("two pairs, one holding still", several, _with_a_pair_that_holds(several)),
-        Case("a mask that only covers the target", tight, _with_mask(tight, [-1])),
+        Case("hidden behind a pole", hidden, hidden.picks, tip_at_target(hidden)),
+        Case("points on the last frame", later, _on_frame(later, last), tip_at_target(later)),
+        Case("two pairs, one holding still", several, _with_a_pair_that_holds(several), tip_at_target(several)),
+        _apart(demo_clip("balloon", FIRST_SEED + 14, frames)),
+        _turned(demo_clip("creature", FIRST_SEED + 15, frames)),
+        Case("a mask that only covers the target", tight, only_target, tip_at_target(tight)),
+        Case("the same, fitted", tight, only_target, tip_at_target(tight), fit_mask=True),
     ]
+
+
+def tip_at_target(demo: DemoClip) -> tuple[Wanted]:
+    """The part at the tip, moved by the drag."""
+    places = np.stack([pose.tip for pose in demo.poses]) + demo.drag
+    return (Wanted(places, demo.scene.head, float(np.hypot(*demo.drag))),)
 
 
 def _on_frame(demo: DemoClip, frame: int) -> str:
@@ -64,3 +93,46 @@ def _with_mask(demo: DemoClip, kept: list[int]) -> str:
     picks = json.loads(demo.picks)
     picks["mask_points"] = [picks["mask_points"][i] for i in kept]
     return json.dumps(picks)
+
+
+def _apart(demo: DemoClip) -> Case:
+    """Two pairs in opposite directions: the tip goes 12 px to the side where there is more room, the root 8 px to the other."""
+    side = 1.0 if np.mean([pose.tip[0] for pose in demo.poses]) < drawn_world.SIZE / 2 else -1.0
+    tip, root = np.array([12.0 * side, 0.0]), np.array([-8.0 * side, 0.0])
+    edited = [replace(pose, tip=pose.tip + tip, root=pose.root + root) for pose in demo.poses]
+    roots = np.stack([pose.root for pose in edited])
+    first = demo.poses[0]
+    pairs = [(first.tip, first.tip + tip), (first.root, first.root + root)]
+    wanted = (Wanted(np.stack([pose.tip for pose in edited]), demo.scene.head, 12.0), Wanted(roots, 2 * SMALL, 8.0))
+    below = np.array([0.0, 12.0])  # the root is the lid of a box
+    more = [(first.tip + first.root) / 2, first.root + below, first.root + root + below]
+    return _several("two pairs, pulled apart", demo, edited, pairs, wanted, more)
+
+
+def _turned(demo: DemoClip, angle: float = 0.8) -> Case:
+    """Two pairs on either side of the tip in opposite directions: the part is turned in its place."""
+    edited = [replace(pose, tilt=pose.tilt + angle) for pose in demo.poses]
+    mirror, arm = demo.scene.facing, 0.6 * demo.scene.head
+
+    def sides(poses: list[Pose]) -> np.ndarray:
+        """(2, N, 2): a point before and one behind the tip."""
+        ahead = np.stack([rotation_by(mirror * pose.tilt) @ [arm, 0.0] for pose in poses])
+        tips = np.stack([pose.tip for pose in poses])
+        return np.stack([tips + ahead, tips - ahead])
+
+    before, after = sides(demo.poses), sides(edited)
+    dragged = 2 * arm * math.sin(angle / 2)
+    wanted = tuple(Wanted(places, SMALL, dragged) for places in after)
+    return _several("two pairs, turning the head", demo, edited, list(zip(before[:, 0], after[:, 0])), wanted)
+
+
+def _several(
+    name: str, demo: DemoClip, edited: list[Pose], pairs: list[tuple[np.ndarray, np.ndarray]], wanted: tuple[Wanted, ...],
+    more: Sequence[np.ndarray] = (),
+) -> Case:
+    """A case whose true edit is the scene in the `edited` poses; mask points on the pairs' ends and on `more`."""
+    demo = replace(demo, true_edit=as_clip(draw_clip(demo.scene, edited)))
+    picks = json.loads(demo.picks)
+    picks["pairs"] = [{"handle": handle.tolist(), "target": target.tolist()} for handle, target in pairs]
+    picks["mask_points"] = [point.tolist() for point in [*(end for pair in pairs for end in pair), *more]]
+    return Case(name, demo, json.dumps(picks), wanted)

@@ -60,7 +60,7 @@ def load_filmed(name: str, size: int, folder: Path = CLIPS) -> Filmed:
 
 
 def follow(filmed: Filmed, tracker: str, model: DragModel) -> tuple[Tensor, Tensor]:
-    """Places (N, P, 2) and visible (N, P) of the first frame's points by "still", "chained flow", "dift" or "flow"."""
+    """Places (N, P, 2) and visible (N, P) of the first frame's points by "still", "chained flow", or a tracker of `propagate`."""
     start, clip = filmed.places[0], filmed.clip
     if tracker == "still":
         return start.expand_as(filmed.places), torch.ones_like(filmed.visible)
@@ -78,7 +78,7 @@ def measure(names: Sequence[str] = NAMES, sizes: Sequence[int] = SIZES, folder: 
     model, rows = drag_model(), []
     for size in sizes:
         clips = [load_filmed(name, size, folder) for name in names]
-        for tracker in ("still", "dift", "chained flow", "flow"):
+        for tracker in ("still", "dift", "chained flow", "flow", "auto"):
             gaps, agree, seconds = [], [], 0.0
             for filmed in clips:
                 began = time.perf_counter()

@@ -1,16 +1,21 @@
 """`make bench-quality`: edits of drawn clips against the edits that a perfect editor would make.
 
 Writes output/bench/quality.json (rows, one per clip and variant, and the medians of the rows "ours") and quality.png (look at
-it). The first clips are also edited by the per-frame baseline and by ours with one thing changed at a time.
+it). The first clips are also edited by ours with one thing changed at a time. With `--checkpoint` the same on a Stable
+Diffusion 1.5 file, with the clips enlarged to 512 x 512 and the edits reduced again to be measured: wants a GPU.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import json
+import multiprocessing
+import os
 import time
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,7 +24,7 @@ import torch
 from torch import Tensor
 
 from dragvideo_core import embedded
-from dragvideo_core.parts import drawing, metrics
+from dragvideo_core.parts import drawing, flow, metrics
 from dragvideo_core.stages.decode import DecodeSettings, decode
 from dragvideo_core.stages.drag import DragSettings, drag
 from dragvideo_core.stages.invert import InvertSettings, invert
@@ -29,15 +34,16 @@ from dragvideo_core.stages.segment import segment
 from dragvideo_core.stages.tune import TuneSettings, tune
 from dragvideo_core.types import DragModel, DragResult, Inversion, PointTracks, VideoClip
 
-from . import cases, truth
+from . import cases, checkpoint, truth
 from .baseline import drag_per_frame
 
 OUT = Path(__file__).resolve().parents[2] / "output" / "bench"
 
 # The settings of the demo workflow, chosen on seeds 100 to 109.
 PROPAGATE = PropagateSettings(recipe="video", ensemble=4, mask_radius=68.0)
+LARGER, PROMPT = 4, "a simple drawing"  # for a Stable Diffusion checkpoint: times as many pixels a side, and its prompt
 TUNE = TuneSettings(passes=60)
-DRAG = DragSettings(steps=(35,), iterations=40, learning_rate=0.03, arrive=0.5, moving_average=False)
+DRAG = DragSettings(steps=(35,), iterations=40, learning_rate=0.04, arrive=0.5, moving_average=False)
 DECODE = DecodeSettings()
 
 PAPER_STEPS = DragSettings().steps
@@ -52,6 +58,8 @@ class Prepared:
     """Everything that the variants of one clip share."""
 
     case: cases.Case
+    clip: VideoClip  # what is edited: the case's, enlarged by `times`
+    times: int
     model: DragModel
     tuned: DragModel
     tracks: PointTracks
@@ -62,22 +70,29 @@ class Prepared:
 Variant = Callable[[Prepared], tuple[VideoClip, DragResult]]
 
 
-def prepare(case: cases.Case) -> Prepared:
-    model = embedded.drag_model(case.demo.scene.kind)
-    clip = case.demo.clip
+@functools.lru_cache(maxsize=1)
+def _from_file(path: Path) -> DragModel:
+    return checkpoint.load(path, PROMPT)
+
+
+def prepare(case: cases.Case, file: Path | None = None) -> Prepared:
+    """file: a Stable Diffusion checkpoint in the place of the embedded model."""
+    model = _from_file(file) if file else embedded.drag_model(case.demo.scene.kind)
+    times = LARGER if file else 1
+    clip = checkpoint.enlarged(case.demo.clip, times)
     picks = pick(case.picks, clip.size, len(clip))
     tracks, single = (
-        propagate(clip, picks, segment(), model, replace(PROPAGATE, set_side=side)) for side in (PROPAGATE.set_side, 1)
+        propagate(clip, picks, segment(), model, replace(PROPAGATE, set_side=side, fit_mask=case.fit_mask)) for side in (PROPAGATE.set_side, 1)
     )
     tuned = tune(clip, model, TUNE)
-    return Prepared(case, model, tuned, tracks, single, invert(clip, tuned, InvertSettings()))
+    return Prepared(case, clip, times, model, tuned, tracks, single, invert(clip, tuned, InvertSettings()))
 
 
 def ours(settings: DragSettings = DRAG, decode_settings: DecodeSettings = DECODE, sets: bool = True, lora: bool = True) -> Variant:
     """This pack's edit."""
 
     def edit(prepared: Prepared) -> tuple[VideoClip, DragResult]:
-        clip, tracks = prepared.case.demo.clip, prepared.tracks if sets else prepared.single
+        clip, tracks = prepared.clip, prepared.tracks if sets else prepared.single
         model = prepared.tuned if lora else prepared.model
         inversion = prepared.inversion if lora else invert(clip, model, InvertSettings())
         result = drag(inversion, tracks, model, settings)
@@ -89,7 +104,7 @@ def ours(settings: DragSettings = DRAG, decode_settings: DecodeSettings = DECODE
 def per_frame(prepared: Prepared) -> tuple[VideoClip, DragResult]:
     """DragDiffusion's loop frame by frame, with the same LoRA, mask, iterations and decoding."""
     result = drag_per_frame(prepared.inversion, prepared.single, prepared.tuned, DRAG.iterations, DRAG.learning_rate, DRAG.arrive)
-    return decode(prepared.case.demo.clip, prepared.inversion, result, prepared.single, prepared.tuned, DECODE)[0], result
+    return decode(prepared.clip, prepared.inversion, result, prepared.single, prepared.tuned, DECODE)[0], result
 
 
 MAIN: dict[str, Variant] = {"ours": ours(), "per-frame baseline": per_frame}
@@ -100,6 +115,9 @@ ABLATIONS: dict[str, Variant] = {
     "the paper's, no warm start": ours(DragSettings(iterations=DRAG.iterations, warm_start=False)),
     "the paper's, independent offsets": ours(DragSettings(iterations=DRAG.iterations, warm_start=False, chained=False)),
     "warm start alone": ours(replace(DRAG, iterations=0)),
+    "each frame for itself": ours(replace(DRAG, reach=0.0)),
+    "every 2nd frame": ours(replace(DRAG, key_every=2)),
+    "every 3rd frame": ours(replace(DRAG, key_every=3)),
     "single point": ours(sets=False),
     "four steps": ours(replace(DRAG, steps=PAPER_STEPS, learning_rate=0.01)),
     "moving average": ours(replace(DRAG, moving_average=True)),
@@ -114,8 +132,11 @@ def measure(prepared: Prepared, name: str, variant: Variant) -> tuple[dict, Vide
     began = time.perf_counter()
     edited, result = variant(prepared)
     seconds = time.perf_counter() - began
-    demo, mask = prepared.case.demo, prepared.tracks.edit_mask
-    distances, dragged = truth.tip_distances(demo, edited), float(np.hypot(*demo.drag))
+    edited = checkpoint.reduced(edited, prepared.times)
+    demo, tracks = prepared.case.demo, checkpoint.reduced_tracks(prepared.tracks, prepared.times)
+    mask = tracks.edit_mask
+    found = [truth.distances(demo.true_edit, edited, one.places, one.radius) for one in prepared.case.wanted]
+    distances, dragged = torch.stack(found).mean(0), float(np.mean([one.dragged for one in prepared.case.wanted]))
     true, clip = demo.true_edit.frames, demo.clip.frames
     return {
         "clip": prepared.case.name, "variant": name, "frames": len(demo.clip), "dragged_px": dragged,
@@ -125,7 +146,7 @@ def measure(prepared: Prepared, name: str, variant: Variant) -> tuple[dict, Vide
         "inside_ssim": truth.ssim(edited.frames, true, mask), "inside_ssim_unedited": truth.ssim(clip, true, mask),
         "outside_psnr_db": metrics.psnr(edited.frames, true, ~mask), "outside_ssim": truth.ssim(edited.frames, true, ~mask),
         "smoothness_px": metrics.smoothness(edited.frames, clip),
-        "propagation_px": truth.propagation_error(demo, prepared.tracks, json.loads(prepared.case.picks)["frame"]),
+        "propagation_px": truth.propagation_error(demo, tracks, json.loads(prepared.case.picks)["frame"]),
         "iterations": len(result.losses), "seconds": seconds,
     }, edited
 
@@ -148,7 +169,7 @@ def medians(rows: list[dict], clips: set[str]) -> dict[str, float]:
 
 def sheet_row(prepared: Prepared, edits: list[VideoClip]) -> Tensor:
     """First and last frame: with points, edited by each main variant, and the true edit: (3, h, w)."""
-    demo, tracks, shown = prepared.case.demo, prepared.tracks, []
+    demo, tracks, shown = prepared.case.demo, checkpoint.reduced_tracks(prepared.tracks, prepared.times), []
     for i in (0, len(demo.clip) - 1):
         pointed = drawing.draw_points(demo.clip.frames[i], tracks.handles[i], tracks.targets[i], tracks.edit_mask[i])
         frames = [pointed, *(edit.frames[i] for edit in edits), demo.true_edit.frames[i]]
@@ -170,23 +191,38 @@ def table(rows: list[dict], clips: set[str]) -> str:
     return "\n".join(lines)
 
 
-def run(count: int, ablated: int, frames: int, with_special: bool = True, say: Callable[[str], None] = print) -> tuple[dict, Tensor]:
-    """The whole benchmark: what goes into the JSON, and the sheet (3, h, w)."""
-    plain, rows, sheet = cases.plain(count, frames), [], []
-    clips = {case.name for case in plain}
-    for i, case in enumerate([*plain, *(cases.special(frames) if with_special else [])]):
-        prepared, edits = prepare(case), []
-        variants = MAIN if case.name in clips else {"ours": MAIN["ours"]}
-        for name, variant in {**variants, **(ABLATIONS if i < ablated else {})}.items():
-            row, edited = measure(prepared, name, variant)
-            rows.append(row)
-            if name in MAIN:
-                edits.append(edited)
-            say(f"{case.name:34s} {name:34s} distance {row['distance_ratio']:.2f}, gain {row['inside_gain_db']:+.2f} dB, {row['seconds']:.0f} s")
-        if case.name in clips:
-            sheet.append(sheet_row(prepared, edits))
-    found = {"rows": rows, "median": medians(rows, clips), "flow": "OpenCV DIS", "targets": TARGETS}
-    return {**found, "table": table(rows, clips)}, torch.cat(sheet, -2)
+def edit_all(case: cases.Case, variants: list[str], file: Path | None = None) -> tuple[list[dict], Tensor]:
+    """A case's rows, and its part of the sheet (3, h, w)."""
+    warnings.simplefilter("ignore")
+    prepared, rows, edits = prepare(case, file), [], []
+    for name in variants:
+        row, edited = measure(prepared, name, {**MAIN, **ABLATIONS}[name])
+        rows.append(row)
+        if name in MAIN:
+            edits.append(edited)
+    return rows, sheet_row(prepared, edits)
+
+
+def run(options: argparse.Namespace, say: Callable[[str], None] = print) -> tuple[dict, Tensor, Tensor]:
+    """The whole benchmark: what goes into the JSON, and the sheets (3, h, w) of the plain and of the special clips."""
+    plain, special = cases.plain(options.clips, options.frames), cases.special(options.frames)
+    clips, rows, sheets = {case.name for case in plain}, [], {True: [], False: []}
+    wanted = [[*MAIN, *(ABLATIONS if i < options.ablated else ())] for i in range(len(plain))] + [["ours"]] * len(special)
+    with ProcessPoolExecutor(options.jobs, multiprocessing.get_context("spawn"), torch.set_num_threads, (_threads(options.jobs),)) as pool:
+        for found, sheet in pool.map(edit_all, [*plain, *special], wanted, [options.checkpoint] * len(wanted)):
+            rows += found
+            sheets[found[0]["clip"] in clips].append(sheet)
+            for row in found:
+                say(
+                    f"{row['clip']:34s} {row['variant']:34s} distance {row['distance_ratio']:.2f}, "
+                    f"gain {row['inside_gain_db']:+.2f} dB, {row['seconds']:.0f} s"
+                )
+    found = {"rows": rows, "median": medians(rows, clips), "flow": flow.name(), "targets": TARGETS}
+    return {**found, "table": table(rows, clips)}, *(torch.cat(sheets[kind], -2) for kind in (True, False))
+
+
+def _threads(jobs: int) -> int:
+    return max(1, (os.cpu_count() or 1) // jobs)
 
 
 def main() -> None:
@@ -194,19 +230,22 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=12)
     parser.add_argument("--ablated", type=int, default=4, help="how many of the clips are edited by every variant")
     parser.add_argument("--frames", type=int, default=cases.FRAMES)
+    parser.add_argument("--checkpoint", type=Path, help="a Stable Diffusion 1.5 file in the place of the embedded model")
+    parser.add_argument("--jobs", type=int, help="processes side by side; the default is one per core, with a checkpoint one")
     options = parser.parse_args()
-    warnings.simplefilter("ignore")
-    found, sheet = run(options.clips, options.ablated, options.frames)
+    options.jobs = options.jobs or (1 if options.checkpoint else min(8, os.cpu_count() or 1))
+    found, sheet, special = run(options)
     OUT.mkdir(parents=True, exist_ok=True)
     text = found.pop("table")
     (OUT / "quality.json").write_text(json.dumps(found, indent=1))
     drawing.to_pil(sheet).save(OUT / "quality.png")
-    print("\nMedians (smoothness by OpenCV's DIS flow; the distance is found by matching against the true edit):\n\n" + text + "\n")
+    drawing.to_pil(special).save(OUT / "quality_special.png")
+    print(f"\nMedians (smoothness by {found['flow']} flow; the distance is found by matching against the true edit):\n\n{text}\n")
     for key, value in found["median"].items():
         target, way = TARGETS[key]
         reached = value <= target if way == "<=" else value >= target
         print(f"{key:18s} {value:7.2f}   target {way} {target}   {'reached' if reached else 'NOT reached'}")
-    print(f"\nwrote quality.json and quality.png to {OUT.relative_to(OUT.parents[1])}")
+    print(f"\nwrote quality.json, quality.png and quality_special.png to {OUT.relative_to(OUT.parents[1])}")
 
 
 if __name__ == "__main__":

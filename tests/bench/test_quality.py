@@ -22,7 +22,7 @@ def prepared():
     model = embedded.drag_model()
     clip = case.demo.clip
     tracks = propagate(clip, pick(case.picks, clip.size, len(clip)), segment(), model, replace(quality.PROPAGATE, ensemble=1))
-    return quality.Prepared(case, model, model, tracks, tracks, inversion=None)
+    return quality.Prepared(case, clip, 1, model, model, tracks, tracks, inversion=None)
 
 
 def test_no_edit_leaves_the_whole_way_and_a_true_edit_none(prepared):

@@ -15,16 +15,21 @@ from dragvideo_core.types import PointTracks, VideoClip
 REACH = 24  # px that a part is looked for around its target
 
 
-def tip_distances(demo: DemoClip, edited: VideoClip) -> Tensor:
-    """How far the dragged part is from where it should be, (N,) px, by matching against the true edited clip.
+def distances(true_edit: VideoClip, edited: VideoClip, places: np.ndarray, radius: float) -> Tensor:
+    """How far what belongs at places (N, 2) px is from there, (N,) px, by matching against the true edited clip.
 
-    The disc around the target in the true edited frame is looked for in the edited frame: the best place by squared
-    error, to a fraction of a pixel by a parabola through its neighbours.
+    The disc of `radius` px around the place in the true edited frame is looked for in the edited frame: the best place by
+    squared error, to a fraction of a pixel by a parabola through its neighbours.
     """
     return torch.stack([
-        _displacement(true, made, pose.tip + np.array(demo.drag), demo.scene.head)
-        for true, made, pose in zip(demo.true_edit.frames, edited.frames, demo.poses)
+        _displacement(true, made, place, radius) for true, made, place in zip(true_edit.frames, edited.frames, places)
     ]).norm(dim=-1)
+
+
+def tip_distances(demo: DemoClip, edited: VideoClip) -> Tensor:
+    """How far the dragged part at the tip is from where it should be, (N,) px."""
+    places = np.stack([pose.tip for pose in demo.poses]) + demo.drag
+    return distances(demo.true_edit, edited, places, demo.scene.head)
 
 
 def propagation_error(demo: DemoClip, tracks: PointTracks, frame: int = 0) -> float:

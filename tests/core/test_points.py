@@ -1,6 +1,8 @@
 import torch
 
-from dragvideo_core.parts.points import carry_background, carry_targets, covered, square_set, union_of_squares
+from dragvideo_core.parts.points import (
+    carry_background, carry_targets, covered, dragged_regions, square_set, union_of_squares, way,
+)
 
 
 def test_square_set_is_centred_and_spaced():
@@ -38,3 +40,22 @@ def test_mask_is_the_union_of_squares():
 def test_covered_means_inside_some_square():
     inside = covered(torch.tensor([[3.0, 3.0], [20.0, 3.0]]), torch.tensor([[0.0, 0.0], [5.0, 5.0]]), 3.0)
     assert inside.tolist() == [True, False]
+
+
+def test_the_way_covers_a_long_drag():
+    handles, targets = torch.tensor([[[10.0, 20.0]]]), torch.tensor([[[90.0, 60.0]]])
+    mask = union_of_squares(way(handles, targets, 8.0), 8.0, (96, 128))
+    for share in torch.linspace(0, 1, 50):
+        x, y = (handles + share * (targets - handles))[0, 0].round().int().tolist()
+        assert mask[0, 0, y, x]
+
+
+def test_the_region_around_a_handle_goes_with_it_and_a_whole_picture_says_nothing():
+    handles, targets = torch.tensor([[[20.0, 20.0]]]), torch.tensor([[[50.0, 30.0]]])
+    region = torch.zeros(1, 1, 64, 64, dtype=torch.bool)
+    region[..., 15:26, 18:23] = True
+    region[..., 60:, 60:] = True  # too far from the handle
+    found = dragged_regions(handles, targets, region, 8.0)
+    assert found[..., 15:26, 18:23].all() and found[..., 25:36, 48:53].all() and int(found.sum()) == 2 * 11 * 5
+    assert not dragged_regions(handles, targets, torch.ones_like(region), 8.0).any()
+    assert int(dragged_regions(handles, targets + 500, region, 8.0).sum()) == 11 * 5

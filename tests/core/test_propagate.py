@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from core.tiny import tiny_clip, tiny_model, tiny_picks
-from dragvideo_core.parts import dift
+from dragvideo_core.parts import dift, finders
 from dragvideo_core.parts.sampling import cell_centres
 from dragvideo_core.stages.propagate import PropagateSettings, propagate, unreachable
 from dragvideo_core.stages.segment import EverythingSegmenter as Everything
@@ -201,3 +201,37 @@ def test_flow_goes_on_from_a_correction_and_leaves_the_other_pair_alone():
 def test_a_point_that_jumps_further_than_the_window_is_hidden_for_flow():
     tracks = propagate(shifted_clip(4), tiny_picks(), Everything(), tiny_model(), replace(FLOW, window=8.0))  # 1 px here
     assert not tracks.visible[1:].any() and torch.equal(tracks.handles[2], tracks.handles[0])
+
+
+@pytest.mark.parametrize("fit_mask", [False, True])
+def test_a_mask_that_does_not_reach_the_target_can_be_fitted(fit_mask):
+    clip, picks = tiny_clip(3), replace(tiny_picks(), mask_points=torch.tensor([[4.0, 4.0]]))
+    settings, model = replace(QUICK, mask_radius=24.0, fit_mask=fit_mask), tiny_model()
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        tracks = propagate(clip, picks, segment(), model, settings)
+    assert bool(told) is not fit_mask
+    for frame in range(3):
+        for place in (tracks.handles[frame, 0, 4], tracks.targets[frame, 0, 4]):
+            x, y = place.round().int().tolist()
+            assert bool(tracks.edit_mask[frame, 0, y, x]) is fit_mask
+    assert tracks.edit_mask[0, 0, 4, 4] and not tracks.edit_mask.all()
+
+
+def test_the_surest_finder_takes_flow_where_it_is_sure_and_dift_elsewhere():
+    class Says:
+        def __init__(self, place, seen):
+            self.place, self.seen, self.told = torch.tensor(place), torch.tensor(seen), []
+
+        def find(self, i, here):
+            return self.place, self.seen
+
+        def settle(self, i, here, seen):
+            self.told.append(here)
+
+    flow, features = Says([[1.0, 1], [2, 2], [3, 3]], [True, False, False]), Says([[7.0, 7], [8, 8], [9, 9]], [True, True, False])
+    finder = finders.SurestFinder(flow, features)
+    found, seen = finder.find(1, torch.zeros(3, 2))
+    assert found.tolist() == [[1, 1], [8, 8], [9, 9]] and seen.tolist() == [True, True, False]
+    finder.settle(1, found, seen)
+    assert len(flow.told) == len(features.told) == 1
