@@ -51,7 +51,7 @@ def plain(count: int = 12, frames: int = FRAMES) -> list[Case]:
 
 def special(frames: int = FRAMES) -> list[Case]:
     """What the paper could not do (Appendix D): each has its true edit as well."""
-    hidden = demo_clip("balloon", FIRST_SEED + 4, frames, occluded=True)
+    hidden = _behind_a_pole(demo_clip("balloon", FIRST_SEED + 4, frames))
     later, last = demo_clip("creature", FIRST_SEED + 5, frames), frames - 1
     several = demo_clip("flower", FIRST_SEED + 6, frames)
     tight = demo_clip("robot", FIRST_SEED + 7, frames)
@@ -71,6 +71,14 @@ def tip_at_target(demo: DemoClip) -> tuple[Wanted]:
     """The part at the tip, moved by the drag."""
     places = np.stack([pose.tip for pose in demo.poses]) + demo.drag
     return (Wanted(places, demo.scene.head, float(np.hypot(*demo.drag))),)
+
+
+def _behind_a_pole(demo: DemoClip) -> DemoClip:
+    """A pole goes past in front of the tip: visible in the first and the last frame, hidden in the middle one."""
+    across = np.linspace(-16.0, 16.0, len(demo.poses))
+    poses = [replace(pose, occluder=float(pose.tip[0] + x)) for pose, x in zip(demo.poses, across)]
+    clips = as_clip(draw_clip(demo.scene, poses)), as_clip(draw_clip(demo.scene, poses, demo.drag))
+    return replace(demo, clip=clips[0], true_edit=clips[1], poses=poses)
 
 
 def _on_frame(demo: DemoClip, frame: int) -> str:
