@@ -21,7 +21,8 @@ LAYOUT = "invert 1"  # of what is kept of unfinished work; one of another layout
 class InvertSettings:
     total: int = 50  # steps of the whole schedule
     until: int = 42  # last step to reach: the highest of the paper's set
-    refinements: int = 1  # extra denoiser calls per step that solve the implicit equation of exact inversion
+    refinements: int = 0  # extra denoiser calls per step that solve the implicit equation of exact inversion; the edit needs
+    # none (one doubles the time: tests/bench/README.md), because drag and decode carry what inversion misses as residuals
     chunk: int = 0  # frames at a time; 0: as many as fit into memory
 
 

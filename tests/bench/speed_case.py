@@ -132,10 +132,7 @@ def drag_once(case: Case, world: World, iterations: int) -> DragResult:
 def inverted(case: Case, world: World) -> Inversion:
     """By our inversion, or by the published one: one denoiser call a step, frame by frame."""
     top = max(case.steps)
-    settings = InvertSettings(until=top, chunk=case.chunk)
-    if case.who != OURS:
-        settings = InvertSettings(until=top, refinements=0, chunk=1)
-    return invert(world.clip, world.model, settings)
+    return invert(world.clip, world.model, InvertSettings(until=top, chunk=case.chunk if case.who == OURS else 1))
 
 
 # ------------------------------------------------------------------------------------------------------ what is worked on
