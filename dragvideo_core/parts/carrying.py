@@ -28,9 +28,10 @@ SOFTNESS = 4.0  # px^2
 class Carrying:
     """From corrections of key frames (K, 4, h, w) to those of all: linear, and differentiable in the corrections."""
 
-    def __init__(self, tracks: PointTracks, cells: tuple[int, int], every: int, reach: float):
-        """every: frames from one key frame to the next, the first frame is one; reach: in key frames, 0: none."""
-        self.every, self.reach, self.cells = every, reach, cells
+    def __init__(self, tracks: PointTracks, cells: tuple[int, int], every: int, reach: float, device=None):
+        """every: frames from one key frame to the next, the first frame is one; reach: in key frames, 0: none; device: where
+        it works, whatever device the corrections come from and what is carried goes back to."""
+        self.every, self.reach, self.cells, self.device = every, reach, cells, device
         self.points = torch.cat([tracks.handles, tracks.targets], 2).flatten(1, 2)  # (N, P, 2)
         self.visible = torch.cat([tracks.visible, tracks.visible], 2).flatten(1, 2)
         self.size = tuple(tracks.edit_mask.shape[-2:])
@@ -52,19 +53,20 @@ class Carrying:
         found = moves.new_zeros(len(self.points), *moves.shape[1:])
         for phase, shares in enumerate(self.shares):
             for there, here, weight, _ in shares if phase else ():
-                found[phase::self.every][there] += weight.view(-1, *[1] * (moves.dim() - 1)) * moves[here]
+                found[phase::self.every][there] += weight.to(moves.device).view(-1, *[1] * (moves.dim() - 1)) * moves[here]
         found[::self.every] = moves
         return found
 
     def _carried(self, corrections: Tensor, phase: int) -> Tensor:
         """For the frames `phase` after each key frame."""
-        found = torch.zeros(len(range(phase, len(self.points), self.every)), *corrections.shape[1:])
+        own = corrections.to(self.device)
+        found = own.new_zeros(len(range(phase, len(self.points), self.every)), *own.shape[1:])
         for there, here, weight, places in self.shares[phase]:
-            moved = lookup(corrections[here], places, self.size).permute(0, 3, 1, 2)
+            moved = lookup(own[here], places, self.size).permute(0, 3, 1, 2)
             padded = torch.zeros_like(found)
             padded[there] = weight.view(-1, 1, 1, 1) * moved
             found = found + padded
-        return found
+        return found.to(corrections.device)
 
     def _shares(self, phase: int) -> list[tuple[slice, slice, Tensor, Tensor]]:
         """Per distance in key frames: frames it serves (of this phase), key frames that serve, weights, places in px."""
@@ -83,7 +85,10 @@ class Carrying:
             total[first:last] += weight
             places = torch.stack([self._places(start, end) for start, end in pairs])
             found.append((slice(first, last), slice(first + step, last + step), weight, places))
-        return [(there, here, weight / total[there].clamp(min=1e-9), places) for there, here, weight, places in found]
+        return [
+            (there, here, (weight / total[there].clamp(min=1e-9)).to(self.device), places.to(self.device))
+            for there, here, weight, places in found
+        ]
 
     def _in_both(self, start: int, end: int) -> Tensor:
         """(P,) bool: the points that both frames show."""

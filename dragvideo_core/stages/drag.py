@@ -131,7 +131,7 @@ class _Run:
         self.model, self.settings, self.start, device = model, settings, start, model.device
         self.size = tuple(tracks.edit_mask.shape[-2:])
         cells, keys = inversion.latents.shape[-2:], slice(None, None, settings.key_every)
-        self.carrying = Carrying(tracks, cells, settings.key_every, settings.reach)
+        self.carrying = Carrying(tracks, cells, settings.key_every, settings.reach, device)
         self.path_of_all = rounds.path_so_far(start, tracks)  # (K + 1, N, J, S, 2): of all frames, before this round
         self.mask_of_all = mask_to_cells(tracks.edit_mask, cells)
         self.keys, tracks = keys, tracks.of_frames(keys)
