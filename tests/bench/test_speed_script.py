@@ -116,8 +116,8 @@ def test_the_json_has_what_the_readme_says(monkeypatch, on_gpu):
     assert found["memory_64_over_8"] == 164 / 108 and found["memory_64_over_8_beside_the_model"] == 8
     assert found["linearity"]["seconds_per_frame"] == pytest.approx(1) and found["linearity"]["deviation"] < 1e-6
     assert found["outside_denoiser"] == 0.01  # where every frame is optimised
-    by_key = [row for row in found["cases"] if row["key_every"] == 3]
-    assert by_key and all(row["ratio"] == pytest.approx(12) for row in by_key)
+    by_key = [row for row in found["cases"] if row["key_every"] == 2]
+    assert by_key and all(row["ratio"] == pytest.approx(8) for row in by_key)
     lines = speed.table(found).split("\n")
     assert len({len(line) for line in lines[:len(found["cases"]) + 1]}) == 1  # the columns stand below one another
 
