@@ -81,14 +81,17 @@ def prepare(case: cases.Case, file: Path | None = None) -> Prepared:
     times = LARGER if file else 1
     clip = checkpoint.enlarged(case.demo.clip, times)
     picks = pick(case.picks, clip.size, len(clip))
+    settings = replace(PROPAGATE, fit_mask=case.fit_mask)
     tracks, single = (
-        propagate(clip, picks, segment(), model, replace(PROPAGATE, set_side=side, fit_mask=case.fit_mask)) for side in (PROPAGATE.set_side, 1)
+        propagate(clip, picks, segment(), model, chosen) for chosen in (settings, replace(settings, set_side=1))
     )
     tuned = tune(clip, model, TUNE)
     return Prepared(case, clip, times, model, tuned, tracks, single, invert(clip, tuned, InvertSettings()))
 
 
-def ours(settings: DragSettings = DRAG, decode_settings: DecodeSettings = DECODE, sets: bool = True, lora: bool = True) -> Variant:
+def ours(
+    settings: DragSettings = DRAG, decode_settings: DecodeSettings = DECODE, sets: bool = True, lora: bool = True
+) -> Variant:
     """This pack's edit."""
 
     def edit(prepared: Prepared) -> tuple[VideoClip, DragResult]:
@@ -103,12 +106,13 @@ def ours(settings: DragSettings = DRAG, decode_settings: DecodeSettings = DECODE
 
 def per_frame(prepared: Prepared) -> tuple[VideoClip, DragResult]:
     """DragDiffusion's loop frame by frame, with the same LoRA, mask, iterations and decoding."""
-    result = drag_per_frame(prepared.inversion, prepared.single, prepared.tuned, DRAG.iterations, DRAG.learning_rate, DRAG.arrive)
+    settings = DRAG.iterations, DRAG.learning_rate, DRAG.arrive
+    result = drag_per_frame(prepared.inversion, prepared.single, prepared.tuned, *settings)
     return decode(prepared.clip, prepared.inversion, result, prepared.single, prepared.tuned, DECODE)[0], result
 
 
 MAIN: dict[str, Variant] = {"ours": ours(), "per-frame baseline": per_frame}
-COLD = replace(DRAG, warm_start=False)
+COLD, FOUR = replace(DRAG, warm_start=False), replace(DRAG, steps=PAPER_STEPS, learning_rate=0.01)
 ABLATIONS: dict[str, Variant] = {
     "no warm start": ours(COLD),
     "the paper's settings": ours(DragSettings(iterations=DRAG.iterations)),
@@ -119,7 +123,8 @@ ABLATIONS: dict[str, Variant] = {
     "every 2nd frame": ours(replace(DRAG, key_every=2)),
     "every 3rd frame": ours(replace(DRAG, key_every=3)),
     "single point": ours(sets=False),
-    "four steps": ours(replace(DRAG, steps=PAPER_STEPS, learning_rate=0.01)),
+    "four steps": ours(FOUR),
+    "four steps, every 2nd frame": ours(replace(FOUR, key_every=2)),
     "moving average": ours(replace(DRAG, moving_average=True)),
     "no cross-branch attention": ours(decode_settings=replace(DECODE, cross_branch="off")),
     "no LoRA": ours(lora=False),
@@ -208,7 +213,8 @@ def run(options: argparse.Namespace, say: Callable[[str], None] = print) -> tupl
     plain, special = cases.plain(options.clips, options.frames), cases.special(options.frames)
     clips, rows, sheets = {case.name for case in plain}, [], {True: [], False: []}
     wanted = [[*MAIN, *(ABLATIONS if i < options.ablated else ())] for i in range(len(plain))] + [["ours"]] * len(special)
-    with ProcessPoolExecutor(options.jobs, multiprocessing.get_context("spawn"), torch.set_num_threads, (_threads(options.jobs),)) as pool:
+    fresh, threads = multiprocessing.get_context("spawn"), max(1, (os.cpu_count() or 1) // options.jobs)
+    with ProcessPoolExecutor(options.jobs, fresh, torch.set_num_threads, (threads,)) as pool:
         for found, sheet in pool.map(edit_all, [*plain, *special], wanted, [options.checkpoint] * len(wanted)):
             rows += found
             sheets[found[0]["clip"] in clips].append(sheet)
@@ -219,10 +225,6 @@ def run(options: argparse.Namespace, say: Callable[[str], None] = print) -> tupl
                 )
     found = {"rows": rows, "median": medians(rows, clips), "flow": flow.name(), "targets": TARGETS}
     return {**found, "table": table(rows, clips)}, *(torch.cat(sheets[kind], -2) for kind in (True, False))
-
-
-def _threads(jobs: int) -> int:
-    return max(1, (os.cpu_count() or 1) // jobs)
 
 
 def main() -> None:
