@@ -20,7 +20,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..parts import batches, drag_state, memory, offsets as latent_offsets, rounds, supervision, tracking, warm_start
+from ..parts import (
+    batches, drag_checks, drag_state, memory, offsets as latent_offsets, rounds, supervision, tracking, warm_start,
+)
 from ..parts.carrying import Carrying
 from ..parts.ddim import Ddim
 from ..parts.denoiser import features_without_output, predict
@@ -29,7 +31,6 @@ from ..parts.sampling import lookup, mask_to_cells
 from ..parts.unfinished import Unfinished
 from ..types import DragModel, DragResult, Inversion, OnProgress, PointTracks, UserError, ignore_progress
 
-MOST_REACH = 8.0
 MOST_SKIPPED = 3  # steps whose gradient is no number, until the work is given up
 
 
@@ -61,7 +62,7 @@ def drag(
     was broken off goes on where it was.
     UserError when steps, tracks, inversion and edit do not fit together, and when gradients are no numbers again and again.
     """
-    _check(inversion, tracks, settings, start)
+    drag_checks.check(inversion, tracks, settings, start)
     run = _Run(inversion, tracks, model, settings, start)
     work = unfinished.work(drag_state.name(inversion, tracks, model, settings, start))
     total = max(1, settings.iterations)
@@ -92,37 +93,10 @@ def drag(
     return run.result()
 
 
-def _check(inversion: Inversion, tracks: PointTracks, settings: DragSettings, start: DragResult | None) -> None:
-    frames, tracked = inversion.latents.shape[1], tracks.handles.shape[0]
-    if frames != tracked:
-        raise UserError(
-            f"the inversion has {frames} frames, the tracks have {tracked}: expected the same clip. "
-            "Wire the same frames into the Propagate and the DDIM Invert node."
-        )
-    if settings.iterations < 0 or settings.learning_rate <= 0 or settings.max_move <= 0:
-        raise UserError(f"iterations must not be negative, learning_rate and max_move must be positive: got {settings}.")
-    if settings.key_every < 1 or not 0 <= settings.reach <= MOST_REACH:
-        raise UserError(
-            f"key_every must be at least 1, reach from 0 to {MOST_REACH}: got {settings.key_every} and {settings.reach}."
-        )
-    try:
-        latent_offsets.check_steps(settings.steps, len(inversion.latents) - 1)
-    except ValueError as error:
-        raise UserError(str(error)) from None
-    if start is not None:
-        latent_offsets.check_offsets(start.offsets, inversion.latents)
-        cell_mask = mask_to_cells(tracks.edit_mask, inversion.latents.shape[-2:])
-        if settings.lock and any(bool((offset * (1 - cell_mask)).any()) for offset in start.offsets.values()):
-            warnings.warn(
-                "the edit that this round starts from also changed what is outside the mask of these tracks: there it is "
-                "lost. Wire the tracks of both through Combine Edits, or turn 'lock' off.",
-                stacklevel=3,
-            )
-
-
 class _Run:
-    """The state of one optimisation, float32. On the model's device is what does not grow with the clip: templates, and the
-    chunk at work (points are few). Latents, offsets and Adam's memory stay in main memory, and so does Adam's step."""
+    """The state of one optimisation, float32. On the model's device is what hardly grows with the clip: templates, the chunk at
+    work, points, and where corrections are carried from (40 bytes a cell and frame at reach 1). Latents, offsets and Adam's
+    memory stay in main memory, and so does Adam's step."""
 
     def __init__(
         self, inversion: Inversion, tracks: PointTracks, model: DragModel, settings: DragSettings,

@@ -3,16 +3,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from core.tiny import tiny_clip, tiny_model, tiny_tracks
 from dragvideo_core.parts.carrying import Carrying
-from dragvideo_core.parts.sampling import mask_to_cells
-from dragvideo_core.stages.drag import DragSettings, drag
-from dragvideo_core.stages.invert import InvertSettings, invert
-from dragvideo_core.types import PointTracks, UserError
+from dragvideo_core.types import PointTracks
 
 CELLS, SIDE = (16, 16), 64
 STEP = 8.0  # px that the point goes to the right from frame to frame
-SETTINGS = DragSettings(steps=(3, 2), iterations=2, learning_rate=0.05, warm_start=False)
 
 
 def travelling(frames: int = 5) -> PointTracks:
@@ -70,44 +65,3 @@ def test_a_frame_that_shows_no_point_is_not_served():
     corrections[2] = 0
     found = Carrying(replace(tracks, visible=visible), CELLS, 1, 1.0).among_keys(corrections)
     torch.testing.assert_close(found, corrections)
-
-
-# ---------------------------------------------------------------------------------------------------------- in the drag
-
-
-@pytest.fixture(scope="module")
-def model():
-    return tiny_model()
-
-
-@pytest.fixture(scope="module")
-def inversion(model):
-    return invert(tiny_clip(3), model, InvertSettings(until=3, refinements=0))
-
-
-def test_only_key_frames_are_worked_on_and_all_are_changed(inversion, model):
-    tracks, rows = tiny_tracks(), []
-    hook = model.denoiser.register_forward_pre_hook(lambda module, inputs: rows.append(len(inputs[0])))
-    found = drag(inversion, tracks, model, replace(SETTINGS, key_every=2))
-    hook.remove()
-    assert sum(rows) == 2 * 2 * (1 + SETTINGS.iterations)  # frames, steps, passes
-    assert found.handle_path.shape == (3, *tracks.handles.shape)
-    for offset in found.offsets.values():
-        assert len(offset) == 3 and all(bool(frame.any()) for frame in offset)
-
-
-def test_nothing_is_carried_out_of_the_mask(inversion, model):
-    tracks = tiny_tracks()
-    mask = tracks.edit_mask.clone()
-    mask[1] = False
-    mask[1, :, 32:44, 32:44] = True
-    found = drag(inversion, replace(tracks, edit_mask=mask), model, SETTINGS)
-    outside = mask_to_cells(mask, inversion.latents.shape[-2:]) == 0
-    for offset in found.offsets.values():
-        assert offset.any() and not offset[outside.expand_as(offset)].any()
-
-
-@pytest.mark.parametrize("change", [{"key_every": 0}, {"reach": -1.0}, {"reach": 1e9}, {"reach": float("nan")}])
-def test_impossible_settings_are_told(inversion, model, change):
-    with pytest.raises(UserError, match="key_every must be at least 1"):
-        drag(inversion, tiny_tracks(), model, replace(SETTINGS, **change))

@@ -8,8 +8,10 @@ import torch
 from core.tiny import tiny_clip, tiny_model, tiny_tracks
 from dragvideo_core.parts import supervision
 from dragvideo_core.parts.denoiser import features_and_output, features_without_output
+from dragvideo_core.parts.sampling import mask_to_cells
 from dragvideo_core.stages.drag import DragSettings, drag
 from dragvideo_core.stages.invert import InvertSettings, invert
+from dragvideo_core.types import UserError
 
 SETTINGS = DragSettings(steps=(3, 2), iterations=2, learning_rate=0.05, warm_start=False)
 
@@ -93,6 +95,33 @@ def test_without_the_lock_a_hidden_frame_is_still_held(inversion, model):
     settings = replace(SETTINGS, chunk=1, lock=False)
     rows = rows_of(model.denoiser, lambda: drag(inversion, tracks, model, settings))
     assert rows == 2 * (3 + 3 + 3)
+
+
+def test_only_key_frames_are_worked_on_and_all_are_changed(inversion, model):
+    tracks, found = tiny_tracks(), []
+    settings = replace(SETTINGS, key_every=2)
+    rows = rows_of(model.denoiser, lambda: found.append(drag(inversion, tracks, model, settings)))
+    assert rows == 2 * 2 * (1 + SETTINGS.iterations)  # frames, steps, passes
+    assert found[0].handle_path.shape == (3, *tracks.handles.shape)
+    for offset in found[0].offsets.values():
+        assert len(offset) == 3 and all(bool(frame.any()) for frame in offset)
+
+
+def test_nothing_is_carried_out_of_the_mask(inversion, model):
+    tracks = tiny_tracks()
+    mask = tracks.edit_mask.clone()
+    mask[1] = False
+    mask[1, :, 32:44, 32:44] = True
+    found = drag(inversion, replace(tracks, edit_mask=mask), model, SETTINGS)
+    outside = mask_to_cells(mask, inversion.latents.shape[-2:]) == 0
+    for offset in found.offsets.values():
+        assert offset.any() and not offset[outside.expand_as(offset)].any()
+
+
+@pytest.mark.parametrize("change", [{"key_every": 0}, {"reach": -1.0}, {"reach": 1e9}, {"reach": float("nan")}])
+def test_impossible_settings_are_told(inversion, model, change):
+    with pytest.raises(UserError, match="key_every must be at least 1"):
+        drag(inversion, tiny_tracks(), model, replace(SETTINGS, **change))
 
 
 def test_eq_3_can_be_summed_up_chunk_by_chunk():
