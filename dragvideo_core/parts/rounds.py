@@ -10,7 +10,6 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from ..types import DragResult, PointTracks, Round

@@ -39,7 +39,8 @@ def propagate(
     """Carry handle sets, targets and mask points from the picks' frame to all others, forward and backward.
 
     Foreground points are found by optical flow, or by DIFT, background points move with their nearest foreground point
-    (Eq. 1), targets move with their handles (Eq. 2), the mask is the union of the squares around the mask points. A
+    (Eq. 1), targets move with their handles (Eq. 2), the mask is the union of the squares around the mask points
+    (with `fit_mask` points along each drag's way are among these, and the mask is larger by the dragged regions). A
     correction puts a handle where it really is in a frame, and the points go on from there. Warns when a target lies in no
     square of the mask: it cannot be reached. UserError when picks, corrections or the segmenter's masks do not belong to
     this clip. What the segmenter held in memory is given back in any case.

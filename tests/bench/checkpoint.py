@@ -6,7 +6,6 @@ drawn clips have 128 x 128 pixels: they are enlarged for the edit, and what was 
 
 from __future__ import annotations
 
-import json
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -42,18 +41,6 @@ def enlarged(clip: VideoClip, times: int) -> VideoClip:
 def reduced(clip: VideoClip, times: int) -> VideoClip:
     """The clip with a pixel for each square of `times` x `times`, their mean. UserError when no multiples of 64 remain."""
     return replace(clip, frames=functional.avg_pool2d(clip.frames, times))
-
-
-def enlarged_picks(text: str, times: int) -> str:
-    """The Pick Points node's JSON for the enlarged clip. Pixel centres are at integers."""
-    picks = json.loads(text)
-
-    def moved(point: list[float]) -> list[float]:
-        return [(v + 0.5) * times - 0.5 for v in point]
-
-    pairs = [{end: moved(point) for end, point in pair.items()} for pair in picks["pairs"]]
-    mask_points = [moved(point) for point in picks["mask_points"]]
-    return json.dumps(picks | {"size": [times * v for v in picks["size"]], "pairs": pairs, "mask_points": mask_points})
 
 
 def reduced_tracks(tracks: PointTracks, times: int) -> PointTracks:

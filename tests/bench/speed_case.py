@@ -65,10 +65,9 @@ class World:
 
     def first(self, count: int) -> World:
         """Its first frames."""
-        told = {name: getattr(self.tracks, name)[:count] for name in self.tracks.__dataclass_fields__}
         clip = VideoClip(self.clip.frames[:count], self.clip.source_index[:count], self.clip.fps)
         inversion = replace(self.inversion, latents=self.inversion.latents[:, :count])
-        return World(self.model, clip, PointTracks(**told), inversion)
+        return World(self.model, clip, self.tracks.of_frames(slice(count)), inversion)
 
 
 def measure(case: Case, model: DragModel | None = None) -> dict:

@@ -18,7 +18,6 @@ from host.comfyui import ROOT
 
 from ..nodes.executor import Comfy
 from ..nodes.graphs import node
-from .conftest import CHECKPOINT
 from .test_model_node import difference, loaded
 
 ASSETS = ROOT.parent / "shared" / "assets"
