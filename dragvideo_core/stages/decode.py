@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..parts import batches, offsets as latent_offsets
-from ..parts.attention import CrossBranch, cross_branch
+from ..parts.attention import CrossBranch, cross_branch, text_once
 from ..parts.ddim import Ddim
 from ..parts.denoiser import predict
 from ..parts.sampling import mask_to_cells
@@ -70,7 +70,7 @@ def _replay(inversion, result, tracks, model, settings, chunks: batches.Chunks, 
     if not settings.lock:
         cell_mask = torch.ones_like(cell_mask)
     edited = latent_offsets.add_offset(inversion.latents[top], None, result.offsets[top], cell_mask)
-    with cross_branch(model.denoiser) as branch:
+    with text_once(model.denoiser), cross_branch(model.denoiser) as branch:
         for step in range(top, 0, -1):
             moved = torch.empty_like(edited)
             _record_shared(branch, inversion.latents[step], model, ddim.timestep(step), settings, chunks)

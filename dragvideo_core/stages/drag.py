@@ -23,6 +23,7 @@ from torch import Tensor
 from ..parts import (
     batches, drag_checks, drag_state, memory, offsets as latent_offsets, rounds, supervision, tracking, warm_start,
 )
+from ..parts.attention import text_once
 from ..parts.carrying import Carrying
 from ..parts.ddim import Ddim
 from ..parts.denoiser import features_without_output, predict
@@ -75,20 +76,21 @@ def drag(
 
     kept = work.resumed()
     run.chunks.size = min(run.chunks.size, drag_state.chunk_of(kept))
-    if settings.warm_start and start is None:
-        tick()
-        run.warm_up(inversion, tracks)
-    run.measure(tick)
-    drag_state.put_back(run, kept)
-    try:
-        while run.done < settings.iterations and not bool(run.arrived().all()):
-            if run.iterate(tick):
-                on_progress(run.done, total, run.picture)
-            work.keep(state)
-    except BaseException:
-        if run.is_whole and run.done:
-            work.break_off(state)
-        raise
+    with text_once(model.denoiser):
+        if settings.warm_start and start is None:
+            tick()
+            run.warm_up(inversion, tracks)
+        run.measure(tick)
+        drag_state.put_back(run, kept)
+        try:
+            while run.done < settings.iterations and not bool(run.arrived().all()):
+                if run.iterate(tick):
+                    on_progress(run.done, total, run.picture)
+                work.keep(state)
+        except BaseException:
+            if run.is_whole and run.done:
+                work.break_off(state)
+            raise
     work.finished()
     return run.result()
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..parts import batches, memory
+from ..parts.attention import text_once
 from ..parts.ddim import Ddim
 from ..parts.denoiser import predict
 from ..parts.lora_file import fingerprint
@@ -73,8 +74,9 @@ def invert(
             on_progress(done, settings.until * len(clip), None)
 
     try:
-        for _ in chunks.map(carry):
-            pass
+        with text_once(model.denoiser):
+            for _ in chunks.map(carry):
+                pass
     except BaseException:
         if bool(made.any()):
             work.break_off(state)

@@ -1,5 +1,6 @@
 """What the drag does not work out, and that it comes to the same."""
 
+import contextlib
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ from core.tiny import tiny_clip, tiny_model, tiny_tracks
 from dragvideo_core.parts import supervision
 from dragvideo_core.parts.denoiser import features_and_output, features_without_output
 from dragvideo_core.parts.sampling import mask_to_cells
+from dragvideo_core.stages.decode import decode
 from dragvideo_core.stages.drag import DragSettings, drag
 from dragvideo_core.stages.invert import InvertSettings, invert
 from dragvideo_core.types import UserError
@@ -51,6 +53,27 @@ def test_features_without_the_output_have_the_same_values_and_gradients(model):
         features = look(x)
         found.append((features.detach(), torch.autograd.grad(features.square().sum(), x)[0]))
     assert torch.equal(found[0][0], found[1][0]) and torch.equal(found[0][1], found[1][1])
+
+
+def test_the_text_is_looked_at_once_a_stage_with_the_same_result(inversion, model, monkeypatch):
+    """Keys and values of the text: one row in each layer, however many calls and frames there are."""
+    clip, tracks = tiny_clip(3), tiny_tracks()
+    layer = model.denoiser.down_blocks[-2].attentions[0].transformer_blocks[0].attn2
+    edit = drag(inversion, tracks, model, SETTINGS)
+    stages = [
+        lambda: invert(clip, model, InvertSettings(until=3)).latents[-1],
+        lambda: drag(inversion, tracks, model, SETTINGS).offsets[2],
+        lambda: decode(clip, inversion, edit, tracks, model)[1],
+    ]
+    once, rows = [], []
+    for stage in stages:
+        rows.append(rows_of(layer.to_k, lambda: once.append(stage())))
+    assert rows == [1, 1, 1]
+    for name in ("invert", "drag", "decode"):
+        monkeypatch.setattr(f"dragvideo_core.stages.{name}.text_once", contextlib.nullcontext)
+    for stage, found in zip(stages, once):
+        torch.testing.assert_close(stage(), found, rtol=1e-4, atol=1e-4)
+    assert type(layer.processor).__name__ == "AttnProcessor2_0"
 
 
 @pytest.mark.parametrize("chained, wanted", [(True, 1), (False, 0)])
