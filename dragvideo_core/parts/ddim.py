@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..types import UserError
+
 
 @dataclass(frozen=True)
 class Ddim:
@@ -56,6 +58,12 @@ class Ddim:
         on_x = alpha_from**0.5 * s + (1 - alpha_from) ** 0.5 * c
         on_v = (1 - alpha_from) ** 0.5 * s - alpha_from**0.5 * c
         return (x_t - on_v * output) / on_x
+
+
+def check_stride(stride: int) -> None:
+    """UserError for a number of steps from one denoiser call to the next that is none."""
+    if stride < 1:
+        raise UserError(f"'stride' must be at least 1: got {stride}.")
 
 
 def stable_diffusion_alphas() -> Tensor:

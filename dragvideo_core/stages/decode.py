@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -11,7 +12,7 @@ from torch.nn import functional
 
 from ..parts import batches, offsets as latent_offsets
 from ..parts.attention import CrossBranch, cross_branch, text_once
-from ..parts.ddim import Ddim
+from ..parts.ddim import Ddim, check_stride
 from ..parts.denoiser import predict
 from ..parts.sampling import mask_to_cells
 from ..parts.smoothing import SMOOTHED_STEPS, smooth
@@ -24,6 +25,7 @@ class DecodeSettings:
     lock: bool = True  # nothing changes outside the mask: latents are held there, pixels come from the clip
     feather: float = 6.0  # px at 512: over this width inside the mask's edge the clip's pixels fade into the edit
     smoothing: bool = False  # ControlVideo's temporal smoothing at two late steps
+    stride: int = 2  # steps that one pair of denoiser calls serves; 1: each has its own, as in the paper
     chunk: int = 0  # frames at a time; 0: as many as fit into memory
 
 
@@ -35,8 +37,9 @@ def decode(
 
     What DDIM alone misses at each step (the residual) is taken from the source branch, whose denoiser call serves its keys
     and values as well: the nearer the offsets are to zero, the nearer the latents are to the inverted ones. With all of them
-    zero, clip and latents are handed on as they are.
+    zero, clip and latents are handed on as they are. With a stride, it goes over every n-th step and those with offsets.
     """
+    check_stride(settings.stride)
     _check(clip, inversion, tracks, model)
     latent_offsets.check_offsets(result.offsets, inversion.latents)
     if not any(bool(offset.any()) for offset in result.offsets.values()):
@@ -70,33 +73,41 @@ def _replay(inversion, result, tracks, model, settings, chunks: batches.Chunks, 
     if not settings.lock:
         cell_mask = torch.ones_like(cell_mask)
     edited = latent_offsets.add_offset(inversion.latents[top], None, result.offsets[top], cell_mask)
+    jumps = list(pairwise(_visited(result, settings)))
     with text_once(model.denoiser), cross_branch(model.denoiser) as branch:
-        for step in range(top, 0, -1):
+        for number, (step, there) in enumerate(jumps):
             moved = torch.empty_like(edited)
             _record_shared(branch, inversion.latents[step], model, ddim.timestep(step), settings, chunks)
 
             def replayed(part: slice) -> Tensor:
-                z_t, below = (inversion.latents[s][part].to(device) for s in (step, step - 1))
+                z_t, below = (inversion.latents[s][part].to(device) for s in (step, there))
                 branch.mode = "record" if settings.cross_branch == "same_frame" else "plain"
                 source = predict(model, z_t, ddim.timestep(step))
                 x_t = edited[part].to(device)
                 branch.mode = "plain" if settings.cross_branch == "off" else "use"
                 branch.rows = _answering_rows(settings, x_t)
-                carried = ddim.move(x_t, predict(model, x_t, ddim.timestep(step)), step, step - 1)
-                carried = carried + latent_offsets.residual(ddim, z_t, source, below, step, step - 1)
-                offset = result.offsets[step - 1][part].to(device) if step - 1 in result.offsets else torch.zeros_like(carried)
+                carried = ddim.move(x_t, predict(model, x_t, ddim.timestep(step)), step, there)
+                carried = carried + latent_offsets.residual(ddim, z_t, source, below, step, there)
+                offset = result.offsets[there][part].to(device) if there in result.offsets else torch.zeros_like(carried)
                 return latent_offsets.add_offset(below, carried, offset, cell_mask[part].to(device)).cpu()
 
             for part, latents in chunks.map(replayed):
                 moved[part] = latents
-                on_progress((top - step) * count + part.stop, top * count, None)
+                on_progress(number * count + part.stop, len(jumps) * count, None)
             edited = moved
-            if settings.smoothing and step - 1 in SMOOTHED_STEPS:
+            if settings.smoothing and there in SMOOTHED_STEPS:
                 branch.mode = "plain"
-                smoothed = smooth(edited, model, ddim, step - 1, odd=(step - 1) % 2 == 1, chunks=chunks)
-                below = inversion.latents[step - 1]
+                smoothed = smooth(edited, model, ddim, there, odd=there % 2 == 1, chunks=chunks)
+                below = inversion.latents[there]
                 edited = below + cell_mask * (smoothed - below)
     return edited
+
+
+def _visited(result: DragResult, settings: DecodeSettings) -> list[int]:
+    """The steps that the latents go over, from the highest offset's down to 0."""
+    top, smoothed = max(result.offsets), SMOOTHED_STEPS if settings.smoothing else ()
+    wanted = {0, *result.offsets, *smoothed, *range(0, top, settings.stride)}
+    return sorted((step for step in wanted if step <= top), reverse=True)
 
 
 def _record_shared(

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..parts import batches, memory
 from ..parts.attention import text_once
-from ..parts.ddim import Ddim
+from ..parts.ddim import Ddim, check_stride
 from ..parts.denoiser import predict
 from ..parts.lora_file import fingerprint
 from ..parts.unfinished import State, Unfinished, fits
@@ -24,6 +24,7 @@ class InvertSettings:
     until: int = 42  # last step to reach: the highest of the paper's set
     refinements: int = 0  # extra denoiser calls per step that solve the implicit equation of exact inversion; the edit needs
     # none (one doubles the time: tests/bench/README.md), because drag and decode carry what inversion misses as residuals
+    stride: int = 2  # steps that one denoiser call serves; 1: each has its own, as in the paper
     chunk: int = 0  # frames at a time; 0: as many as fit into memory
 
 
@@ -35,10 +36,12 @@ def invert(
     are encoded. With `unfinished`, work that was broken off goes on where it was.
 
     Each step predicts the noise for the level it goes to. The prediction should be made at the new latent, which is not
-    known yet: the first guess uses the old one, and each refinement repeats it at the latent found so far.
+    known yet: the first guess uses the old one, and each refinement repeats it at the latent found so far. With a stride,
+    the steps in between are on the way to the new latent: the same clean picture and noise, mixed for their level.
     """
     if not 1 <= settings.until <= settings.total:
         raise UserError(f"'until' must lie between 1 and {settings.total} (total): got {settings.until}.")
+    check_stride(settings.stride)
     if given is not None:
         _check_latents(given, clip, model)
     ddim = Ddim(model.alphas_cumprod, model.prediction, settings.total)
@@ -62,15 +65,19 @@ def invert(
     def carry(part: slice) -> None:
         first = int(made[part].min())
         z_t = latents[first, part].to(model.device)
-        for step in range(first, settings.until):
+        for step in range(first, settings.until, settings.stride):
+            there = min(step + settings.stride, settings.until)
             guess = z_t
             for _ in range(1 + settings.refinements):
-                guess = ddim.invert_move(z_t, predict(model, guess, ddim.timestep(step + 1)), step, step + 1)
+                output = predict(model, guess, ddim.timestep(there))
+                guess = ddim.invert_move(z_t, output, step, there)
             z_t = guess
-            latents[step + 1, part] = z_t.cpu()
-            made[part] = step + 1
+            for between in range(step + 1, there):
+                latents[between, part] = ddim.move(z_t, output, there, between).cpu()
+            latents[there, part] = z_t.cpu()
+            made[part] = there
             work.keep(state)
-            done = settings.until * part.start + (step + 1) * (part.stop - part.start)
+            done = settings.until * part.start + there * (part.stop - part.start)
             on_progress(done, settings.until * len(clip), None)
 
     try:

@@ -81,6 +81,26 @@ def test_refinements_bring_the_inversion_nearer_to_exact():
     assert gap(2) < 0.5 * gap(0)
 
 
+@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
+def test_steps_between_two_calls_lie_on_the_way(monkeypatch, prediction):
+    """A denoiser that always sees the same clean picture and noise: every latent is their mixture, whatever the stride."""
+    clean, noise = 0.3 * torch.randn(2, 4, 16, 16), torch.randn(2, 4, 16, 16)
+    model, alphas = tiny_model(prediction), stable_diffusion_alphas()
+
+    def knowing(model, latents, timestep):
+        signal, sigma = alphas[timestep] ** 0.5, (1 - alphas[timestep]) ** 0.5
+        return noise if prediction == "epsilon" else signal * noise - sigma * clean
+
+    monkeypatch.setattr("dragvideo_core.stages.invert.predict", knowing)
+    ddim = Ddim(alphas, prediction)
+    given = ddim.alpha(0) ** 0.5 * clean + (1 - ddim.alpha(0)) ** 0.5 * noise
+    for stride in (1, 3):
+        latents = invert(tiny_clip(2), model, InvertSettings(until=10, stride=stride, chunk=2), given=given).latents
+        for step in range(11):
+            wanted = ddim.alpha(step) ** 0.5 * clean + (1 - ddim.alpha(step)) ** 0.5 * noise
+            torch.testing.assert_close(latents[step], wanted, rtol=1e-4, atol=1e-5)
+
+
 def test_chunks_do_not_change_the_inversion():
     model, clip = tiny_model(), tiny_clip(3)
     one, all_ = (invert(clip, model, InvertSettings(until=3, chunk=c)).latents for c in (1, 3))

@@ -115,9 +115,10 @@ def test_chain_residuals_give_the_inverted_latents_back(inversion, model):
         above = (step, z_t, predict(model, z_t, ddim.timestep(step)))
 
 
-def test_invert_then_denoise_with_next_to_no_offsets_equals_the_clip(clip, inversion, model, edit):
+@pytest.mark.parametrize("stride", [1, 2, 5])
+def test_invert_then_denoise_with_next_to_no_offsets_equals_the_clip(clip, inversion, model, edit, stride):
     nothing = replace(edit, offsets={s: torch.full_like(o, 1e-30) for s, o in edit.offsets.items()})  # 0 is not replayed
-    for settings in (DecodeSettings(lock=False), DecodeSettings(lock=False, cross_branch="off")):
+    for settings in (DecodeSettings(lock=False, stride=stride), DecodeSettings(lock=False, cross_branch="off", stride=stride)):
         _, latents = decode(clip, inversion, nothing, tiny_tracks(), model, settings)
         torch.testing.assert_close(latents, inversion.latents[0], rtol=1e-4, atol=1e-4)
 
@@ -140,7 +141,9 @@ def test_cross_branch_takes_the_sources_keys_and_values(clip, inversion, model, 
 
 
 def test_smoothing_runs_and_changes_inner_frames_only(clip, inversion, model, edit):
-    plain, smooth = (decode(clip, inversion, edit, tiny_tracks(), model, DecodeSettings(smoothing=s))[1] for s in (False, True))
+    plain, smooth = (
+        decode(clip, inversion, edit, tiny_tracks(), model, DecodeSettings(smoothing=s, stride=1))[1] for s in (False, True)
+    )
     assert (plain[1] - smooth[1]).abs().max() > 1e-4
     torch.testing.assert_close(plain[0], smooth[0], rtol=1e-3, atol=1e-3)
 

@@ -10,7 +10,7 @@ from core.tiny import tiny_clip, tiny_model, tiny_tracks
 from dragvideo_core.parts import supervision
 from dragvideo_core.parts.denoiser import features_and_output, features_without_output
 from dragvideo_core.parts.sampling import mask_to_cells
-from dragvideo_core.stages.decode import decode
+from dragvideo_core.stages.decode import DecodeSettings, decode
 from dragvideo_core.stages.drag import DragSettings, drag
 from dragvideo_core.stages.invert import InvertSettings, invert
 from dragvideo_core.types import UserError
@@ -53,6 +53,24 @@ def test_features_without_the_output_have_the_same_values_and_gradients(model):
         features = look(x)
         found.append((features.detach(), torch.autograd.grad(features.square().sum(), x)[0]))
     assert torch.equal(found[0][0], found[1][0]) and torch.equal(found[0][1], found[1][1])
+
+
+@pytest.mark.parametrize("stride, calls", [(1, 3), (2, 2), (7, 1)])
+def test_a_stride_inverts_with_one_call_for_so_many_steps(model, stride, calls):
+    assert rows_of(model.denoiser, lambda: invert(tiny_clip(3), model, InvertSettings(until=3, stride=stride))) == 3 * calls
+
+
+@pytest.mark.parametrize("stride, visited", [(1, 3), (2, 2), (7, 2)])
+def test_a_stride_decodes_over_every_nth_step_and_those_with_offsets(inversion, model, stride, visited):
+    """Steps 3 and 2 have offsets; each step that is left takes a call for the source and one for the edit."""
+    clip, tracks, told = tiny_clip(3), tiny_tracks(), []
+    edit, settings = drag(inversion, tracks, model, SETTINGS), DecodeSettings(stride=stride, chunk=1)
+
+    def replayed():
+        decode(clip, inversion, edit, tracks, model, settings, lambda *progress: told.append(progress[:2]))
+
+    assert rows_of(model.denoiser, replayed) == 3 * 2 * visited
+    assert told[-1] == (3 * visited, 3 * visited) and told == sorted(told)
 
 
 def test_the_text_is_looked_at_once_a_stage_with_the_same_result(inversion, model, monkeypatch):
@@ -139,6 +157,15 @@ def test_nothing_is_carried_out_of_the_mask(inversion, model):
     outside = mask_to_cells(mask, inversion.latents.shape[-2:]) == 0
     for offset in found.offsets.values():
         assert offset.any() and not offset[outside.expand_as(offset)].any()
+
+
+@pytest.mark.parametrize("stride", [0, -3])
+def test_impossible_strides_are_told(inversion, model, stride):
+    edit, tracks = drag(inversion, tiny_tracks(), model, SETTINGS), tiny_tracks()
+    with pytest.raises(UserError, match="'stride' must be at least 1"):
+        invert(tiny_clip(3), model, InvertSettings(until=3, stride=stride))
+    with pytest.raises(UserError, match="'stride' must be at least 1"):
+        decode(tiny_clip(3), inversion, edit, tracks, model, DecodeSettings(stride=stride))
 
 
 @pytest.mark.parametrize("change", [{"key_every": 0}, {"reach": -1.0}, {"reach": 1e9}, {"reach": float("nan")}])

@@ -15,6 +15,7 @@ from core.tiny import tiny_clip, tiny_model, tiny_tracks
 from safetensors.torch import save_file
 
 from dragvideo_core.parts import unfinished as unfinished_work
+from dragvideo_core.parts.attention import text_once
 from dragvideo_core.parts.unfinished import Unfinished
 from dragvideo_core.stages import drag as drag_stage
 from dragvideo_core.stages.drag import DragSettings, drag
@@ -22,7 +23,7 @@ from dragvideo_core.stages.invert import InvertSettings, invert
 from dragvideo_core.types import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
-INVERT = InvertSettings(refinements=0, until=4)
+INVERT = InvertSettings(until=4, stride=1)
 SETTINGS = DragSettings(steps=(4, 2), iterations=3, learning_rate=0.05, chunk=2)
 MEASURED = 4  # reports of progress before the first iteration: at the warm start, then one, and one per chunk
 
@@ -137,6 +138,15 @@ def test_a_cancelled_inversion_ends_as_if_it_had_not_been(tmp_path, inversion, m
         invert(tiny_clip(3), model, settings, cancel_at(cancelled_at, None, False), unfinished=store)
     resumed = invert(tiny_clip(3), model, settings, cancel_at(-1, calls), unfinished=store)
     assert torch.equal(resumed.latents, alone.latents) and calls == list(range(cancelled_at + 1, 13))
+
+
+def test_a_cancelled_inversion_with_a_stride_goes_on_where_it_was(tmp_path, model):
+    store, calls, settings = Unfinished(tmp_path), [], replace(INVERT, stride=3, chunk=1)
+    alone = invert(tiny_clip(3), model, settings)
+    with pytest.raises(Cancelled):
+        invert(tiny_clip(3), model, settings, cancel_at(7, None, False), unfinished=store)
+    resumed = invert(tiny_clip(3), model, settings, cancel_at(-1, calls), unfinished=store)
+    assert torch.equal(resumed.latents, alone.latents) and calls == [8, 11, 12]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -253,12 +263,13 @@ def test_running_out_of_memory_in_mid_drag_loses_and_counts_nothing_twice(monkey
     assert calls == [0, 2, 0, 0, 1, 2, 0, 1, 2]
     monkeypatch.undo()
     run = drag_stage._Run(inversion, tiny_tracks(), model, SETTINGS)
-    run.warm_up(inversion, tiny_tracks())
-    run.measure()
-    run.iterate()
-    run.chunks.size = 1
-    run.iterate()
-    run.iterate()
+    with text_once(model.denoiser):
+        run.warm_up(inversion, tiny_tracks())
+        run.measure()
+        run.iterate()
+        run.chunks.size = 1
+        run.iterate()
+        run.iterate()
     assert same(result, run.result())
     torch.testing.assert_close(result.handle_path, whole.handle_path, rtol=0, atol=1e-6)
     torch.testing.assert_close(result.losses, whole.losses, rtol=1e-4, atol=1e-4)
