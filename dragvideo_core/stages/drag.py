@@ -50,6 +50,7 @@ class DragSettings:
     warm_start: bool = True  # begin with the parts displaced to their targets; False: with zero offsets, as in the paper
     reach: float = 1.0  # how far a frame's change also serves its neighbours, in (key) frames; 0: not, as in the paper
     key_every: int = 1  # only every n-th frame is optimised, the others are served by these
+    turns: int = 2  # an iteration works on every n-th (key) frame, on others each time; 1: on all, as in the paper
     chunk: int = 0  # frames at a time; 0: as many as fit into memory
 
 
@@ -210,11 +211,14 @@ class _Run:
 
     def iterate(self, tick: Callable[[], None] = lambda: None) -> bool:
         """One iteration: a pass over the frames, an Adam step, one shared move. False if the step had to be skipped."""
-        weight = self.visible * ~self.arrived()[:, None]
+        turn = self._turn()
+        weight = torch.zeros_like(self.visible)
+        weight[turn] = (self.visible * ~self.arrived()[:, None])[turn]
         busy = weight.flatten(1).any(1).tolist()  # frames that show a point which has not arrived
 
-        def work(part: slice) -> dict:
-            return self._supervised(part, offsets, weight) if any(busy[part]) or not self.settings.lock else {}
+        def work(part: slice) -> tuple[slice, dict]:
+            frames = slice(turn.start + part.start * turn.step, turn.start + part.stop * turn.step, turn.step)
+            return frames, self._supervised(frames, offsets, weight) if any(busy[frames]) or not self.settings.lock else {}
 
         changes = {step: self.carrying.among_keys(own) for step, own in self.corrections.items()}
         offsets = {step: self.begin_with[step][self.keys] + change.detach() for step, change in changes.items()}
@@ -223,7 +227,7 @@ class _Run:
         ahead = {step: torch.zeros(self.handles.shape[1:3], device=self.handles.device) for step in self.steps}
         line = {step: torch.zeros(*self.handles.shape[1:3], len(self.moves), device=self.handles.device) for step in self.steps}
         total = torch.zeros(2, device=self.handles.device)
-        for part, found in self.chunks.map(work):
+        for _, (part, found) in self.chunks.map(work, len(range(len(busy))[turn])):
             for step, (grad, terms, distance, patches, along) in found.items():
                 grads[step][part] = grad
                 total += terms
@@ -239,11 +243,16 @@ class _Run:
         for step, own in self.corrections.items():
             own.grad = torch.autograd.grad(changes[step], own, grads[step])[0]
         self.optimiser.step()
-        self._advance(newest, ahead, line, weight)
-        self.losses.append(total.cpu())
+        self._advance(newest, ahead, line, weight, turn)
+        self.losses.append(total.cpu() * len(weight) / len(weight[turn]))  # as of all frames
         self.path.append(self.handles.cpu())
         self.is_whole = True
         return True
+
+    def _turn(self) -> slice:
+        """The (key) frames whose turn it is in this iteration."""
+        turns = min(self.settings.turns, len(self.handles))
+        return slice(self.done % turns, None, turns)
 
     def _skip(self) -> None:
         """A gradient is no number: half of the step before is taken back, and those to come are half as large."""
@@ -310,15 +319,16 @@ class _Run:
         middle = len(self.patch) // 2
         return tracking.distances(lookup(features, places, self.size), self.templates[step][:, :, middle], self.visible[part])
 
-    def _advance(self, newest: dict, ahead: dict, line: dict, weight: Tensor) -> None:
+    def _advance(self, newest: dict, ahead: dict, line: dict, weight: Tensor, turn: slice) -> None:
         """Templates (footnote 2), then handles (Eq. 6 and 7)."""
-        seen = weight.sum(0).clamp(min=1)
+        seen = weight.sum(0)
         if self.settings.moving_average:
             for step in self.steps:
-                distance = ahead[step] / seen
-                first = self.first_distance.setdefault(step, distance)
-                share = supervision.average_share(distance, first) * ~self.arrived()[:, None]
-                mean = supervision.mean_of_sum(newest[step], self.visible)
+                distance = ahead[step] / seen.clamp(min=1)
+                first = self.first_distance.get(step, torch.zeros_like(distance))
+                self.first_distance[step] = torch.where(first > 0, first, distance)
+                share = supervision.average_share(distance, self.first_distance[step]) * (seen > 0)
+                mean = supervision.mean_of_sum(newest[step], self.visible[turn])
                 self.templates[step] = supervision.moving_average(self.templates[step], mean, share)
         move = tracking.shared_move(list(line.values()), self.moves, self.remaining())
         move = torch.where(self.arrived()[:, None], torch.zeros_like(move), move)

@@ -10,12 +10,13 @@ from core.tiny import tiny_clip, tiny_model, tiny_tracks
 from dragvideo_core.parts import supervision
 from dragvideo_core.parts.denoiser import features_and_output, features_without_output
 from dragvideo_core.parts.sampling import mask_to_cells
+from dragvideo_core.stages import drag as drag_stage
 from dragvideo_core.stages.decode import DecodeSettings, decode
 from dragvideo_core.stages.drag import DragSettings, drag
 from dragvideo_core.stages.invert import InvertSettings, invert
 from dragvideo_core.types import UserError
 
-SETTINGS = DragSettings(steps=(3, 2), iterations=2, learning_rate=0.05, warm_start=False)
+SETTINGS = DragSettings(steps=(3, 2), iterations=2, learning_rate=0.05, warm_start=False, turns=1)
 
 
 @pytest.fixture(scope="module")
@@ -148,6 +149,65 @@ def test_only_key_frames_are_worked_on_and_all_are_changed(inversion, model):
         assert len(offset) == 3 and all(bool(frame.any()) for frame in offset)
 
 
+class Frames:
+    """Which of `count` frames the drag worked on, per call of the denoiser."""
+
+    def __init__(self, monkeypatch, count: int):
+        self.seen, supervised = [], drag_stage._Run._supervised
+
+        def noted(run, part, *others):
+            self.seen.append(list(range(count))[part])
+            return supervised(run, part, *others)
+
+        monkeypatch.setattr(drag_stage._Run, "_supervised", noted)
+
+
+@pytest.mark.parametrize(
+    "turns, key_every, chunk, wanted",
+    [
+        (1, 1, 5, [[0, 1, 2, 3, 4]] * 4),
+        (2, 1, 0, [[0, 2, 4], [1, 3]] * 2),
+        (2, 1, 2, [[0, 2], [4], [1, 3]] * 2),
+        (3, 1, 0, [[0, 3], [1, 4], [2], [0, 3]]),
+        (9, 1, 0, [[0], [1], [2], [3]]),
+        (2, 3, 0, [[0], [1]] * 2),  # of the two key frames
+    ],
+)
+def test_frames_take_turns(monkeypatch, model, turns, key_every, chunk, wanted):
+    inversion, frames = invert(tiny_clip(5), model, InvertSettings(until=3)), Frames(monkeypatch, 5)
+    settings = replace(SETTINGS, iterations=4, turns=turns, key_every=key_every, chunk=chunk)
+    edit = drag(inversion, tiny_tracks(5), model, settings)
+    assert frames.seen == wanted and all(bool(frame.any()) for frame in edit.offsets[2])
+
+
+def test_losses_of_turns_count_for_all_frames(model):
+    """Frames that are alike: the losses are the same whichever of them are worked on."""
+    clip, tracks = tiny_clip(1), tiny_tracks(1)
+    clip = replace(clip, frames=clip.frames.expand(4, -1, -1, -1), source_index=torch.arange(4))
+    fields = {name: getattr(tracks, name).expand(4, *[-1] * (getattr(tracks, name).dim() - 1)) for name in (
+        "handles", "targets", "is_foreground", "visible", "edit_mask", "mask_points")}
+    inversion = invert(clip, model, InvertSettings(until=3))
+    one, two = (drag(inversion, replace(tracks, **fields), model, replace(SETTINGS, iterations=1, turns=turns)) for turns in (1, 2))
+    torch.testing.assert_close(one.losses, two.losses, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(one.handle_path, two.handle_path)
+
+
+def test_a_template_is_kept_while_frames_that_hide_its_point_have_their_turn(monkeypatch, model):
+    tracks, templates = tiny_tracks(4), []
+    visible = tracks.visible.clone()
+    visible[::2, 0] = False  # the first pair is hidden in every other frame, those of the first and third iteration
+    inversion, advance = invert(tiny_clip(4), model, InvertSettings(until=3)), drag_stage._Run._advance
+
+    def noted(run, *others):
+        before = run.templates[2].clone()
+        advance(run, *others)
+        templates.append((run.templates[2] != before).flatten(1).any(1).tolist())
+
+    monkeypatch.setattr(drag_stage._Run, "_advance", noted)
+    drag(inversion, replace(tracks, visible=visible), model, replace(SETTINGS, iterations=4, turns=2))
+    assert templates == [[False, True], [True, True]] * 2
+
+
 def test_nothing_is_carried_out_of_the_mask(inversion, model):
     tracks = tiny_tracks()
     mask = tracks.edit_mask.clone()
@@ -168,9 +228,9 @@ def test_impossible_strides_are_told(inversion, model, stride):
         decode(tiny_clip(3), inversion, edit, tracks, model, DecodeSettings(stride=stride))
 
 
-@pytest.mark.parametrize("change", [{"key_every": 0}, {"reach": -1.0}, {"reach": 1e9}, {"reach": float("nan")}])
+@pytest.mark.parametrize("change", [{"key_every": 0}, {"turns": 0}, {"reach": -1.0}, {"reach": 1e9}, {"reach": float("nan")}])
 def test_impossible_settings_are_told(inversion, model, change):
-    with pytest.raises(UserError, match="key_every must be at least 1"):
+    with pytest.raises(UserError, match="key_every and turns must be at least 1"):
         drag(inversion, tiny_tracks(), model, replace(SETTINGS, **change))
 
 

@@ -24,7 +24,7 @@ from dragvideo_core.types import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 INVERT = InvertSettings(until=4, stride=1)
-SETTINGS = DragSettings(steps=(4, 2), iterations=3, learning_rate=0.05, chunk=2)
+SETTINGS = DragSettings(steps=(4, 2), iterations=3, learning_rate=0.05, turns=1, chunk=2)
 MEASURED = 4  # reports of progress before the first iteration: at the warm start, then one, and one per chunk
 
 pytestmark = pytest.mark.faults
@@ -74,6 +74,15 @@ def test_a_cancelled_drag_ends_as_if_it_had_not_been(tmp_path, inversion, model,
     resumed = drag(inversion, tiny_tracks(), model, SETTINGS, cancel_at(-1, calls), unfinished=store)
     assert same(resumed, whole) and resumed.rounds == whole.rounds
     assert calls[MEASURED] == done and list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("done", [1, 2])
+def test_it_goes_on_with_the_frames_whose_turn_it_is(tmp_path, inversion, model, done):
+    store, settings = Unfinished(tmp_path), replace(SETTINGS, turns=2, chunk=1)
+    alone = drag(inversion, tiny_tracks(), model, settings)
+    with pytest.raises(Cancelled):
+        drag(inversion, tiny_tracks(), model, settings, cancel_at(done), unfinished=store)
+    assert same(drag(inversion, tiny_tracks(), model, settings, unfinished=store), alone)
 
 
 def test_a_drag_cancelled_twice_and_one_that_was_given_more_iterations(tmp_path, inversion, model, whole):
