@@ -147,6 +147,7 @@ class Inversion:
 
     latents: Tensor  # (T + 1, N, 4, h, w) float32 on the CPU; index = step, 0 = clean
     timesteps: Tensor  # (T + 1,) int64: the timestep of each step
+    frames: Tensor | None = None  # (N, 3, H, W) as in the clip: what step 0 was encoded from; None: it was made elsewhere
 
 
 @dataclass(frozen=True)

@@ -37,9 +37,9 @@ class Carrying:
         self.size = tuple(tracks.edit_mask.shape[-2:])
         self.shares = [self._shares(phase) for phase in range(min(every, len(self.points)))]
 
-    def among_keys(self, corrections: Tensor) -> Tensor:
-        """What each key frame is changed by, (K, 4, h, w)."""
-        return corrections if self.reach == 0 else self._carried(corrections, 0)
+    def among_keys(self, corrections: Tensor, which: slice = slice(None)) -> Tensor:
+        """What each of these key frames is changed by, (k, 4, h, w)."""
+        return corrections[which] if self.reach == 0 else self._carried(corrections, 0, which)
 
     def to_all(self, corrections: Tensor) -> Tensor:
         """What each frame is changed by, (N, 4, h, w)."""
@@ -51,44 +51,36 @@ class Carrying:
     def moves_to_all(self, moves: Tensor) -> Tensor:
         """Moves of points in the key frames (K, ...) to those of all frames (N, ...)."""
         found = moves.new_zeros(len(self.points), *moves.shape[1:])
-        for phase, shares in enumerate(self.shares):
-            for there, here, weight, _ in shares if phase else ():
-                found[phase::self.every][there] += weight.to(moves.device).view(-1, *[1] * (moves.dim() - 1)) * moves[here]
+        for phase, (here, weight, _) in enumerate(self.shares):
+            served = moves[here.to(moves.device)]  # (S, n, ...)
+            found[phase::self.every] = (weight.to(moves.device).view(*here.shape, *[1] * (moves.dim() - 1)) * served).sum(0)
         found[::self.every] = moves
         return found
 
-    def _carried(self, corrections: Tensor, phase: int) -> Tensor:
-        """For the frames `phase` after each key frame."""
-        own = corrections.to(self.device)
-        found = own.new_zeros(len(range(phase, len(self.points), self.every)), *own.shape[1:])
-        for there, here, weight, places in self.shares[phase]:
-            moved = lookup(own[here], places, self.size).permute(0, 3, 1, 2)
-            padded = torch.zeros_like(found)
-            padded[there] = weight.view(-1, 1, 1, 1) * moved
-            found = found + padded
-        return found.to(corrections.device)
+    def _carried(self, corrections: Tensor, phase: int, which: slice = slice(None)) -> Tensor:
+        """For the frames `phase` after each key frame, or for some of these."""
+        here, weight, places = (share[:, which] for share in self.shares[phase])
+        served = corrections.to(self.device)[here.flatten()]
+        moved = lookup(served, places.flatten(0, 1), self.size).unflatten(0, here.shape)  # (S, n, h, w, 4)
+        return (weight[..., None, None, None] * moved).sum(0).permute(0, 3, 1, 2).to(corrections.device)
 
-    def _shares(self, phase: int) -> list[tuple[slice, slice, Tensor, Tensor]]:
-        """Per distance in key frames: frames it serves (of this phase), key frames that serve, weights, places in px."""
+    def _shares(self, phase: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Of the n frames of this phase, for S distances in key frames: the key frame that serves (S, n), its weight (S, n),
+        and where in it that is which the frame's cells show, (S, n, h, w, 2) px."""
         frames, keys = (list(range(first, len(self.points), self.every)) for first in (phase, 0))
         fraction, reach = phase / self.every, max(self.reach, 0.5)
         far = math.floor(FARTHEST * reach + 1)
         steps = [step for step in range(-far, far + 1) if abs(step - fraction) <= FARTHEST * reach] or [0]
-        found, total = [], torch.zeros(len(frames))
-        for step in steps:
-            first, last = max(0, -step), min(len(frames), len(keys) - step)
-            if first >= last:
-                continue
-            pairs = [(keys[i + step], frames[i]) for i in range(first, last)]
-            served = torch.tensor([start == end or bool(self._in_both(start, end).any()) for start, end in pairs])
-            weight = served * math.exp(-((step - fraction) / reach) ** 2 / 2)
-            total[first:last] += weight
-            places = torch.stack([self._places(start, end) for start, end in pairs])
-            found.append((slice(first, last), slice(first + step, last + step), weight, places))
-        return [
-            (there, here, (weight / total[there].clamp(min=1e-9)).to(self.device), places.to(self.device))
-            for there, here, weight, places in found
-        ]
+        here = torch.tensor([[min(max(i + step, 0), len(keys) - 1) for i in range(len(frames))] for step in steps])
+        weight, places = torch.zeros(here.shape), torch.zeros(*here.shape, *self.cells, 2)
+        for row, step in enumerate(steps):
+            for i, end in enumerate(frames):
+                start = keys[int(here[row, i])]
+                if 0 <= i + step < len(keys) and (start == end or bool(self._in_both(start, end).any())):
+                    weight[row, i] = math.exp(-((step - fraction) / reach) ** 2 / 2)
+                    places[row, i] = self._places(start, end)
+        weight = weight / weight.sum(0).clamp(min=1e-9)
+        return here.to(self.device), weight.to(self.device), places.to(self.device)
 
     def _in_both(self, start: int, end: int) -> Tensor:
         """(P,) bool: the points that both frames show."""

@@ -23,7 +23,7 @@ def name(inversion: Inversion, tracks: PointTracks, model: DragModel, settings: 
 
     settings: the stage's; start: the edit that it goes on from.
     """
-    given = tracks.handles, tracks.targets, tracks.visible, tracks.edit_mask, inversion.latents
+    given = tracks.handles, tracks.targets, tracks.visible, tracks.edit_mask, inversion.latents, inversion.frames is None
     before = () if start is None else (sorted(start.offsets), *(start.offsets[s] for s in sorted(start.offsets)), start.handle_path)
     alike = replace(settings, iterations=0, chunk=0)
     return fingerprint(LAYOUT, *given, model.denoiser, model.context, model.alphas_cumprod, model.prediction, alike, *before)

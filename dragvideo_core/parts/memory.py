@@ -19,7 +19,7 @@ FORWARD, WITH_GRADIENTS, TRAINING = (
     280,
 )  # bytes per frame, cell, channel of the first level, and byte of a number
 SPARE = 0.8  # share of the free memory to plan with: fragments, work space, the autoencoder
-MOST = 4  # frames at a time that already keep a device busy
+MOST, MOST_CELLS = 4, 8192  # frames at a time, or latent cells of them, that already keep a device busy
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,12 @@ class Need:
 def need(model: DragModel, cells: int, count: int, chosen: int = 0, per_cell: int = FORWARD) -> Need:
     """What work on `count` frames of so many latent cells needs.
 
-    chosen: frames at a time; 0: as many as fit, up to `MOST`, at least one.
+    chosen: frames at a time; 0: as many as fit, up to `MOST` or `MOST_CELLS`, at least one.
     """
     per_frame = per_cell * cells * _first_width(model) * model.dtype.itemsize
     free = free_bytes(model.device)
     fitting = int(SPARE * free // max(1, per_frame))
-    frames = min(count, chosen or max(1, min(MOST, fitting)))
+    frames = min(count, chosen or max(1, min(max(MOST, MOST_CELLS // cells), fitting)))
     weights = sum(weight.numel() * weight.element_size() for weight in model.denoiser.parameters())
     return Need(weights, per_frame, frames, free)
 

@@ -33,13 +33,15 @@ def displacement(handles: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
     """How far what belongs at each pixel has to come: (H, W, 2) px from handles, targets (P, 2) px and a mask (H, W) bool."""
     if len(handles) == 0:
         return torch.zeros(*mask.shape, 2)
-    inside = np.pad(mask.cpu().numpy().astype(np.uint8), 1)
-    edge = torch.from_numpy(cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1])[..., None]
-    away = (cell_centres(mask.shape, mask.shape)[:, :, None] - targets).norm(dim=-1)  # (H, W, P)
-    share = edge**RIGIDITY / (edge**RIGIDITY + away**RIGIDITY).clamp(min=1e-6)
+    padded = np.pad(mask.cpu().numpy().astype(np.uint8), 1)
+    distance = torch.from_numpy(cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1])
+    found = torch.zeros(*mask.shape, 2)
+    away = (cell_centres(mask.shape, mask.shape)[mask][:, None] - targets).norm(dim=-1)  # (pixels inside, P)
+    edge = distance[mask][:, None] ** RIGIDITY
     weight = 1 / (away**4 + 1e-3)
-    moved = ((share * weight)[..., None] * (targets - handles)).sum(2)
-    return moved / weight.sum(2)[..., None]
+    share = edge / (edge + away**RIGIDITY).clamp(min=1e-6) * weight / weight.sum(1, keepdim=True)
+    found[mask] = share @ (targets - handles)
+    return found
 
 
 def displacements(tracks: PointTracks) -> Tensor:
@@ -77,9 +79,11 @@ def moved_latents(
     moves = displacements(tracks)
     clean = inversion.latents[0]
     stirred = mask_to_cells(moves.any(-1)[:, None], clean.shape[-2:]).bool()
-    frames = batches.decode(model, clean, chunks)
-    # the difference, because the autoencoder does not give back what it was given
-    new = clean + batches.encode(model, moved_frames(frames, moves), chunks) - batches.encode(model, frames, chunks)
+    frames, lost = inversion.frames, 0.0
+    if frames is None:  # only latents are there, and the autoencoder does not give back what it was given
+        frames = batches.decode(model, clean, chunks)
+        lost = clean - batches.encode(model, frames, chunks)
+    new = batches.encode(model, moved_frames(frames, moves), chunks) + lost
     found = {}
     for step in steps:
         alpha = model.alphas_cumprod[int(inversion.timesteps[step])].cpu()

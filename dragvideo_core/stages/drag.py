@@ -5,7 +5,9 @@ the same denoiser call gives the features that supervise, the features that trac
 step of the chain. Templates and handles change only between passes, so frames may be worked through in chunks of any size
 with the same result; tracking therefore sees the latents of the pass just made.
 
-What Adam changes are corrections, one per key frame; `parts/carrying.py` makes every frame's offset of them.
+What Adam changes are corrections, one per key frame; `parts/carrying.py` makes every frame's offset of them. Frames take
+turns (ours; the paper has all of them in every iteration): an iteration works on every n-th, on others each time, and what it
+finds is carried to those between. It costs an n-th; for what the edit loses by it see `make bench-quality`.
 
 Between two iterations the work can be taken apart into a state and put together again, here or in another process: it ends
 bit for bit as if it had not been broken off (same device, same chunks).
@@ -216,18 +218,20 @@ class _Run:
         weight[turn] = (self.visible * ~self.arrived()[:, None])[turn]
         busy = weight.flatten(1).any(1).tolist()  # frames that show a point which has not arrived
 
-        def work(part: slice) -> tuple[slice, dict]:
+        def work(part: slice) -> dict:
             frames = slice(turn.start + part.start * turn.step, turn.start + part.stop * turn.step, turn.step)
-            return frames, self._supervised(frames, offsets, weight) if any(busy[frames]) or not self.settings.lock else {}
+            if self.settings.lock and not any(busy[frames]):
+                return {}
+            return self._supervised(frames, {step: offset[part] for step, offset in offsets.items()}, weight)
 
-        changes = {step: self.carrying.among_keys(own) for step, own in self.corrections.items()}
-        offsets = {step: self.begin_with[step][self.keys] + change.detach() for step, change in changes.items()}
-        grads = {step: torch.zeros_like(own) for step, own in self.corrections.items()}
+        changes = {step: self.carrying.among_keys(own, turn) for step, own in self.corrections.items()}
+        offsets = {step: self.begin_with[step][self.keys][turn] + change.detach() for step, change in changes.items()}
+        grads = {step: torch.zeros_like(offset) for step, offset in offsets.items()}
         newest = {step: torch.zeros_like(template) for step, template in self.templates.items()}
         ahead = {step: torch.zeros(self.handles.shape[1:3], device=self.handles.device) for step in self.steps}
         line = {step: torch.zeros(*self.handles.shape[1:3], len(self.moves), device=self.handles.device) for step in self.steps}
         total = torch.zeros(2, device=self.handles.device)
-        for _, (part, found) in self.chunks.map(work, len(range(len(busy))[turn])):
+        for part, found in self.chunks.map(work, len(weight[turn])):
             for step, (grad, terms, distance, patches, along) in found.items():
                 grads[step][part] = grad
                 total += terms
@@ -275,11 +279,11 @@ class _Run:
     def _supervised(
         self, part: slice, offsets: dict[int, Tensor], weight: Tensor
     ) -> dict[int, tuple[Tensor, Tensor, Tensor, Tensor, Tensor]]:
-        """Per step of a chunk: gradient of its offset, loss terms (2,), distances (J, S), patches (J, S, D, C) and distances of
-        Eq. 6 (J, S, M), all but the first summed over its frames."""
+        """Per step of a chunk, the (key) frames `part` with these offsets (n, 4, h, w): gradient of its offset, loss terms (2,),
+        distances (J, S), patches (J, S, D, C) and distances of Eq. 6 (J, S, M), all but the first summed over its frames."""
         carried, found = None, {}
         for step in self.steps:
-            offset = self._there(offsets[step], part).requires_grad_()
+            offset = offsets[step].to(self.handles.device).requires_grad_()
             x_t = self._input(step, part, carried, offset)
             features, output = self.chain.look(x_t, step)
             loss, distance, terms = self._loss(features, x_t, step, part, weight)

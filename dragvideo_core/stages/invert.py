@@ -89,7 +89,8 @@ def invert(
             work.break_off(state)
         raise
     work.finished()
-    return Inversion(latents=latents, timesteps=torch.tensor([ddim.timestep(s) for s in range(settings.until + 1)]))
+    timesteps = torch.tensor([ddim.timestep(step) for step in range(settings.until + 1)])
+    return Inversion(latents, timesteps, clip.frames if given is None else None)
 
 
 def _check_latents(given: Tensor, clip: VideoClip, model: DragModel) -> None:

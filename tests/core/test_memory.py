@@ -110,10 +110,13 @@ def test_a_chosen_chunk_is_kept_and_a_negative_one_refused():
         batches.Chunks(tiny_model(), 256, 10, -1)
 
 
-@pytest.mark.parametrize("frames, free, wanted", [(10, 10**12, memory.MOST), (2, 10**12, 2), (10, 0, 1)])
-def test_the_plan_fits_into_what_is_free(monkeypatch, frames, free, wanted):
+@pytest.mark.parametrize(
+    "frames, cells, free, wanted",
+    [(10, 4096, 10**12, memory.MOST), (10, 1024, 10**12, 8), (2, 256, 10**12, 2), (10, 256, 0, 1)],
+)
+def test_the_plan_fits_into_what_is_free(monkeypatch, frames, cells, free, wanted):
     monkeypatch.setattr(memory, "free_bytes", lambda device: free)
-    need = memory.need(tiny_model(), 256, frames)
+    need = memory.need(tiny_model(), cells, frames)
     assert need.frames == wanted
     assert "GB" in need.sentence and f"{wanted} frame" in need.sentence
 
