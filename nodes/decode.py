@@ -58,6 +58,13 @@ class Decode(io.ComfyNode):
                     advanced=True,
                 ),
                 setting("chunk", sockets.CHUNK_TOOLTIP, 0, 256, advanced=True),
+                setting(
+                    "stride",
+                    "Steps that one pair of model calls serves: 2 halves the time. 1: each has its own, as in the paper.",
+                    1,
+                    50,
+                    advanced=True,
+                ),
             ],
             outputs=[
                 io.Image.Output("images", display_name="frames", tooltip="The edited frames."),

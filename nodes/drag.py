@@ -82,7 +82,7 @@ class Drag(io.ComfyNode):
                 ),
                 setting(
                     "reach",
-                    "How many frames on either side a frame's change also serves, carried along with the points: less "
+                    "How far, in frames, a frame's change also serves its neighbours, carried along with the points: less "
                     "flicker. 0: every frame for itself, as in the paper.",
                     0.0,
                     8.0,
@@ -93,6 +93,14 @@ class Drag(io.ComfyNode):
                     "key_every",
                     "Work on every n-th frame only and carry its change to the frames between: n times faster. For slow "
                     "motion or a high frame rate; 1: every frame.",
+                    1,
+                    16,
+                    advanced=True,
+                ),
+                setting(
+                    "turns",
+                    "An iteration works on every n-th frame, on others each time: 2 halves the time. 1: on all of them, as in "
+                    "the paper.",
                     1,
                     16,
                     advanced=True,

@@ -21,6 +21,7 @@ class Invert(io.ComfyNode):
 
         until = f"The last of {STEPS} steps: at least the highest of Drag's steps. The paper's is 42."
         exact = "Extra model calls per step that make the way back more exact. 0 is plain DDIM inversion."
+        stride = "Steps that one model call serves: 2 halves the time. 1: each has its own, as in the paper."
         return sockets.schema(
             cls,
             node_id="DragAVideo_Invert",
@@ -32,6 +33,7 @@ class Invert(io.ComfyNode):
                 setting("until", until, 1, STEPS),
                 setting("refinements", exact, 0, 10, advanced=True),
                 setting("chunk", sockets.CHUNK_TOOLTIP, 0, 256, advanced=True),
+                setting("stride", stride, 1, STEPS, advanced=True),
                 io.Latent.Input(
                     "clip_latent",
                     optional=True,

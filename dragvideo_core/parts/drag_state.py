@@ -14,7 +14,7 @@ from ..types import DragModel, DragResult, Inversion, PointTracks
 from .lora_file import fingerprint
 from .unfinished import State, adam_state, fits, set_adam_state
 
-LAYOUT = "drag 2"  # of the state; one of another layout is not read
+LAYOUT = "drag 3"  # of the state; one of another layout is not read
 LARGEST_CHUNK = 2**31
 
 

@@ -119,11 +119,13 @@ def fingerprint(*values: Any) -> str:
 
 
 def _update(digest: Any, tensor: Tensor) -> None:
-    flat = tensor.detach().flatten()
-    bits = flat.view({1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}[flat.element_size()])
-    total = int(bits.sum(dtype=torch.int64))  # of whole numbers: the same on every device, whatever the order
+    octets = tensor.detach().flatten().view(torch.uint8)
+    whole, odd = octets[: len(octets) // 8 * 8], octets[len(octets) // 8 * 8 :]
+    words = (whole.clone() if whole.storage_offset() % 8 else whole).view(torch.int64)
+    total = int(words.sum()) + int(odd.sum())  # of whole numbers: the same on every device, whatever the order
     digest.update(f"{tensor.dtype} {tuple(tensor.shape)} {total}".encode())
-    digest.update(bits[:: max(1, len(bits) // SAMPLES)].cpu().numpy().tobytes())
+    samples = octets.view(-1, tensor.element_size())[:: max(1, tensor.numel() // SAMPLES)]
+    digest.update(samples.cpu().numpy().tobytes())
 
 
 def _split(name: str) -> tuple[str, str]:

@@ -44,7 +44,7 @@ PROPAGATE = PropagateSettings(recipe="video", ensemble=4, mask_radius=68.0)
 LARGER, PROMPT = 4, "a simple drawing"  # for a Stable Diffusion checkpoint: times as many pixels a side, and its prompt
 TUNE = TuneSettings(passes=60)
 DRAG = DragSettings(steps=(35,), iterations=40, learning_rate=0.04, arrive=0.5, moving_average=False)
-DECODE = DecodeSettings()
+INVERT, DECODE = InvertSettings(), DecodeSettings()
 
 PAPER_STEPS = DragSettings().steps
 TARGETS = {  # of the medians: what they have to reach, and which way
@@ -86,22 +86,29 @@ def prepare(case: cases.Case, file: Path | None = None) -> Prepared:
         propagate(clip, picks, segment(), model, chosen) for chosen in (settings, replace(settings, set_side=1))
     )
     tuned = tune(clip, model, TUNE)
-    return Prepared(case, clip, times, model, tuned, tracks, single, invert(clip, tuned, InvertSettings()))
+    return Prepared(case, clip, times, model, tuned, tracks, single, invert(clip, tuned, INVERT))
 
 
 def ours(
-    settings: DragSettings = DRAG, decode_settings: DecodeSettings = DECODE, sets: bool = True, lora: bool = True
+    settings: DragSettings = DRAG, decode_settings: DecodeSettings = DECODE, sets: bool = True, lora: bool = True,
+    invert_settings: InvertSettings = INVERT,
 ) -> Variant:
     """This pack's edit."""
 
     def edit(prepared: Prepared) -> tuple[VideoClip, DragResult]:
         clip, tracks = prepared.clip, prepared.tracks if sets else prepared.single
         model = prepared.tuned if lora else prepared.model
-        inversion = prepared.inversion if lora else invert(clip, model, InvertSettings())
+        is_shared = lora and invert_settings == INVERT
+        inversion = prepared.inversion if is_shared else invert(clip, model, invert_settings)
         result = drag(inversion, tracks, model, settings)
         return decode(clip, inversion, result, tracks, model, decode_settings)[0], result
 
     return edit
+
+
+def in_full(settings: DragSettings) -> Variant:
+    """Every frame in every iteration, and a denoiser call for every step of inversion and decoding."""
+    return ours(replace(settings, turns=1), replace(DECODE, stride=1), invert_settings=replace(INVERT, stride=1))
 
 
 def per_frame(prepared: Prepared) -> tuple[VideoClip, DragResult]:
@@ -112,19 +119,23 @@ def per_frame(prepared: Prepared) -> tuple[VideoClip, DragResult]:
 
 
 MAIN: dict[str, Variant] = {"ours": ours(), "per-frame baseline": per_frame}
-COLD, FOUR = replace(DRAG, warm_start=False), replace(DRAG, steps=PAPER_STEPS, learning_rate=0.01)
+FOUR = replace(DRAG, steps=PAPER_STEPS, learning_rate=0.01)
+PAPER = DragSettings(iterations=DRAG.iterations, reach=0.0)
 ABLATIONS: dict[str, Variant] = {
-    "no warm start": ours(COLD),
-    "the paper's settings": ours(DragSettings(iterations=DRAG.iterations)),
-    "the paper's, no warm start": ours(DragSettings(iterations=DRAG.iterations, warm_start=False)),
-    "the paper's, independent offsets": ours(DragSettings(iterations=DRAG.iterations, warm_start=False, chained=False)),
+    "no warm start": ours(replace(DRAG, warm_start=False)),
+    "the paper's settings": in_full(PAPER),
+    "the paper's, no warm start": in_full(replace(PAPER, warm_start=False)),
+    "the paper's, independent offsets": in_full(replace(PAPER, warm_start=False, chained=False)),
     "warm start alone": ours(replace(DRAG, iterations=0)),
     "each frame for itself": ours(replace(DRAG, reach=0.0)),
-    "every 2nd frame": ours(replace(DRAG, key_every=2)),
-    "every 3rd frame": ours(replace(DRAG, key_every=3)),
+    "in full": in_full(DRAG),
+    "four turns": ours(replace(DRAG, turns=4)),
+    "every 2nd frame": ours(replace(DRAG, turns=1, key_every=2)),
+    "every 3rd frame": ours(replace(DRAG, turns=1, key_every=3)),
     "single point": ours(sets=False),
     "four steps": ours(FOUR),
-    "four steps, every 2nd frame": ours(replace(FOUR, key_every=2)),
+    "four steps, in full": in_full(FOUR),
+    "four steps, every 2nd frame": ours(replace(FOUR, turns=1, key_every=2)),
     "moving average": ours(replace(DRAG, moving_average=True)),
     "no cross-branch attention": ours(decode_settings=replace(DECODE, cross_branch="off")),
     "no LoRA": ours(lora=False),

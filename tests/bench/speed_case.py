@@ -48,7 +48,9 @@ class Case:
     steps: tuple[int, ...] = (35,)
     iterations: int = 4
     is_whole: bool = False  # with inversion and decoding; False: the drag alone, on random latents, without warm start
-    key_every: int = 1  # ours only: every n-th frame is optimised, the others are served by these
+    turns: int = DragSettings().turns  # ours: an iteration works on every n-th frame, on others each time
+    key_every: int = 1  # ours: every n-th frame is optimised, the others are served by these
+    stride: int = InvertSettings().stride  # ours: steps of inversion and decoding that one denoiser call serves
     chunk: int = 0
     device: str = "cpu"
     dtype: str = "float32"
@@ -78,7 +80,7 @@ def measure(case: Case, model: DragModel | None = None) -> dict:
     world, held = build(case, model), peak_bytes(case.device)
     flops = gradient_flops(case, world.first(1)) if case.who == OURS else 0
     if case.device == "cuda":
-        drag_once(case, world.first(4 * case.key_every), 1)  # the kernels are chosen here
+        drag_once(case, world.first(4 * case.key_every * case.turns), 1)  # the kernels are chosen here
         torch.cuda.reset_peak_memory_stats()
     seconds = {}
     if case.is_whole:
@@ -91,24 +93,24 @@ def measure(case: Case, model: DragModel | None = None) -> dict:
     inside = clock.seconds()
     if case.is_whole:
         chunk = case.chunk if case.who == OURS else 1
-        inputs = world.clip, world.inversion, edit, world.tracks, model, DecodeSettings(chunk=chunk)
+        inputs = world.clip, world.inversion, edit, world.tracks, model, DecodeSettings(stride=case.stride, chunk=chunk)
         _, seconds["decode"] = timed(case, lambda: decode(*inputs))
-    gradients = evaluations(case)
-    per_iteration = (seconds["drag"] - before) / case.iterations
+    per_gradient = (seconds["drag"] - before) / evaluations(case)
     rate = matmul_rate(case)
     return {
         **asdict(case), "parts": seconds, "seconds": sum(seconds.values()), "seconds_before": before,
-        "seconds_per_iteration": per_iteration, "seconds_per_gradient": per_iteration / gradients,
+        "seconds_per_iteration": (seconds["drag"] - before) / case.iterations, "seconds_per_gradient": per_gradient,
         "outside_denoiser": 1 - inside / seconds["drag"], "flops_per_gradient": flops,
-        "tflops": flops * gradients / per_iteration / 1e12, "matmul_tflops": rate / 1e12,
+        "tflops": flops / per_gradient / 1e12, "matmul_tflops": rate / 1e12,
         "peak_bytes": peak_bytes(case.device), "held_bytes": held,
     }
 
 
 def evaluations(case: Case) -> int:
-    """Gradient evaluations of one iteration: one per step and frame that is optimised."""
-    every = case.key_every if case.who == OURS else 1
-    return len(range(0, case.frames, every)) * len(case.steps)
+    """Gradient evaluations of all iterations: one per step and frame that has its turn."""
+    frames = range(case.frames)[::case.key_every if case.who == OURS else 1]
+    turns = min(case.turns, len(frames)) if case.who == OURS else 1
+    return sum(len(frames[i % turns::turns]) for i in range(case.iterations)) * len(case.steps)
 
 
 def drag_once(case: Case, world: World, iterations: int) -> DragResult:
@@ -116,7 +118,7 @@ def drag_once(case: Case, world: World, iterations: int) -> DragResult:
     if case.who == OURS:
         settings = DragSettings(
             steps=case.steps, iterations=iterations, arrive=0.0, chunk=case.chunk, warm_start=case.is_whole,
-            key_every=case.key_every,
+            turns=case.turns, key_every=case.key_every,
         )
         return drag(world.inversion, world.tracks, world.model, settings)
     middle = world.tracks.handles.shape[2] // 2
@@ -130,8 +132,8 @@ def drag_once(case: Case, world: World, iterations: int) -> DragResult:
 
 def inverted(case: Case, world: World) -> Inversion:
     """By our inversion, or by the published one: one denoiser call a step, frame by frame."""
-    top = max(case.steps)
-    return invert(world.clip, world.model, InvertSettings(until=top, chunk=case.chunk if case.who == OURS else 1))
+    chunk = case.chunk if case.who == OURS else 1
+    return invert(world.clip, world.model, InvertSettings(until=max(case.steps), stride=case.stride, chunk=chunk))
 
 
 # ------------------------------------------------------------------------------------------------------ what is worked on

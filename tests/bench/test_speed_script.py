@@ -39,9 +39,11 @@ def test_every_iteration_is_made_by_both():
 
 
 @pytest.mark.parametrize("who", [OURS, PUBLISHED, FROZEN])
-@pytest.mark.parametrize("frames, key_every", [(3, 1), (3, 2), (4, 2), (4, 9)])
-def test_the_evaluations_that_are_counted_are_those_that_are_made(who, frames, key_every):
-    case = replace(TINY, who=who, frames=frames, key_every=key_every, is_whole=False)
+@pytest.mark.parametrize(
+    "frames, turns, key_every", [(3, 1, 1), (3, 1, 2), (4, 1, 2), (4, 1, 9), (3, 2, 1), (5, 2, 2), (1, 2, 1)]
+)
+def test_the_evaluations_that_are_counted_are_those_that_are_made(who, frames, turns, key_every):
+    case = replace(TINY, who=who, frames=frames, turns=turns, key_every=key_every, iterations=3, is_whole=False)
     model, made = tiny_model(), []
     world = speed_case.build(case, model)
 
@@ -51,14 +53,14 @@ def test_the_evaluations_that_are_counted_are_those_that_are_made(who, frames, k
     model.denoiser.register_forward_pre_hook(count)
     speed_case.drag_once(case, world, 0)
     assert sum(made) == 0
-    speed_case.drag_once(case, world, 2)
-    assert sum(made) == 2 * speed_case.evaluations(case) > 0
+    speed_case.drag_once(case, world, 3)
+    assert sum(made) == speed_case.evaluations(case) > 0
 
 
 def test_figures_per_gradient_are_of_key_frames_alone(monkeypatch):
     monkeypatch.setattr(speed_case, "matmul_rate", lambda case: 1.0)
     rows = [
-        speed_case.measure(replace(TINY, frames=3, key_every=every, is_whole=False), tiny_model()) for every in (1, 3)
+        speed_case.measure(replace(TINY, frames=3, turns=1, key_every=every, is_whole=False), tiny_model()) for every in (1, 3)
     ]
     for row, made in zip(rows, (6, 2)):  # frames that are optimised x steps
         assert row["seconds_per_iteration"] / row["seconds_per_gradient"] == pytest.approx(made)
@@ -96,8 +98,8 @@ def test_the_baseline_moves_what_it_drags_and_stops_where_it_is():
 
 def fake(case: Case) -> dict:
     """A machine on which an optimised frame takes 1 s, and a frame 1 byte; published takes 4 times as long, frozen twice."""
-    assert case.who == OURS or case.key_every == 1
-    seconds = case.frames / case.key_every * {OURS: 1.0, PUBLISHED: 4.0, FROZEN: 2.0}[case.who]
+    assert case.who == OURS or case.key_every == case.turns == case.stride == 1
+    seconds = case.frames / case.key_every / case.turns * {OURS: 1.0, PUBLISHED: 4.0, FROZEN: 2.0}[case.who]
     return {
         **asdict(case), "seconds": seconds, "parts": {"drag": seconds}, "seconds_per_gradient": seconds,
         "peak_bytes": 100 + case.frames, "held_bytes": 100, "outside_denoiser": 0.01 * case.key_every,
@@ -112,12 +114,12 @@ def test_the_json_has_what_the_readme_says(monkeypatch, on_gpu):
     assert {"device", "cases", "memory_64_over_8", "outside_denoiser", "linearity"} <= set(found)
     first = found["cases"][0]
     assert {"name", "frames", "size", "seconds", "baseline_seconds", "ratio", "peak_bytes"} <= set(first)
-    assert first["ratio"] == 4 and first["frozen_ratio"] == 2
+    assert first["ratio"] == 8 and first["frozen_ratio"] == 4
     assert found["memory_64_over_8"] == 164 / 108 and found["memory_64_over_8_beside_the_model"] == 8
-    assert found["linearity"]["seconds_per_frame"] == pytest.approx(1) and found["linearity"]["deviation"] < 1e-6
+    assert found["linearity"]["seconds_per_frame"] == pytest.approx(0.5) and found["linearity"]["deviation"] < 1e-6
     assert found["outside_denoiser"] == 0.01  # where every frame is optimised
-    by_key = [row for row in found["cases"] if row["key_every"] == 2]
-    assert by_key and all(row["ratio"] == pytest.approx(8) for row in by_key)
+    in_full = [row for row in found["cases"] if row["turns"] == row["stride"] == 1]
+    assert in_full and all(row["ratio"] == pytest.approx(4) for row in in_full)
     lines = speed.table(found).split("\n")
     assert len({len(line) for line in lines[:len(found["cases"]) + 1]}) == 1  # the columns stand below one another
 
@@ -127,4 +129,4 @@ def test_no_case_runs_twice(monkeypatch, on_gpu):
     ran = []
     monkeypatch.setattr(speed, "device_name", lambda on_gpu: "a machine")
     speed.bench(on_gpu, lambda case: ran.append(replace(case, name="")) or fake(case), say=lambda text: None)
-    assert len(ran) == len(set(ran)) and any(case.key_every > 1 for case in ran)
+    assert len(ran) == len(set(ran)) and any(case.turns > 1 for case in ran)
