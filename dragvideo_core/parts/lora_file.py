@@ -119,7 +119,7 @@ def fingerprint(*values: Any) -> str:
 
 
 def _update(digest: Any, tensor: Tensor) -> None:
-    octets = tensor.detach().flatten().view(torch.uint8)
+    octets = tensor.detach().flatten().contiguous().view(torch.uint8)
     whole, odd = octets[: len(octets) // 8 * 8], octets[len(octets) // 8 * 8 :]
     words = (whole.clone() if whole.storage_offset() % 8 else whole).view(torch.int64)
     total = int(words.sum()) + int(odd.sum())  # of whole numbers: the same on every device, whatever the order
