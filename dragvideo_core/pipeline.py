@@ -20,7 +20,7 @@ from .types import DragModel, OnProgress, Scores, VideoClip, ignore_progress
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of all stages; the defaults are the paper's."""
+    """The settings of all stages; the defaults are the paper's where it says one, and ours (marked) beside them."""
 
     load: LoadSettings = field(default_factory=LoadSettings)
     propagate: PropagateSettings = field(default_factory=PropagateSettings)

@@ -34,11 +34,6 @@ def trained(adapted: torch.nn.Module) -> list[torch.nn.Parameter]:
     return [weight for weight in adapted.parameters() if weight.requires_grad]
 
 
-def layers(denoiser: torch.nn.Module) -> list[str]:
-    """Names of the layers that get an adapter."""
-    return [name for name, _ in denoiser.named_modules() if name.endswith(tuple("." + target for target in TARGETS))]
-
-
 def lora_weights(adapted: torch.nn.Module) -> dict[str, Tensor]:
     """The adapters' weights in peft's names, detached, on the CPU."""
     return {k: v.detach().cpu().clone() for k, v in get_peft_model_state_dict(adapted, adapter_name="drag").items()}

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,18 +87,19 @@ def common_names(lora: dict[str, Tensor]) -> dict[str, Tensor]:
     return renamed
 
 
-def peft_names(lora: dict[str, Tensor], layers: Iterable[str]) -> dict[str, Tensor]:
-    """The way back for the denoiser's named layers; UserError where one is missing."""
+def peft_names(lora: dict[str, Tensor], like: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The way back, to the names of `like`; UserError where a weight is missing, has another shape, or is no number."""
     renamed = {}
-    for layer in layers:
-        key = PREFIX + layer.replace(".", "_")
-        for ending, common in ENDINGS.items():
-            if key + common not in lora:
-                raise UserError(
-                    f"the LoRA has no {key + common}: expected one that was tuned on this model. Tune again under "
-                    "another name."
-                )
-            renamed[layer + ending] = lora[key + common]
+    for name, wanted in like.items():
+        layer, ending = _split(name)
+        key = PREFIX + layer.replace(".", "_") + ENDINGS[ending]
+        weight = lora.get(key)
+        if weight is None or weight.shape != wanted.shape or not bool(torch.isfinite(weight).all()):
+            raise UserError(
+                f"the LoRA has no {key} of shape {tuple(wanted.shape)} and finite numbers: expected one that was tuned on this "
+                "model. Delete it, or choose another 'save_as'."
+            )
+        renamed[name] = weight
     return renamed
 
 

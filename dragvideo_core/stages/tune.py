@@ -45,7 +45,7 @@ def tune(
     found = store.finished(name)
     if found is not None:
         adapted = lora.with_lora(model.denoiser, settings.rank)
-        lora.set_lora_weights(adapted, lora_file.peft_names(found[0], lora.layers(model.denoiser)))
+        lora.set_lora_weights(adapted, lora_file.peft_names(found[0], lora.lora_weights(adapted)))
         return _result(model, adapted, found[1])
     run, work = _Run(clip, model, settings), store.unfinished.work(name)
     run.resume(work.resumed())

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from core.tiny import tiny_clip, tiny_model
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from dragvideo_core.parts import lora, lora_file
@@ -48,7 +49,7 @@ def test_names_there_and_back():
     common = lora_file.common_names(weights)
     assert len(common) == len(weights) * 3 // 2
     assert all(float(value) == 2 for name, value in common.items() if name.endswith(".alpha"))
-    assert same(lora_file.peft_names(common, lora.layers(model.denoiser)), weights)
+    assert same(lora_file.peft_names(common, weights), weights)
 
 
 def test_what_is_finished_is_not_trained_again(tmp_path):
@@ -93,6 +94,20 @@ def test_what_is_finished_and_has_no_name_is_not_trained_again_either(tmp_path):
     first, calls = tune(clip, model, SETTINGS, store=store), []
     again = tune(clip, model, SETTINGS, counted(calls), store)
     assert calls == [6] and same(again.lora, first.lora) and again.lora_losses == first.lora_losses
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("change", [lambda w: w[:, :-1].contiguous(), lambda w: w * torch.nan, lambda w: w[None]])
+def test_a_file_that_tells_the_truth_about_its_training_only(tmp_path, change):
+    """Its name for what it was trained on is right, one of its weights is not."""
+    store, clip, model = LoraStore(file=tmp_path / "clip.safetensors"), tiny_clip(1), tiny_model()
+    tune(clip, model, SETTINGS, store=store)
+    with safe_open(str(store.file), "pt") as file:
+        weights, told = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()
+    name = next(name for name in weights if name.endswith("up.weight"))
+    save_file(weights | {name: change(weights[name])}, str(store.file), metadata=told)
+    with pytest.raises(UserError, match="the LoRA has no .*up.weight of shape.*save_as"):
+        tune(clip, model, SETTINGS, store=store)
 
 
 @pytest.mark.faults
