@@ -39,7 +39,7 @@ def take(run: Any) -> State:
     }
     for step in run.steps:
         first = run.first_distance.get(step, torch.zeros(run.handles.shape[1:3]))
-        tensors = {"correction": run.corrections, "before": run.before, "template": run.templates, "first_distance": {step: first}}
+        tensors = {"correction": run.corrections, "before": run.before, "template": run.templates, "looks": run.looks, "first_distance": {step: first}}
         state |= {f"{name}.{step}": by_step[step].detach().cpu().clone() for name, by_step in tensors.items()}
     return state | adam_state(run.optimiser)
 
@@ -65,6 +65,7 @@ def put_back(run: Any, state: State | None) -> None:
         run.corrections[step].detach().copy_(state[f"correction.{step}"])  # in place: Adam holds them
         run.before[step] = state[f"before.{step}"]
         run.templates[step] = state[f"template.{step}"].to(device)
+        run.looks[step] = state[f"looks.{step}"].to(device)
         if run.settings.moving_average:
             run.first_distance[step] = state[f"first_distance.{step}"].to(device)
     set_adam_state(run.optimiser, state)

@@ -140,6 +140,8 @@ class _Run:
         self.chunks = batches.Chunks(model, cells.numel(), len(self.handles), settings.chunk, memory.WITH_GRADIENTS)
         self.residuals: dict[int, Tensor] = {}
         self.templates: dict[int, Tensor] = {}
+        self.turns = min(settings.turns, len(self.handles))
+        self.looks: dict[int, Tensor] = {}  # (turns, J, S, D, C): sums of the handles' patches when frames last had their turn
         self.first_distance: dict[int, Tensor] = {}
         self.last = self.z[self.steps[-1]][:1]  # x_t of the first frame at the lowest step
 
@@ -178,12 +180,14 @@ class _Run:
                 sums[step] = sums[step] + total
             tick()
         for step in self.steps:
-            self.templates[step] = supervision.mean_of_sum(sums[step], self.visible)
+            self.looks[step] = sums[step]
+            self.templates[step] = supervision.mean_of_sum(sums[step].sum(0), self.visible)
         self.is_whole = True
 
     @torch.no_grad()
     def _measured(self, part: slice) -> dict[int, Tensor]:
-        """Per step the sum over a chunk's frames of the patches around the handles, (J, S, D, C); its residuals are set."""
+        """Per step and turn the sum over a chunk's frames of the patches around the handles, (turns, J, S, D, C); its residuals
+        are set."""
         above, found, at_first = None, {}, self._there(self.path[0], part)
         for step in self.steps:
             z_t = self._there(self.begun[step], part)
@@ -199,7 +203,12 @@ class _Run:
         if self.start is not None and not bool(self.has_moved.all()):
             for step, edited in self._measured_edited(part).items():
                 found[step] = torch.where(self.has_moved[:, None, None, None], found[step], edited)
-        return {step: supervision.sum_over_frames(patches, self.visible[part]) for step, patches in found.items()}
+        turns = [slice((turn - part.start) % self.turns, None, self.turns) for turn in range(self.turns)]
+        visible = self.visible[part]
+        return {
+            step: torch.stack([supervision.sum_over_frames(patches[turn], visible[turn]) for turn in turns])
+            for step, patches in found.items()
+        }
 
     def _measured_edited(self, part: slice) -> dict[int, Tensor]:
         """The same patches as the edit that this round starts from has them."""
@@ -255,8 +264,7 @@ class _Run:
 
     def _turn(self) -> slice:
         """The (key) frames whose turn it is in this iteration."""
-        turns = min(self.settings.turns, len(self.handles))
-        return slice(self.done % turns, None, turns)
+        return slice(self.done % self.turns, None, self.turns)
 
     def _skip(self) -> None:
         """A gradient is no number: half of the step before is taken back, and those to come are half as large."""
@@ -332,7 +340,8 @@ class _Run:
                 first = self.first_distance.get(step, torch.zeros_like(distance))
                 self.first_distance[step] = torch.where(first > 0, first, distance)
                 share = supervision.average_share(distance, self.first_distance[step]) * (seen > 0)
-                mean = supervision.mean_of_sum(newest[step], self.visible[turn])
+                self.looks[step][turn.start] = newest[step]
+                mean = supervision.mean_of_sum(self.looks[step].sum(0), self.visible)
                 self.templates[step] = supervision.moving_average(self.templates[step], mean, share)
         move = tracking.shared_move(list(line.values()), self.moves, self.remaining())
         move = torch.where(self.arrived()[:, None], torch.zeros_like(move), move)

@@ -112,10 +112,11 @@ def in_full(settings: DragSettings) -> Variant:
 
 
 def per_frame(prepared: Prepared) -> tuple[VideoClip, DragResult]:
-    """DragDiffusion's loop frame by frame, with the same LoRA, mask, iterations and decoding."""
-    settings = DRAG.iterations, DRAG.learning_rate, DRAG.arrive
-    result = drag_per_frame(prepared.inversion, prepared.single, prepared.tuned, *settings)
-    return decode(prepared.clip, prepared.inversion, result, prepared.single, prepared.tuned, DECODE)[0], result
+    """DragDiffusion's loop frame by frame, with the same LoRA, mask, iterations and decoding, over every step."""
+    clip, tracks, model = prepared.clip, prepared.single, prepared.tuned
+    inversion = invert(clip, model, replace(INVERT, stride=1))
+    result = drag_per_frame(inversion, tracks, model, DRAG.iterations, DRAG.learning_rate, DRAG.arrive)
+    return decode(clip, inversion, result, tracks, model, replace(DECODE, stride=1))[0], result
 
 
 MAIN: dict[str, Variant] = {"ours": ours(), "per-frame baseline": per_frame}

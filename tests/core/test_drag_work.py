@@ -205,7 +205,24 @@ def test_a_template_is_kept_while_frames_that_hide_its_point_have_their_turn(mon
 
     monkeypatch.setattr(drag_stage._Run, "_advance", noted)
     drag(inversion, replace(tracks, visible=visible), model, replace(SETTINGS, iterations=4, turns=2))
-    assert templates == [[False, True], [True, True]] * 2
+    assert templates[1:] == [[True, True], [False, True], [True, True]]  # the first pass sees what was measured before
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 3])
+def test_looks_are_summed_up_by_turn_whatever_the_chunks(model, chunk):
+    tracks, inversion = tiny_tracks(5), invert(tiny_clip(5), model, InvertSettings(until=3))
+    runs = [drag_stage._Run(inversion, tracks, model, replace(SETTINGS, turns=2, chunk=c)) for c in (5, chunk)]
+    for run in runs:
+        run.measure()
+    alone = []
+    for turn in range(2):
+        few = replace(inversion, latents=inversion.latents[:, turn::2])
+        run = drag_stage._Run(few, tracks.of_frames(slice(turn, None, 2)), model, replace(SETTINGS, turns=1, chunk=5))
+        run.measure()
+        alone.append(run.looks)
+    for step in SETTINGS.steps:
+        torch.testing.assert_close(runs[1].looks[step], runs[0].looks[step], rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(runs[0].looks[step], torch.cat([looks[step] for looks in alone]), rtol=1e-4, atol=1e-4)
 
 
 def test_nothing_is_carried_out_of_the_mask(inversion, model):
