@@ -35,6 +35,7 @@ class Carrying:
         self.points = torch.cat([tracks.handles, tracks.targets], 2).flatten(1, 2)  # (N, P, 2)
         self.visible = torch.cat([tracks.visible, tracks.visible], 2).flatten(1, 2)
         self.size = tuple(tracks.edit_mask.shape[-2:])
+        self.centres = cell_centres(cells, self.size)
         self.shares = [self._shares(phase) for phase in range(min(every, len(self.points)))]
 
     def among_keys(self, corrections: Tensor, which: slice = slice(None)) -> Tensor:
@@ -88,8 +89,7 @@ class Carrying:
 
     def _places(self, start: int, end: int) -> Tensor:
         """Where in frame `start` that is which the cells of frame `end` show, (h, w, 2) px."""
-        here = cell_centres(self.cells, self.size)
-        both = self._in_both(start, end)
+        here, both = self.centres, self._in_both(start, end)
         if start == end or not bool(both.any()):
             return here
         before, after = self.points[start][both], self.points[end][both]

@@ -36,7 +36,8 @@ def displacement(handles: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
     padded = np.pad(mask.cpu().numpy().astype(np.uint8), 1)
     distance = torch.from_numpy(cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1])
     found = torch.zeros(*mask.shape, 2)
-    away = (cell_centres(mask.shape, mask.shape)[mask][:, None] - targets).norm(dim=-1)  # (pixels inside, P)
+    inside = mask.nonzero().flip(1).float()  # (pixels, 2)
+    away = torch.cdist(inside, targets.float(), compute_mode="donot_use_mm_for_euclid_dist")  # (pixels, P)
     edge = distance[mask][:, None] ** RIGIDITY
     weight = 1 / (away**4 + 1e-3)
     share = edge / (edge + away**RIGIDITY).clamp(min=1e-6) * weight / weight.sum(1, keepdim=True)
