@@ -94,7 +94,8 @@ def peft_names(lora: dict[str, Tensor], like: dict[str, Tensor]) -> dict[str, Te
         layer, ending = _split(name)
         key = PREFIX + layer.replace(".", "_") + ENDINGS[ending]
         weight = lora.get(key)
-        if weight is None or weight.shape != wanted.shape or not bool(torch.isfinite(weight).all()):
+        fits = weight is not None and weight.shape == wanted.shape and weight.is_floating_point()
+        if not fits or not bool(torch.isfinite(weight.float()).all()):
             raise UserError(
                 f"the LoRA has no {key} of shape {tuple(wanted.shape)} and finite numbers: expected one that was tuned on this "
                 "model. Delete it, or choose another 'save_as'."

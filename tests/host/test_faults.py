@@ -20,7 +20,8 @@ SMALL = {  # the demo with little work in every stage
     "DragAVideo_DemoClip": {"frames": 2},
     "DragAVideo_Propagate": {"ensemble": 1},
     "DragAVideo_Tune": {"passes": 2, "rank": 2, "batch": 2},
-    "DragAVideo_Invert": {"until": 2, "refinements": 0},
+    "DragAVideo_Invert": {"until": 2, "stride": 1},  # work is left after the first report
+    "DragAVideo_Decode": {"stride": 1},
     "DragAVideo_Drag": {
         "steps": "2",
         "iterations": 3,
