@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .parts.sam import load_sam
+from .points.sam import load_sam
 from .stages.decode import DecodeSettings, decode
 from .stages.drag import DragSettings, drag
 from .stages.evaluate import EvaluateSettings, evaluate
@@ -32,8 +32,12 @@ class Settings:
 
 
 def drag_a_video(
-    video: str | Path, points: str, model: DragModel, sam_checkpoint: str | Path | None = None,
-    settings: Settings = Settings(), on_progress: OnProgress = ignore_progress,
+    video: str | Path,
+    points: str,
+    model: DragModel,
+    sam_checkpoint: str | Path | None = None,
+    settings: Settings = Settings(),
+    on_progress: OnProgress = ignore_progress,
 ) -> tuple[VideoClip, Scores]:
     """Edit a video file: the edited clip and its scores. `points` is the Pick Points node's JSON."""
     clip = load(video, settings.load)

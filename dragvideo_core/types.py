@@ -40,7 +40,9 @@ class VideoClip:
     def __post_init__(self):
         shape = tuple(self.frames.shape)
         if len(shape) != 4 or shape[1] != 3 or shape[0] == 0:
-            raise UserError(f"a clip needs frames of shape (N, 3, H, W) with N >= 1: got {shape}. Check what is wired in as the video.")
+            raise UserError(
+                f"a clip needs frames of shape (N, 3, H, W) with N >= 1: got {shape}. Check what is wired in as the video."
+            )
         if shape[2] % 64 or shape[3] % 64 or 0 in shape:
             raise UserError(
                 f"frame width and height must be multiples of 64: got {shape[3]} x {shape[2]}. "

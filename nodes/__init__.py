@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import ComfyExtension, io
 
-from . import host
+from .comfy import folders
 from .decode import Decode
 from .demo_clip import DemoClip
 from .drag import Drag
@@ -20,8 +20,22 @@ from .segment import Segment
 from .tune import Tune
 
 NODES = [
-    LoadVideo, DemoClip, Pick, Segment, EmbeddedModel, Model, Propagate, UseTracks, Tune, Invert, Drag, Decode, Evaluate,
-    SaveEdit, LoadEdit, CombineEdits,
+    LoadVideo,
+    DemoClip,
+    Pick,
+    Segment,
+    EmbeddedModel,
+    Model,
+    Propagate,
+    UseTracks,
+    Tune,
+    Invert,
+    Drag,
+    Decode,
+    Evaluate,
+    SaveEdit,
+    LoadEdit,
+    CombineEdits,
 ]
 
 
@@ -29,7 +43,7 @@ class DragAVideo(ComfyExtension):
     """What ComfyUI asks for the nodes."""
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        host.register_folders()
+        folders.register_folders()
         return NODES
 
 

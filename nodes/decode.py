@@ -6,7 +6,9 @@ from comfy_api.latest import io
 
 from ..dragvideo_core.stages.decode import DecodeSettings, decode
 from ..dragvideo_core.types import DragModel, DragResult, Inversion, PointTracks
-from . import convert, host, sockets
+from . import sockets
+from .comfy import values
+from .comfy.run import progress, run
 
 
 class Decode(io.ComfyNode):
@@ -20,31 +22,25 @@ class Decode(io.ComfyNode):
 
         fps = io.Float.Input(
             "fps",
-            default=convert.DEFAULT_FPS,
+            default=values.DEFAULT_FPS,
             min=0.01,
             max=1000.0,
             step=0.01,
             tooltip="Frames per second of the VIDEO output when frames come in as IMAGE: wire the loader's fps here.",
         )
-        looks = (
-            "What each edited frame looks at to keep its looks: its own unedited frame (the paper's), the first one, "
-        )
+        looks = "What each edited frame looks at to keep its looks: its own unedited frame (the paper's), the first one, "
         return sockets.schema(
             cls,
             node_id="DragAVideo_Decode",
             display_name="Decode Edit",
             search_aliases=["masactrl", "render edit"],
             inputs=[
-                sockets.video(
-                    "The frames that were edited: an IMAGE batch or a VIDEO, which brings its rate and sound."
-                ),
+                sockets.video("The frames that were edited: an IMAGE batch or a VIDEO, which brings its rate and sound."),
                 sockets.Inversion.Input("inversion", tooltip="From DDIM Invert."),
                 sockets.Edit.Input("edit", tooltip="From Drag."),
                 sockets.Tracks.Input("tracks", tooltip="From Propagate Points: its mask says what may change."),
                 sockets.model(),
-                io.Audio.Input(
-                    "audio", optional=True, tooltip="Sound for the VIDEO output. Without it: that of the VIDEO put in."
-                ),
+                io.Audio.Input("audio", optional=True, tooltip="Sound for the VIDEO output. Without it: that of the VIDEO put in."),
                 fps,
                 setting("cross_branch", looks + "all of them, or nothing."),
                 setting("lock", "Keep what is outside the mask exactly as it is."),
@@ -68,9 +64,7 @@ class Decode(io.ComfyNode):
             ],
             outputs=[
                 io.Image.Output("images", display_name="frames", tooltip="The edited frames."),
-                io.Video.Output(
-                    "edited_video", display_name="video", tooltip="The edited frames with their rate and sound."
-                ),
+                io.Video.Output("edited_video", display_name="video", tooltip="The edited frames with their rate and sound."),
                 io.Latent.Output("latent", display_name="latent", tooltip="The edited clip's latents."),
             ],
         )
@@ -87,10 +81,8 @@ class Decode(io.ComfyNode):
         audio: dict | None = None,
         **settings,
     ) -> io.NodeOutput:
-        clip, settings = convert.to_clip(video, fps), DecodeSettings(**settings)
-        on_progress = host.progress(clip.frames)
-        edited, latents = host.run(decode, clip, inversion, edit, tracks, model, settings, on_progress)
-        sound = convert.audio_of(video) if audio is None else audio
-        return io.NodeOutput(
-            convert.to_image(edited.frames), convert.to_video(edited, sound), convert.to_latent(latents, model)
-        )
+        clip, settings = values.to_clip(video, fps), DecodeSettings(**settings)
+        on_progress = progress(clip.frames)
+        edited, latents = run(decode, clip, inversion, edit, tracks, model, settings, on_progress)
+        sound = values.audio_of(video) if audio is None else audio
+        return io.NodeOutput(values.to_image(edited.frames), values.to_video(edited, sound), values.to_latent(latents, model))

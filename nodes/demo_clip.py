@@ -6,7 +6,9 @@ from comfy_api.latest import io
 
 from ..dragvideo_core.embedded.demo_clip import FPS, MOST_FRAMES, demo_clip
 from ..dragvideo_core.embedded.drawn_world import KINDS
-from . import convert, host, sockets
+from . import sockets
+from .comfy import values
+from .comfy.run import run
 
 
 class DemoClip(io.ComfyNode):
@@ -34,33 +36,23 @@ class DemoClip(io.ComfyNode):
                     control_after_generate=False,
                     tooltip="Of colours, proportions, background, motion and of the drag that is suggested.",
                 ),
-                io.Int.Input(
-                    "frames", default=8, min=1, max=MOST_FRAMES, tooltip=f"How many frames, at {FPS:g} per second."
-                ),
-                io.Boolean.Input(
-                    "occluded", default=False, tooltip="Let a pole pass in front of the part that is dragged."
-                ),
+                io.Int.Input("frames", default=8, min=1, max=MOST_FRAMES, tooltip=f"How many frames, at {FPS:g} per second."),
+                io.Boolean.Input("occluded", default=False, tooltip="Let a pole pass in front of the part that is dragged."),
                 drag("drag_x", "to the right. With 'drag_y' also 0: a drag that fits."),
                 drag("drag_y", "down. With 'drag_x' also 0: a drag that fits."),
             ],
             outputs=[
                 io.Image.Output("images", display_name="frames", tooltip="The clip."),
-                io.Image.Output(
-                    "true_edit", display_name="true edit", tooltip="The clip as a perfect edit would make it."
-                ),
-                io.String.Output(
-                    "picks_json", display_name="points", tooltip="Points that fit: wire them into Pick Points."
-                ),
+                io.Image.Output("true_edit", display_name="true edit", tooltip="The clip as a perfect edit would make it."),
+                io.String.Output("picks_json", display_name="points", tooltip="Points that fit: wire them into Pick Points."),
                 io.Float.Output("frame_rate", display_name="fps", tooltip="Frames per second."),
             ],
         )
 
     @classmethod
-    def execute(
-        cls, kind: str, seed: int, frames: int, occluded: bool, drag_x: float = 0.0, drag_y: float = 0.0
-    ) -> io.NodeOutput:
+    def execute(cls, kind: str, seed: int, frames: int, occluded: bool, drag_x: float = 0.0, drag_y: float = 0.0) -> io.NodeOutput:
         drag = (drag_x, drag_y) if drag_x or drag_y else None
-        drawn = host.run(demo_clip, kind, seed, frames, occluded, drag)
+        drawn = run(demo_clip, kind, seed, frames, occluded, drag)
         return io.NodeOutput(
-            convert.to_image(drawn.clip.frames), convert.to_image(drawn.true_edit.frames), drawn.picks, drawn.clip.fps
+            values.to_image(drawn.clip.frames), values.to_image(drawn.true_edit.frames), drawn.picks, drawn.clip.fps
         )

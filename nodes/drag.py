@@ -6,7 +6,9 @@ from comfy_api.latest import io
 
 from ..dragvideo_core.stages.drag import DragSettings, drag
 from ..dragvideo_core.types import DragModel, DragResult, Inversion, PointTracks, UserError
-from . import host, sockets
+from . import sockets
+from .comfy import folders, messages
+from .comfy.run import progress, run
 
 MOST_TEXT = 1000  # characters of 'steps'
 MOST_SHOWN = 60  # of them in an error
@@ -40,34 +42,13 @@ class Drag(io.ComfyNode):
                 sockets.model(),
                 setting("iterations", "At most this many. It stops earlier when all handles have arrived.", 0, 1000),
                 steps,
-                setting(
-                    "learning_rate", "How much an iteration changes. Too high breaks the picture.", 1e-4, 1.0, 1e-3
-                ),
-                setting(
-                    "max_move",
-                    f"How far a handle moves in one iteration at most, {cells} (l of Eq. 6).",
-                    0.5,
-                    16.0,
-                    0.5,
-                ),
+                setting("learning_rate", "How much an iteration changes. Too high breaks the picture.", 1e-4, 1.0, 1e-3),
+                setting("max_move", f"How far a handle moves in one iteration at most, {cells} (l of Eq. 6).", 0.5, 16.0, 0.5),
                 setting("lock", "Keep what is outside the mask exactly as it is."),
-                setting(
-                    "mask_weight",
-                    "How strongly the loss of Eq. 5 holds what is outside the mask.",
-                    0.0,
-                    100.0,
-                    0.05,
-                    True,
-                ),
-                setting(
-                    "patch_radius", f"Radius of the patch around each point that is pulled, {cells}.", 0, 8, None, True
-                ),
-                setting(
-                    "arrive", f"A handle has arrived when less than this is left, {cells}.", 0.25, 16.0, 0.25, True
-                ),
-                setting(
-                    "chained", "On: the changes at the steps build on one another. Off: each on its own.", advanced=True
-                ),
+                setting("mask_weight", "How strongly the loss of Eq. 5 holds what is outside the mask.", 0.0, 100.0, 0.05, True),
+                setting("patch_radius", f"Radius of the patch around each point that is pulled, {cells}.", 0, 8, None, True),
+                setting("arrive", f"A handle has arrived when less than this is left, {cells}.", 0.25, 16.0, 0.25, True),
+                setting("chained", "On: the changes at the steps build on one another. Off: each on its own.", advanced=True),
                 setting(
                     "moving_average",
                     "Let the look of the handle follow slowly (footnote 2). Off: the look it had at first stays.",
@@ -125,13 +106,17 @@ class Drag(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, inversion: Inversion, tracks: PointTracks, model: DragModel, steps: str,
+        cls,
+        inversion: Inversion,
+        tracks: PointTracks,
+        model: DragModel,
+        steps: str,
         earlier_edit: DragResult | None = None,
         **settings,
     ) -> io.NodeOutput:
-        settings, unfinished = DragSettings(steps=read_steps(steps), **settings), host.unfinished()
-        with host.warnings_on_node(cls.hidden.unique_id):
-            found = host.run(drag, inversion, tracks, model, settings, host.progress(), earlier_edit, unfinished)
+        settings, unfinished = DragSettings(steps=read_steps(steps), **settings), folders.unfinished()
+        with messages.warnings_on_node(cls.hidden.unique_id):
+            found = run(drag, inversion, tracks, model, settings, progress(), earlier_edit, unfinished)
         return io.NodeOutput(found)
 
 

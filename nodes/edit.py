@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..dragvideo_core.parts import edit_file
-from ..dragvideo_core.parts.edit_file import EditFile, clip_fingerprint, model_fingerprint
+from ..dragvideo_core.files import edit_file
+from ..dragvideo_core.files.edit_file import EditFile, clip_fingerprint, model_fingerprint
 from ..dragvideo_core.stages.edit import STRONGEST, EditSettings, check_source, combined, report, scaled
 from ..dragvideo_core.stages.pick import pick
 from ..dragvideo_core.types import DragModel, DragResult, PointTracks, UserError
-from . import convert, host, sockets
+from . import sockets
+from .comfy import folders, messages, values
+from .comfy.run import run
 
 
 def _strength(name: str, tooltip: str) -> io.Input:
@@ -36,7 +38,7 @@ class SaveEdit(io.ComfyNode):
                 io.String.Input(
                     "save_as",
                     default="edit",
-                    tooltip=f"A file output/{host.EDITS_FOLDER}/<this>_00001.safetensors; the number goes up, nothing is "
+                    tooltip=f"A file output/{folders.EDITS_FOLDER}/<this>_00001.safetensors; the number goes up, nothing is "
                     "overwritten.",
                 ),
                 io.String.Input(
@@ -52,7 +54,7 @@ class SaveEdit(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, save_as: str) -> bool | str:
         try:
-            return save_as is None or bool(host.new_edit_path(save_as))
+            return save_as is None or bool(folders.new_edit_path(save_as))
         except UserError as error:
             return str(error)
 
@@ -60,13 +62,13 @@ class SaveEdit(io.ComfyNode):
     def execute(
         cls, edit: DragResult, tracks: PointTracks, video, model: DragModel, save_as: str, points: str = ""
     ) -> io.NodeOutput:
-        path, clip = host.new_edit_path(save_as), convert.to_clip(video)
+        path, clip = folders.new_edit_path(save_as), values.to_clip(video)
         if points:
-            host.run(pick, points, clip.size, len(clip))  # says what is wrong with them
-        content = EditFile(edit, tracks, points, clip_fingerprint(clip), host.run(model_fingerprint, model), model.name)
+            run(pick, points, clip.size, len(clip))  # says what is wrong with them
+        content = EditFile(edit, tracks, points, clip_fingerprint(clip), run(model_fingerprint, model), model.name)
         check_source(content, clip, None)
-        host.run(edit_file.save, path, content)
-        name = host.output_name(path)
+        run(edit_file.save, path, content)
+        name = folders.output_name(path)
         return io.NodeOutput(name, ui={"text": [name]})
 
 
@@ -84,13 +86,11 @@ class LoadEdit(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "edit_file",
-                    options=host.edit_names(),
-                    tooltip=f"A file in ComfyUI's output/{host.EDITS_FOLDER}, or in its input folder.",
+                    options=folders.edit_names(),
+                    tooltip=f"A file in ComfyUI's output/{folders.EDITS_FOLDER}, or in its input folder.",
                 ),
                 _strength("strength", "0: the original, exactly. 1: the edit as it was found. More goes beyond."),
-                sockets.setting(
-                    EditSettings, "use_anyway", "Use the edit although it was made on other frames or another model."
-                ),
+                sockets.setting(EditSettings, "use_anyway", "Use the edit although it was made on other frames or another model."),
                 io.MultiType.Input(
                     "video",
                     [io.Image, io.Video],
@@ -98,9 +98,7 @@ class LoadEdit(io.ComfyNode):
                     tooltip="The frames it will be used on: compared with those that it was made on.",
                 ),
                 sockets.Model.Input(
-                    "model",
-                    optional=True,
-                    tooltip="The model it will be used with: compared with the one that it was made with.",
+                    "model", optional=True, tooltip="The model it will be used with: compared with the one that it was made with."
                 ),
             ],
             outputs=[
@@ -117,22 +115,22 @@ class LoadEdit(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, edit_file: str) -> bool | str:
         try:
-            return edit_file is None or bool(host.edit_path(edit_file))
+            return edit_file is None or bool(folders.edit_path(edit_file))
         except UserError as error:
             return str(error)
 
     @classmethod
     def fingerprint_inputs(cls, edit_file: str, **_settings) -> str:
-        return host.file_fingerprint(host.edit_path(edit_file))
+        return folders.file_fingerprint(folders.edit_path(edit_file))
 
     @classmethod
     def execute(
         cls, edit_file: str, strength: float, use_anyway: bool, video=None, model: DragModel | None = None
     ) -> io.NodeOutput:
-        saved = host.run(_load, host.edit_path(edit_file))
-        clip = None if video is None else convert.to_clip(video)
-        with host.warnings_on_node(cls.hidden.unique_id):
-            host.run(check_source, saved, clip, model, EditSettings(use_anyway=use_anyway))
+        saved = run(_load, folders.edit_path(edit_file))
+        clip = None if video is None else values.to_clip(video)
+        with messages.warnings_on_node(cls.hidden.unique_id):
+            run(check_source, saved, clip, model, EditSettings(use_anyway=use_anyway))
         told = report(saved)
         return io.NodeOutput(scaled(saved.edit, strength), saved.tracks, saved.points, told, ui={"text": [told]})
 
@@ -176,11 +174,11 @@ class CombineEdits(io.ComfyNode):
     ) -> io.NodeOutput:
         if other_edit is not None and other_tracks is None:
             raise UserError("an edit was wired in as 'other_edit' without its tracks: wire in 'other_tracks' too.")
-        edit = host.run(scaled, edit, strength)
+        edit = run(scaled, edit, strength)
         if other_tracks is None:
             return io.NodeOutput(edit, tracks)
-        other = None if other_edit is None else host.run(scaled, other_edit, other_strength)
-        return io.NodeOutput(*host.run(combined, edit, tracks, other, other_tracks))
+        other = None if other_edit is None else run(scaled, other_edit, other_strength)
+        return io.NodeOutput(*run(combined, edit, tracks, other, other_tracks))
 
 
 def _load(path) -> EditFile:

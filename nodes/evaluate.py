@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..dragvideo_core.parts.drawing import draw_before_after
+from ..dragvideo_core.media.drawing import draw_before_after
 from ..dragvideo_core.stages.evaluate import EvaluateSettings, evaluate, plot_drag, plot_smoothness
 from ..dragvideo_core.types import DragModel, DragResult, PointTracks
-from . import convert, host, sockets
+from . import sockets
+from .comfy import messages, values
+from .comfy.run import progress, run
 
 
 class Evaluate(io.ComfyNode):
@@ -26,23 +28,15 @@ class Evaluate(io.ComfyNode):
             display_name="Evaluate Edit",
             search_aliases=["metrics", "compare", "before after"],
             inputs=[
-                io.MultiType.Input(
-                    "original", [io.Image, io.Video], tooltip="The frames before the edit: IMAGE or VIDEO."
-                ),
-                io.MultiType.Input(
-                    "edited", [io.Image, io.Video], tooltip="The frames after the edit: IMAGE or VIDEO."
-                ),
+                io.MultiType.Input("original", [io.Image, io.Video], tooltip="The frames before the edit: IMAGE or VIDEO."),
+                io.MultiType.Input("edited", [io.Image, io.Video], tooltip="The frames after the edit: IMAGE or VIDEO."),
                 sockets.Tracks.Input("tracks", tooltip="From Propagate Points."),
-                sockets.Model.Input(
-                    "model", tooltip="The model before tuning, so that it judges without having learnt the clip."
-                ),
+                sockets.Model.Input("model", tooltip="The model before tuning, so that it judges without having learnt the clip."),
                 setting("recipe", "Which of DIFT's settings find the handles again.", advanced=True),
                 setting("ensemble", steady, 1, 64, advanced=True),
                 setting("seed", "Of the noise that DIFT adds.", 0, 999_999_999, advanced=True),
                 setting("chunk", sockets.CHUNK_TOOLTIP, 0, 256, advanced=True),
-                sockets.Edit.Input(
-                    "edit", optional=True, tooltip="From Drag: for the plots of the handles' paths and distances."
-                ),
+                sockets.Edit.Input("edit", optional=True, tooltip="From Drag: for the plots of the handles' paths and distances."),
             ],
             outputs=[
                 io.String.Output(
@@ -50,15 +44,11 @@ class Evaluate(io.ComfyNode):
                     display_name="scores",
                     tooltip="JSON: each number with its unit, which way is better, and what it means.",
                 ),
-                io.Image.Output(
-                    "before_after", display_name="before and after", tooltip="First, middle and last frame, labelled."
-                ),
+                io.Image.Output("before_after", display_name="before and after", tooltip="First, middle and last frame, labelled."),
                 io.String.Output(
                     "report", display_name="report", tooltip="The scores as a table, for the core node Preview as Text."
                 ),
-                io.Image.Output(
-                    "smoothness_plot", display_name="smoothness plot", tooltip="The smoothness of each frame."
-                ),
+                io.Image.Output("smoothness_plot", display_name="smoothness plot", tooltip="The smoothness of each frame."),
                 io.Image.Output(
                     "paths_plot",
                     display_name="handle paths",
@@ -77,14 +67,14 @@ class Evaluate(io.ComfyNode):
     def execute(
         cls, original, edited, tracks: PointTracks, model: DragModel, edit: DragResult | None = None, **settings
     ) -> io.NodeOutput:
-        before, after, settings = convert.to_clip(original), convert.to_clip(edited), EvaluateSettings(**settings)
-        with host.warnings_on_node(cls.hidden.unique_id):
-            scores = host.run(evaluate, before, after, tracks, model, settings, host.progress())
-        sheet = convert.to_image(draw_before_after(before.frames, after.frames, tracks)[None])
-        text = convert.to_json(scores)
-        plots = [convert.to_image(plot_smoothness(scores)[None])]
+        before, after, settings = values.to_clip(original), values.to_clip(edited), EvaluateSettings(**settings)
+        with messages.warnings_on_node(cls.hidden.unique_id):
+            scores = run(evaluate, before, after, tracks, model, settings, progress())
+        sheet = values.to_image(draw_before_after(before.frames, after.frames, tracks)[None])
+        text = values.to_json(scores)
+        plots = [values.to_image(plot_smoothness(scores)[None])]
         if edit is None:
-            plots += [host.left_out(), host.left_out()]
+            plots += [messages.left_out(), messages.left_out()]
         else:
-            plots += [convert.to_image(plot[None]) for plot in host.run(plot_drag, before, tracks, edit)]
-        return io.NodeOutput(text, sheet, convert.to_table(scores), *plots, ui={"text": [text]})
+            plots += [values.to_image(plot[None]) for plot in run(plot_drag, before, tracks, edit)]
+        return io.NodeOutput(text, sheet, values.to_table(scores), *plots, ui={"text": [text]})

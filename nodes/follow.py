@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..dragvideo_core.parts.drawing import draw_tracks
-from ..dragvideo_core.parts.given_tracks import read_tracks
+from ..dragvideo_core.exchange.tracks import read_tracks
+from ..dragvideo_core.media.drawing import draw_tracks
 from ..dragvideo_core.stages.follow import FollowSettings, follow
 from ..dragvideo_core.types import PointPicks, UserError
-from . import convert, host, sockets
+from . import sockets
+from .comfy import messages, values
+from .comfy.run import run
 
 
 class UseTracks(io.ComfyNode):
@@ -38,9 +40,7 @@ class UseTracks(io.ComfyNode):
                 sockets.edit_mask(),
                 setting("set_side", "Points per side of the square set around each handle. The paper uses 3.", 1, 9),
                 setting("set_spacing", f"Between the points of a set, {scaled}", 0.5, 64.0, 0.5),
-                setting(
-                    "mask_radius", f"Half the side of the square around each mask point, {scaled}", 1.0, 512.0, 1.0
-                ),
+                setting("mask_radius", f"Half the side of the square around each mask point, {scaled}", 1.0, 512.0, 1.0),
             ],
             outputs=sockets.tracks_outputs(),
             hidden=[io.Hidden.unique_id],
@@ -48,12 +48,10 @@ class UseTracks(io.ComfyNode):
 
     @classmethod
     def execute(cls, video, picks: PointPicks, given, edit_mask=None, **settings) -> io.NodeOutput:
-        clip = convert.to_clip(video)
+        clip = values.to_clip(video)
         if given is None:
-            raise UserError(
-                "expected TRACKS or tracks JSON: got nothing. Wire a point tracker's output into 'given tracks'."
-            )
-        with host.warnings_on_node(cls.hidden.unique_id):
-            may_change = None if edit_mask is None else host.run(convert.to_edit_mask, edit_mask, clip)
-            tracks = host.run(follow, clip, picks, host.run(read_tracks, given), may_change, FollowSettings(**settings))
-        return io.NodeOutput(*convert.from_tracks(tracks, convert.to_image(draw_tracks(clip.frames, tracks))))
+            raise UserError("expected TRACKS or tracks JSON: got nothing. Wire a point tracker's output into 'given tracks'.")
+        with messages.warnings_on_node(cls.hidden.unique_id):
+            may_change = None if edit_mask is None else run(values.to_edit_mask, edit_mask, clip)
+            tracks = run(follow, clip, picks, run(read_tracks, given), may_change, FollowSettings(**settings))
+        return io.NodeOutput(*values.from_tracks(tracks, values.to_image(draw_tracks(clip.frames, tracks))))

@@ -6,7 +6,9 @@ from comfy_api.latest import io
 
 from ..dragvideo_core.stages.invert import InvertSettings, invert
 from ..dragvideo_core.types import DragModel
-from . import convert, host, sockets
+from . import sockets
+from .comfy import folders, messages, values
+from .comfy.run import progress, run
 
 STEPS = InvertSettings().total
 
@@ -54,9 +56,9 @@ class Invert(io.ComfyNode):
 
     @classmethod
     def execute(cls, video, model: DragModel, clip_latent: dict | None = None, **settings) -> io.NodeOutput:
-        clip, settings = convert.to_clip(video), InvertSettings(**settings)
-        given = None if clip_latent is None else convert.from_latent(clip_latent, model)
-        with host.warnings_on_node(cls.hidden.unique_id):
-            on_progress = host.progress(clip.frames)
-            inversion = host.run(invert, clip, model, settings, on_progress, given, host.unfinished())
-        return io.NodeOutput(inversion, convert.to_latent(inversion.latents[-1], model))
+        clip, settings = values.to_clip(video), InvertSettings(**settings)
+        given = None if clip_latent is None else values.from_latent(clip_latent, model)
+        with messages.warnings_on_node(cls.hidden.unique_id):
+            on_progress = progress(clip.frames)
+            inversion = run(invert, clip, model, settings, on_progress, given, folders.unfinished())
+        return io.NodeOutput(inversion, values.to_latent(inversion.latents[-1], model))

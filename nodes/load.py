@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..dragvideo_core.parts.video_file import read_audio
+from ..dragvideo_core.media.video_file import read_audio
 from ..dragvideo_core.stages.load import MAX_RATE, MAX_SIDE, LoadSettings, load
 from ..dragvideo_core.types import UserError
-from . import convert, host, sockets
+from . import sockets
+from .comfy import folders, messages, values
+from .comfy.run import progress, run
 
 MOST = 1_000_000  # frames
 
@@ -23,7 +25,7 @@ class LoadVideo(io.ComfyNode):
 
         files = io.Combo.Input(
             "file",
-            options=host.video_names(),
+            options=folders.video_names(),
             upload=io.UploadType.video,
             tooltip="A video in ComfyUI's input folder. The button uploads one.",
         )
@@ -40,9 +42,7 @@ class LoadVideo(io.ComfyNode):
                 setting("width", wide, 0, MAX_SIDE, 64),
                 setting("height", f"Pixels, a multiple of 64. {own}", 0, MAX_SIDE, 64),
                 setting("frame_load_cap", "At most this many frames. 0: all. Time and memory grow with them.", 0, MOST),
-                setting(
-                    "select_every_nth", "Keep one frame in this many. The speed of motion stays the same.", 1, MOST
-                ),
+                setting("select_every_nth", "Keep one frame in this many. The speed of motion stays the same.", 1, MOST),
                 setting("skip_first_frames", "Leave out this many frames at the start.", 0, MOST),
                 setting(
                     "force_rate",
@@ -54,15 +54,9 @@ class LoadVideo(io.ComfyNode):
                 ),
             ],
             outputs=[
-                io.Image.Output(
-                    "images", display_name="frames", tooltip="The frames, for every node with a 'video' input."
-                ),
-                io.Video.Output(
-                    "video", display_name="video", tooltip="The frames with their rate and sound, as one VIDEO."
-                ),
-                io.Audio.Output(
-                    "audio", display_name="audio", tooltip="The sound that belongs to these frames, if there is any."
-                ),
+                io.Image.Output("images", display_name="frames", tooltip="The frames, for every node with a 'video' input."),
+                io.Video.Output("video", display_name="video", tooltip="The frames with their rate and sound, as one VIDEO."),
+                io.Audio.Output("audio", display_name="audio", tooltip="The sound that belongs to these frames, if there is any."),
                 io.Float.Output("fps", display_name="fps", tooltip="Frames per second after skipping."),
                 io.Int.Output("frame_count", display_name="frame count", tooltip="How many frames were loaded."),
             ],
@@ -72,18 +66,18 @@ class LoadVideo(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, file: str) -> bool | str:
         try:
-            return file is None or bool(host.video_path(file))
+            return file is None or bool(folders.video_path(file))
         except UserError as error:
             return str(error)
 
     @classmethod
     def fingerprint_inputs(cls, file: str, **_settings) -> str:
-        return host.file_fingerprint(host.video_path(file))
+        return folders.file_fingerprint(folders.video_path(file))
 
     @classmethod
     def execute(cls, file: str, **settings) -> io.NodeOutput:
-        path = host.video_path(file)
-        with host.warnings_on_node(cls.hidden.unique_id):
-            clip = host.run(load, path, LoadSettings(**settings), host.progress())
-            audio = convert.to_audio(host.run(read_audio, path, clip))
-        return io.NodeOutput(convert.to_image(clip.frames), convert.to_video(clip, audio), audio, clip.fps, len(clip))
+        path = folders.video_path(file)
+        with messages.warnings_on_node(cls.hidden.unique_id):
+            clip = run(load, path, LoadSettings(**settings), progress())
+            audio = values.to_audio(run(read_audio, path, clip))
+        return io.NodeOutput(values.to_image(clip.frames), values.to_video(clip, audio), audio, clip.fps, len(clip))

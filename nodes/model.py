@@ -7,10 +7,12 @@ from comfy_api.latest import io
 from ..dragvideo_core import embedded
 from ..dragvideo_core.embedded.drawn_world import KINDS
 from ..dragvideo_core.embedded.model import WEIGHTS
-from . import conversion, host, sockets
+from . import sockets
+from .comfy import folders, memory, messages, sd_model
+from .comfy.run import run
 
 ANYTHING = "anything"
-PRECISIONS = ["auto", *conversion.DTYPES]
+PRECISIONS = ["auto", *sd_model.DTYPES]
 
 
 class EmbeddedModel(io.ComfyNode):
@@ -31,23 +33,19 @@ class EmbeddedModel(io.ComfyNode):
                     options=[ANYTHING, *KINDS],
                     default=ANYTHING,
                     tooltip="What the drawing shows: the model's text prompt. 'anything' is the empty prompt.",
-                ),
-            ],
-            outputs=[
-                sockets.Model.Output(
-                    "drag_model", display_name="model", tooltip="For every node that asks for a model."
                 )
             ],
+            outputs=[sockets.Model.Output("drag_model", display_name="model", tooltip="For every node that asks for a model.")],
         )
 
     @classmethod
     def fingerprint_inputs(cls, subject: str) -> str:
-        return host.file_fingerprint(WEIGHTS) if WEIGHTS.is_file() else ""
+        return folders.file_fingerprint(WEIGHTS) if WEIGHTS.is_file() else ""
 
     @classmethod
     def execute(cls, subject: str) -> io.NodeOutput:
-        model = host.run(embedded.drag_model, "" if subject == ANYTHING else subject)
-        return io.NodeOutput(host.run(host.on_compute_device, model))
+        model = run(embedded.drag_model, "" if subject == ANYTHING else subject)
+        return io.NodeOutput(run(memory.on_compute_device, model))
 
 
 class Model(io.ComfyNode):
@@ -76,20 +74,15 @@ class Model(io.ComfyNode):
                 io.Conditioning.Input(
                     "empty",
                     optional=True,
-                    tooltip="The empty text, from CLIP Text Encode: finds points again a little better than "
-                    "'positive'.",
+                    tooltip="The empty text, from CLIP Text Encode: finds points again a little better than 'positive'.",
                 ),
                 precision,
             ],
-            outputs=[
-                sockets.Model.Output(
-                    "drag_model", display_name="model", tooltip="For every node that asks for a model."
-                )
-            ],
+            outputs=[sockets.Model.Output("drag_model", display_name="model", tooltip="For every node that asks for a model.")],
             hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
     def execute(cls, model, vae, positive, empty=None, precision: str = "auto") -> io.NodeOutput:
-        with host.warnings_on_node(cls.hidden.unique_id):
-            return io.NodeOutput(host.run(conversion.drag_model, model, vae, positive, empty, precision))
+        with messages.warnings_on_node(cls.hidden.unique_id):
+            return io.NodeOutput(run(sd_model.drag_model, model, vae, positive, empty, precision))

@@ -7,14 +7,16 @@ import json
 
 from comfy_api.latest import io
 
-from ..dragvideo_core.parts.drawing import draw_points
-from ..dragvideo_core.parts.given_points import points_text
-from ..dragvideo_core.parts.given_tracks import as_boxes, as_points
-from ..dragvideo_core.parts.points import REFERENCE, may_change
+from ..dragvideo_core.exchange.points_json import points_text
+from ..dragvideo_core.exchange.tracks import as_boxes, as_points
+from ..dragvideo_core.media.drawing import draw_points
+from ..dragvideo_core.points.sets import REFERENCE, may_change
 from ..dragvideo_core.stages.pick import MAX_TEXT, pick
 from ..dragvideo_core.stages.propagate import PropagateSettings
 from ..dragvideo_core.types import PointPicks, UserError
-from . import convert, host, sockets
+from . import sockets
+from .comfy import messages, values
+from .comfy.run import run
 
 POINTS_WIDGET = "DRAGAVIDEO_POINTS"  # the canvas in js/
 ANY_SIZE, ANY_FRAMES = (10**9, 10**9), 10**9  # of a clip that is not known yet
@@ -27,9 +29,7 @@ class Pick(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         points = io.String.Input(
-            "points",
-            default="",
-            tooltip="What you draw on the canvas, as JSON (the help page says how it is written).",
+            "points", default="", tooltip="What you draw on the canvas, as JSON (the help page says how it is written)."
         )
         points.extra_dict = {"widgetType": POINTS_WIDGET}
         return sockets.schema(
@@ -39,9 +39,7 @@ class Pick(io.ComfyNode):
             is_output_node=True,
             search_aliases=["points editor", "drag points", "spline editor"],
             inputs=[
-                sockets.video(
-                    "The frames to draw on: an IMAGE batch or a VIDEO. Wire the same frames into every node."
-                ),
+                sockets.video("The frames to draw on: an IMAGE batch or a VIDEO. Wire the same frames into every node."),
                 points,
                 io.MultiType.Input(
                     "other_points",
@@ -71,31 +69,26 @@ class Pick(io.ComfyNode):
         try:
             pick(points, ANY_SIZE, ANY_FRAMES)
         except UserError as error:
-            return (
-                str(error) if points.strip() and _data(points).get("pairs", True) else True
-            )  # a blank canvas has to be seen
+            return str(error) if points.strip() and _data(points).get("pairs", True) else True  # a blank canvas has to be seen
         return True
 
     @classmethod
     def execute(cls, video, points: str, other_points=None) -> io.NodeOutput:
-        clip = convert.to_clip(video)
-        ui = {
-            "drag_a_video_frames": host.save_for_page(clip.frames),
-            "drag_a_video_size": [[clip.size[1], clip.size[0]]],
-        }
+        clip = values.to_clip(video)
+        ui = {"drag_a_video_frames": messages.save_for_page(clip.frames), "drag_a_video_size": [[clip.size[1], clip.size[0]]]}
         try:
-            upstream = host.run(points_text, other_points, clip.size, _mask_radius(clip.size))
+            upstream = run(points_text, other_points, clip.size, _mask_radius(clip.size))
             if upstream:
-                started = host.run(pick, upstream, clip.size, len(clip), least=0)
+                started = run(pick, upstream, clip.size, len(clip), least=0)
                 ui["drag_a_video_seed"] = [{"key": _key(upstream), "picks": _as_data(started)}]
-            picks = host.run(pick, _newest(points, upstream), clip.size, len(clip))
+            picks = run(pick, _newest(points, upstream), clip.size, len(clip))
         except UserError:
-            host.show_on_node(ui, cls.hidden.unique_id)  # the frame has to be seen for the points to be put right
+            messages.show_on_node(ui, cls.hidden.unique_id)  # the frame has to be seen for the points to be put right
             raise
         drawn = draw_points(clip.frames[picks.frame], picks.handles, picks.targets)
-        text, mask = json.dumps(_as_data(picks)), may_change(picks.mask_points[None], _mask_radius(clip.size), clip.size)
-        others = as_points(picks.handles), convert.to_mask(mask), as_boxes(mask)
-        return io.NodeOutput(picks, text, convert.to_image(drawn[None]), *others, ui=ui)
+        text, mask = (json.dumps(_as_data(picks)), may_change(picks.mask_points[None], _mask_radius(clip.size), clip.size))
+        others = as_points(picks.handles), values.to_mask(mask), as_boxes(mask)
+        return io.NodeOutput(picks, text, values.to_image(drawn[None]), *others, ui=ui)
 
 
 def _newest(points: str, upstream: str) -> str:

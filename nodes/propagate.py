@@ -6,12 +6,14 @@ import dataclasses
 
 from comfy_api.latest import io
 
-from ..dragvideo_core.parts.corrections import read_corrections
-from ..dragvideo_core.parts.drawing import draw_tracks
+from ..dragvideo_core.exchange.corrections import read_corrections
+from ..dragvideo_core.media.drawing import draw_tracks
 from ..dragvideo_core.stages.propagate import PropagateSettings, propagate
 from ..dragvideo_core.stages.segment import segment
 from ..dragvideo_core.types import DragModel, PointPicks, Segmenter
-from . import convert, host, sockets
+from . import sockets
+from .comfy import messages, values
+from .comfy.run import progress, run
 
 CORRECTIONS_WIDGET = "DRAGAVIDEO_CORRECTIONS"  # the player in js/
 
@@ -47,24 +49,18 @@ class Propagate(io.ComfyNode):
                 sockets.Segmenter.Input(
                     "segmenter",
                     optional=True,
-                    tooltip="From SAM Segment: says which pixels belong to the thing. Without it every point counts as "
-                    "foreground.",
+                    tooltip="From SAM Segment: says which pixels belong to the thing. Without it every point counts as foreground.",
                 ),
                 setting("set_side", "Points per side of the square set around each handle. The paper uses 3.", 1, 9),
                 setting("set_spacing", f"Between the points of a set, {scaled}", 0.5, 64.0, 0.5),
                 setting(
                     "mask_radius",
-                    f"Half the side of the square around each mask point, {scaled} Together the squares are what may "
-                    "change.",
+                    f"Half the side of the square around each mask point, {scaled} Together the squares are what may change.",
                     1.0,
                     512.0,
                     1.0,
                 ),
-                setting(
-                    "recipe",
-                    "Which of DIFT's settings describe the points: those for pictures or for videos.",
-                    advanced=True,
-                ),
+                setting("recipe", "Which of DIFT's settings describe the points: those for pictures or for videos.", advanced=True),
                 setting(
                     "ensemble",
                     "Noises averaged per frame to describe the points. More is steadier and slower.",
@@ -72,14 +68,7 @@ class Propagate(io.ComfyNode):
                     64,
                     advanced=True,
                 ),
-                setting(
-                    "window",
-                    f"A point moves at most this far from frame to frame, {scaled}",
-                    1.0,
-                    512.0,
-                    1.0,
-                    advanced=True,
-                ),
+                setting("window", f"A point moves at most this far from frame to frame, {scaled}", 1.0, 512.0, 1.0, advanced=True),
                 setting(
                     "round_trip",
                     f"A point that does not come back within this distance counts as hidden, {scaled}",
@@ -121,19 +110,19 @@ class Propagate(io.ComfyNode):
         edit_mask=None,
         **settings,
     ) -> io.NodeOutput:
-        clip, segmenter = convert.to_clip(video), segmenter or segment()
+        clip, segmenter = values.to_clip(video), segmenter or segment()
         settings = PropagateSettings(mask_radius=mask_radius, **settings)
-        may_change = None if edit_mask is None else host.run(convert.to_edit_mask, edit_mask, clip)
+        may_change = None if edit_mask is None else run(values.to_edit_mask, edit_mask, clip)
         moves = read_corrections(corrections, clip.size)
-        on_progress = host.progress()  # no pictures: the player has them, and ComfyUI's would make the node grow
-        with host.warnings_on_node(cls.hidden.unique_id) as warned:
-            tracks = host.run(propagate, clip, picks, segmenter, model, settings, on_progress, moves)
+        on_progress = progress()  # no pictures: the player has them, and ComfyUI's would make the node grow
+        with messages.warnings_on_node(cls.hidden.unique_id) as warned:
+            tracks = run(propagate, clip, picks, segmenter, model, settings, on_progress, moves)
         if may_change is not None:
             tracks = dataclasses.replace(tracks, edit_mask=may_change)
         ui = {
-            "drag_a_video_frames": host.save_for_page(clip.frames),
+            "drag_a_video_frames": messages.save_for_page(clip.frames),
             "drag_a_video_warnings": warned,
-            "drag_a_video_tracks": [convert.to_page(tracks, mask_radius, picks.frame)],
+            "drag_a_video_tracks": [values.to_page(tracks, mask_radius, picks.frame)],
         }
-        preview = convert.to_image(draw_tracks(clip.frames, tracks))
-        return io.NodeOutput(*convert.from_tracks(tracks, preview), ui=ui)
+        preview = values.to_image(draw_tracks(clip.frames, tracks))
+        return io.NodeOutput(*values.from_tracks(tracks, preview), ui=ui)

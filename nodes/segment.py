@@ -7,10 +7,12 @@ from typing import Any
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..dragvideo_core.parts.sam import load_sam
+from ..dragvideo_core.points.sam import load_sam
 from ..dragvideo_core.stages.segment import segment
 from ..dragvideo_core.types import UserError
-from . import host, sockets
+from . import sockets
+from .comfy import folders, memory
+from .comfy.run import run
 
 NONE = "none"
 
@@ -29,21 +31,18 @@ class Segment(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "checkpoint",
-                    options=[NONE, *host.sam_names()],
+                    options=[NONE, *folders.sam_names()],
                     default=NONE,
                     tooltip="A Segment Anything checkpoint (vit_b, vit_l or vit_h) in models/sams. 'none': use the "
                     "MASK, or count every point as foreground.",
                 ),
                 io.Mask.Input(
-                    "mask",
-                    optional=True,
-                    tooltip="White on the thing: one for all frames, or one per frame. It wins over SAM.",
+                    "mask", optional=True, tooltip="White on the thing: one for all frames, or one per frame. It wins over SAM."
                 ),
                 sockets.SamModel.Input(
                     "sam_model",
                     optional=True,
-                    tooltip="A SAM_MODEL that another pack's loader (the Impact pack's) has made. It wins over "
-                    "'checkpoint'.",
+                    tooltip="A SAM_MODEL that another pack's loader (the Impact pack's) has made. It wins over 'checkpoint'.",
                 ),
             ],
             outputs=[sockets.Segmenter.Output("segmenter", display_name="segmenter", tooltip="For Propagate Points.")],
@@ -52,16 +51,16 @@ class Segment(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, checkpoint: str) -> bool | str:
         try:
-            return checkpoint in (None, NONE) or bool(host.sam_path(checkpoint))
+            return checkpoint in (None, NONE) or bool(folders.sam_path(checkpoint))
         except UserError as error:
             return str(error)
 
     @classmethod
     def fingerprint_inputs(cls, checkpoint: str, **_wired) -> str:
-        return "" if checkpoint in (None, NONE) else host.file_fingerprint(host.sam_path(checkpoint))
+        return "" if checkpoint in (None, NONE) else folders.file_fingerprint(folders.sam_path(checkpoint))
 
     @classmethod
     def execute(cls, checkpoint: str, mask: Tensor | None = None, sam_model: Any = None) -> io.NodeOutput:
         if mask is None and sam_model is None and checkpoint != NONE:
-            sam_model = host.run(load_sam, host.sam_path(checkpoint), host.compute_device())
-        return io.NodeOutput(host.run(segment, mask, sam_model))
+            sam_model = run(load_sam, folders.sam_path(checkpoint), memory.compute_device())
+        return io.NodeOutput(run(segment, mask, sam_model))

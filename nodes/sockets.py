@@ -31,9 +31,7 @@ def schema(node: type[io.ComfyNode], **fields: Any) -> io.Schema:
     return io.Schema(**{name: value for name, value in fields.items() if name in known})
 
 
-def video(
-    tooltip: str = "The frames to edit: an IMAGE batch or a VIDEO. Wire the same frames into every node.",
-) -> io.Input:
+def video(tooltip: str = "The frames to edit: an IMAGE batch or a VIDEO. Wire the same frames into every node.") -> io.Input:
     """The clip, as an IMAGE batch or a VIDEO."""
     return io.MultiType.Input("video", [io.Image, io.Video], tooltip=tooltip)
 
@@ -52,17 +50,11 @@ def edit_mask() -> io.Input:
 def tracks_outputs() -> list[io.Output]:
     """What a node that makes tracks hands on: ours, and the forms that other packs read."""
     return [
-        Tracks.Output(
-            "tracks", display_name="tracks", tooltip="The point sets in every frame, for the nodes that follow."
-        ),
+        Tracks.Output("tracks", display_name="tracks", tooltip="The point sets in every frame, for the nodes that follow."),
         io.Mask.Output("mask", display_name="mask", tooltip="What may change in each frame: 1 inside the squares."),
         io.Image.Output("preview", display_name="preview", tooltip="Every frame with its point sets and its mask."),
-        TrackData.Output(
-            "track_data", display_name="TRACKS", tooltip="The handles in every frame, for nodes of other packs."
-        ),
-        io.String.Output(
-            "tracks_json", display_name="tracks JSON", tooltip="The same as text: one list of {x, y} per handle."
-        ),
+        TrackData.Output("track_data", display_name="TRACKS", tooltip="The handles in every frame, for nodes of other packs."),
+        io.String.Output("tracks_json", display_name="tracks JSON", tooltip="The same as text: one list of {x, y} per handle."),
         Boxes.Output("boxes", display_name="boxes", tooltip="The box around what may change, one per frame."),
     ]
 

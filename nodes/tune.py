@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..dragvideo_core.parts.lora_file import common_names
+from ..dragvideo_core.files.lora_file import common_names
 from ..dragvideo_core.stages.tune import TuneSettings, tune
 from ..dragvideo_core.types import DragModel, UserError
-from . import convert, host, sockets
+from . import sockets
+from .comfy import folders, messages, values
+from .comfy.run import progress, run
 
 
 class Tune(io.ComfyNode):
@@ -36,9 +38,7 @@ class Tune(io.ComfyNode):
             inputs=[
                 sockets.video(),
                 sockets.model(),
-                setting(
-                    "passes", "How often each frame is seen. More keeps the looks better. 0: no tuning.", 0, 10_000
-                ),
+                setting("passes", "How often each frame is seen. More keeps the looks better. 0: no tuning.", 0, 10_000),
                 setting("rank", "Size of the LoRA. The usual 16 is enough.", 1, 256),
                 setting("learning_rate", "How fast it learns. Too high breaks the picture.", 1e-5, 0.1, 1e-5),
                 setting("batch", "Frames per training step. Lower needs less memory.", 1, 64, advanced=True),
@@ -48,9 +48,7 @@ class Tune(io.ComfyNode):
             outputs=[
                 sockets.Model.Output("tuned", display_name="model", tooltip="The model that knows the clip."),
                 sockets.LoraModel.Output(
-                    "lora",
-                    display_name="lora",
-                    tooltip="The LoRA alone, for the core nodes Load LoRA Model and Save LoRA.",
+                    "lora", display_name="lora", tooltip="The LoRA alone, for the core nodes Load LoRA Model and Save LoRA."
                 ),
                 sockets.LossMap.Output("losses", display_name="losses", tooltip="For the core node Plot Loss Graph."),
             ],
@@ -60,14 +58,14 @@ class Tune(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, save_as: str | None = "") -> bool | str:
         try:
-            host.lora_store(save_as or "").check()
+            folders.lora_store(save_as or "").check()
         except UserError as error:
             return str(error)
         return True
 
     @classmethod
     def execute(cls, video, model: DragModel, save_as: str = "", **settings) -> io.NodeOutput:
-        store = host.lora_store(save_as)
-        with host.warnings_on_node(cls.hidden.unique_id):
-            tuned = host.run(tune, convert.to_clip(video), model, TuneSettings(**settings), host.progress(), store)
+        store = folders.lora_store(save_as)
+        with messages.warnings_on_node(cls.hidden.unique_id):
+            tuned = run(tune, values.to_clip(video), model, TuneSettings(**settings), progress(), store)
         return io.NodeOutput(tuned, common_names(tuned.lora or {}), {"loss": list(tuned.lora_losses)})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..parts.ddim import stable_diffusion_alphas
+from ..diffusion.ddim import stable_diffusion_alphas
 from ..types import DragModel
 from . import model as _model
 
@@ -11,7 +11,11 @@ def drag_model(prompt: str = "") -> DragModel:
     """The embedded model as the stages want it. Prompt: any of the drawn kinds' names, or nothing."""
     embedded = _model.load()
     return DragModel(
-        denoiser=embedded.denoiser, vae=embedded.vae, context=embedded.context(prompt).detach(),
-        empty_context=embedded.context("").detach(), alphas_cumprod=stable_diffusion_alphas(),
-        pixels_per_cell=_model.PATCH, name="embedded",
+        denoiser=embedded.denoiser,
+        vae=embedded.vae,
+        context=embedded.context(prompt).detach(),
+        empty_context=embedded.context("").detach(),
+        alphas_cumprod=stable_diffusion_alphas(),
+        pixels_per_cell=_model.PATCH,
+        name="embedded",
     )

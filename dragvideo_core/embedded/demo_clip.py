@@ -34,11 +34,7 @@ class DemoClip:
 
 
 def demo_clip(
-    kind: str = KINDS[0],
-    seed: int = 0,
-    frames: int = 8,
-    occluded: bool = False,
-    drag: tuple[float, float] | None = None,
+    kind: str = KINDS[0], seed: int = 0, frames: int = 8, occluded: bool = False, drag: tuple[float, float] | None = None
 ) -> DemoClip:
     """Draw a 128 x 128 clip of one kind of thing.
 

@@ -8,9 +8,7 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image, ImageDraw
 
-from .drawn_world import (
-    SIZE, Pose, Scene, curve_between, line_between, normals_of, part_frame, rotation_by, spine_of, tube_radius,
-)
+from .drawn_world import SIZE, Pose, Scene, curve_between, line_between, normals_of, part_frame, rotation_by, spine_of, tube_radius
 
 _ANTIALIAS = 3  # drawn this many times larger, then averaged
 
@@ -58,8 +56,9 @@ class _Pen:
         side = normals_of(spine) * radius[:, None]
         for i in range(len(spine) - 1):
             self.ellipse(spine[i + 1], radius[i + 1], radius[i + 1], colours[i])
-            self.polygon([spine[i] + side[i], spine[i + 1] + side[i + 1], spine[i + 1] - side[i + 1], spine[i] - side[i]],
-                         colours[i])
+            self.polygon(
+                [spine[i] + side[i], spine[i + 1] + side[i + 1], spine[i + 1] - side[i + 1], spine[i] - side[i]], colours[i]
+            )
 
 
 def _background(scene: Scene, camera: float) -> Image.Image:
@@ -78,13 +77,14 @@ def _background(scene: Scene, camera: float) -> Image.Image:
     for _ in range(int(rng.integers(0, 4))):  # clouds
         x, y = rng.uniform(-20, SIZE + 20) + camera, rng.uniform(8, 46)
         for _ in range(3):
-            pen.ellipse((x + rng.uniform(-8, 8), y + rng.uniform(-2, 2)), rng.uniform(6, 11), rng.uniform(3, 5),
-                        sky * 0.4 + 150)
+            pen.ellipse((x + rng.uniform(-8, 8), y + rng.uniform(-2, 2)), rng.uniform(6, 11), rng.uniform(3, 5), sky * 0.4 + 150)
     style, gap, shade = rng.integers(3), rng.uniform(15, 24), rng.uniform(0.8, 0.9)
     for x in np.arange(-48, SIZE + 48, gap):
         if style == 0:  # furrows
-            pen.polygon([(x + camera, horizon), (x + 4 + camera, horizon), (2 * x - 54 + camera, SIZE),
-                         (2 * x - 64 + camera, SIZE)], ground * shade)
+            pen.polygon(
+                [(x + camera, horizon), (x + 4 + camera, horizon), (2 * x - 54 + camera, SIZE), (2 * x - 64 + camera, SIZE)],
+                ground * shade,
+            )
         elif style == 1:  # tufts
             y = horizon + 4 + rng.uniform(0, 1) * (SIZE - horizon - 6)
             pen.polygon([(x - 5 + camera, y), (x + camera, y - 7), (x + 5 + camera, y)], ground * shade * [0.8, 1.05, 0.7])
@@ -106,10 +106,15 @@ def _creature(pen: _Pen, scene: Scene, pose: Pose) -> None:
     for j, dx in enumerate((-12, 11)):
         swing = 3.0 * math.sin(pose.phase + j * 1.9)
         foot = np.array([trunk[0] + dx * k + swing, scene.ground])
-        pen.tube(line_between(trunk + np.array([dx * k, 4 * k]), foot, 4), np.full(4, 4.2 * k), np.tile(body * (0.7 + 0.1 * j), (3, 1)))
+        pen.tube(
+            line_between(trunk + np.array([dx * k, 4 * k]), foot, 4), np.full(4, 4.2 * k), np.tile(body * (0.7 + 0.1 * j), (3, 1))
+        )
     tail = trunk + np.array([-f * 20 * k, 0])
-    pen.tube(curve_between(tail, tail + np.array([-f * 12 * k, -8 * k + 3 * math.sin(pose.phase)]), 0.3, 6), np.linspace(3.6, 2.0, 6) * k,
-             np.tile(body * 0.9, (5, 1)))
+    pen.tube(
+        curve_between(tail, tail + np.array([-f * 12 * k, -8 * k + 3 * math.sin(pose.phase)]), 0.3, 6),
+        np.linspace(3.6, 2.0, 6) * k,
+        np.tile(body * 0.9, (5, 1)),
+    )
     pen.ellipse(trunk, 22 * k, 11.5 * k, body)
     for j in range(3):
         pen.ellipse(trunk + np.array([(-12 + 11 * j) * k, (2.5 if j % 2 else -2.5) * k]), 4.4 * k, 3.8 * k, bands)
@@ -149,11 +154,21 @@ def _robot(pen: _Pen, scene: Scene, pose: Pose) -> None:
     x, y = pose.root + np.array([-f * 11 * k, 6 * k])
     for j, dx in enumerate((-6, 6)):
         foot = x + dx * k + 2.5 * math.sin(pose.phase + j * math.pi)
-        pen.polygon([(x + (dx - 3) * k, y + 12 * k), (x + (dx + 3) * k, y + 12 * k), (foot + 3.5 * k, scene.ground),
-                     (foot - 3.5 * k, scene.ground)], body * 0.7)
+        pen.polygon(
+            [
+                (x + (dx - 3) * k, y + 12 * k),
+                (x + (dx + 3) * k, y + 12 * k),
+                (foot + 3.5 * k, scene.ground),
+                (foot - 3.5 * k, scene.ground),
+            ],
+            body * 0.7,
+        )
     other = np.array([x - f * 11 * k, y - 6 * k])
-    pen.tube(curve_between(other, other + np.array([-f * 6 * k, 20 * k + math.sin(pose.phase)]), -0.2 * f, 6), np.full(6, 3.6 * k),
-             np.tile(body * 0.85, (5, 1)))
+    pen.tube(
+        curve_between(other, other + np.array([-f * 6 * k, 20 * k + math.sin(pose.phase)]), -0.2 * f, 6),
+        np.full(6, 3.6 * k),
+        np.tile(body * 0.85, (5, 1)),
+    )
     pen.box(x - 11 * k, y - 12 * k, x + 11 * k, y + 14 * k, body)
     pen.box(x - 7 * k, y - 6 * k, x + 7 * k, y + 2 * k, bands)
     for j in range(3):
@@ -165,7 +180,9 @@ def _robot(pen: _Pen, scene: Scene, pose: Pose) -> None:
     _draw_tube(pen, scene, pose)
     at = part_frame(pose, f)
     for side in (-1, 1):
-        pen.ellipse(at(scene.head * 0.8, side * scene.head * 0.55), scene.head * 0.6, scene.head * 0.3, detail, f * (pose.tilt + 0.4 * side))
+        pen.ellipse(
+            at(scene.head * 0.8, side * scene.head * 0.55), scene.head * 0.6, scene.head * 0.3, detail, f * (pose.tilt + 0.4 * side)
+        )
     pen.ellipse(pose.tip, scene.head, scene.head, accessory)
     pen.ellipse(pose.tip, scene.head * 0.5, scene.head * 0.5, head)
 
@@ -182,7 +199,14 @@ def _crocodile(pen: _Pen, scene: Scene, pose: Pose) -> None:
         pen.polygon([tooth - [3.4, 0], tooth + [3.4, 0], tooth - [0, 6.5]], (245, 245, 235))
     pen.tube(line_between(pose.root + [0, 4], np.array([x - f * 70, y + 8]), 5), np.linspace(13, 15, 5) * k, np.tile(body, (4, 1)))
     for j in range(3):
-        pen.polygon([(x - f * (13 + 14 * j) - 6.5, y - 8 * k), (x - f * (13 + 14 * j) + 6.5, y - 8 * k), (x - f * (13 + 14 * j), y - 16 * k)], bands)
+        pen.polygon(
+            [
+                (x - f * (13 + 14 * j) - 6.5, y - 8 * k),
+                (x - f * (13 + 14 * j) + 6.5, y - 8 * k),
+                (x - f * (13 + 14 * j), y - 16 * k),
+            ],
+            bands,
+        )
     spine = spine_of(pose, 16)
     inward = normals_of(spine) * f
     for j in (5, 9, 13):

@@ -18,9 +18,7 @@ import numpy as np
 
 SIZE = 128
 KINDS = ("creature", "flower", "robot", "crocodile", "balloon")
-TIP_NAMES = {
-    "creature": "head", "flower": "blossom", "robot": "hand", "crocodile": "snout", "balloon": "balloon",
-}
+TIP_NAMES = {"creature": "head", "flower": "blossom", "robot": "hand", "crocodile": "snout", "balloon": "balloon"}
 
 
 @dataclass(frozen=True)
@@ -64,11 +62,16 @@ def random_scene(kind: str, rng: np.random.Generator) -> Scene:
     if rng.uniform() < 0.5:  # dark body with light bands instead
         value[[0, 1]] = value[[1, 0]]
     return Scene(
-        kind=kind, seed=int(rng.integers(2**31)), colours=_from_hsv(hues % 1, saturation, value.clip(0, 1)),
-        facing=float(rng.choice([-1.0, 1.0])), scale=rng.uniform(0.9, 1.1), bands=int(rng.integers(2, 5)),
+        kind=kind,
+        seed=int(rng.integers(2**31)),
+        colours=_from_hsv(hues % 1, saturation, value.clip(0, 1)),
+        facing=float(rng.choice([-1.0, 1.0])),
+        scale=rng.uniform(0.9, 1.1),
+        bands=int(rng.integers(2, 5)),
         head=rng.uniform(0.9, 1.15) * {"creature": 10, "flower": 13, "robot": 8, "crocodile": 10, "balloon": 15}[kind],
         thick=rng.uniform(0.9, 1.15) * {"creature": 7, "flower": 3.8, "robot": 5.6, "crocodile": 10, "balloon": 2}[kind],
-        petals=int(rng.integers(5, 7)), ground=rng.uniform(104, 114),
+        petals=int(rng.integers(5, 7)),
+        ground=rng.uniform(104, 114),
     )
 
 
@@ -76,8 +79,12 @@ def random_pose(scene: Scene, rng: np.random.Generator, occluded: bool = False) 
     """Any pose that the thing can take: the range that the model has to know."""
     root = _rest_root(scene, rng)
     return Pose(
-        root=root, tip=_inside(root + _random_reach(scene, rng), scene.head), bend=rng.uniform(-0.22, 0.22),
-        tilt=rng.uniform(-0.3, 0.3), phase=rng.uniform(0, 2 * math.pi), camera=rng.uniform(-14, 14),
+        root=root,
+        tip=_inside(root + _random_reach(scene, rng), scene.head),
+        bend=rng.uniform(-0.22, 0.22),
+        tilt=rng.uniform(-0.3, 0.3),
+        phase=rng.uniform(0, 2 * math.pi),
+        camera=rng.uniform(-14, 14),
         occluder=rng.uniform(8, SIZE - 8) if occluded else None,
     )
 
@@ -95,9 +102,13 @@ def random_motion(scene: Scene, rng: np.random.Generator, frames: int, occluded:
     pole = rng.uniform(-4, 4) + first.tip[0] + 26 * (seconds - seconds.mean()) if occluded else None
     return [
         replace(
-            first, root=first.root + drift[i], tip=_inside(first.tip + drift[i] + sway[i] * along, scene.head),
-            bend=first.bend + 0.06 * math.sin(wobble[i]), tilt=first.tilt + lean * math.sin(1.3 * wobble[i]),
-            phase=first.phase + 5 * seconds[i], camera=first.camera + pan[i],
+            first,
+            root=first.root + drift[i],
+            tip=_inside(first.tip + drift[i] + sway[i] * along, scene.head),
+            bend=first.bend + 0.06 * math.sin(wobble[i]),
+            tilt=first.tilt + lean * math.sin(1.3 * wobble[i]),
+            phase=first.phase + 5 * seconds[i],
+            camera=first.camera + pan[i],
             occluder=None if pole is None else float(pole[i]),
         )
         for i in range(frames)
@@ -160,8 +171,13 @@ def track(scene: Scene, poses: list[Pose], points: np.ndarray, frame: int = 0, d
 
 def _on_body(scene: Scene, pose: Pose, points: np.ndarray) -> np.ndarray:
     k, f = scene.scale, scene.facing
-    offset = {"creature": (-f * 15 * k, 9 * k), "robot": (-f * 11 * k, -1 * k), "flower": (0, 10), "balloon": (0, 12),
-              "crocodile": (-f * 30, 6)}[scene.kind]
+    offset = {
+        "creature": (-f * 15 * k, 9 * k),
+        "robot": (-f * 11 * k, -1 * k),
+        "flower": (0, 10),
+        "balloon": (0, 12),
+        "crocodile": (-f * 30, 6),
+    }[scene.kind]
     half = {"creature": (22, 12), "robot": (11, 27), "flower": (12, 12), "balloon": (14, 12), "crocodile": (34, 14)}[scene.kind]
     return (np.abs(points - pose.root - np.array(offset)) <= np.array(half) * k).all(-1)
 

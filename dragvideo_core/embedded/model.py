@@ -28,8 +28,14 @@ VOCABULARY = ("", *KINDS)  # index 0 is the empty word
 def build_denoiser() -> UNet2DConditionModel:
     """The untrained denoiser for latents (B, 4, 32, 32) and a context (B, 4, 64)."""
     return UNet2DConditionModel(
-        sample_size=32, in_channels=4, out_channels=4, cross_attention_dim=WIDTH, layers_per_block=1, norm_num_groups=16,
-        block_out_channels=(64, 96, 96, 64), attention_head_dim=(2, 3, 3, 2),
+        sample_size=32,
+        in_channels=4,
+        out_channels=4,
+        cross_attention_dim=WIDTH,
+        layers_per_block=1,
+        norm_num_groups=16,
+        block_out_channels=(64, 96, 96, 64),
+        attention_head_dim=(2, 3, 3, 2),
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
         up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
     )
@@ -45,9 +51,15 @@ class PatchAutoencoder(nn.Module):
         super().__init__()
         channels = 3 * PATCH * PATCH
         self.kl = AutoencoderKL(
-            in_channels=channels, out_channels=channels, latent_channels=4, block_out_channels=(96,),
-            down_block_types=("DownEncoderBlock2D",), up_block_types=("UpDecoderBlock2D",), layers_per_block=1,
-            norm_num_groups=16, mid_block_add_attention=False,
+            in_channels=channels,
+            out_channels=channels,
+            latent_channels=4,
+            block_out_channels=(96,),
+            down_block_types=("DownEncoderBlock2D",),
+            up_block_types=("UpDecoderBlock2D",),
+            layers_per_block=1,
+            norm_num_groups=16,
+            mid_block_add_attention=False,
         )
         self.register_buffer("latent_mean", torch.zeros(4))
         self.register_buffer("latent_std", torch.ones(4))

@@ -44,8 +44,14 @@ def main() -> None:
     model.vae = vae
     _train_denoiser(model, latents, kinds, options.steps, options.rate, work / "denoiser.pt")
     _sharpen_decoder(vae, pictures, options.decoder_steps, work / "decoder.pt")
-    said = {"pictures": options.pictures, "vae_steps": options.vae_steps, "steps": options.steps,
-            "decoder_steps": options.decoder_steps, "batch": BATCH, "seed": options.seed}
+    said = {
+        "pictures": options.pictures,
+        "vae_steps": options.vae_steps,
+        "steps": options.steps,
+        "decoder_steps": options.decoder_steps,
+        "batch": BATCH,
+        "seed": options.seed,
+    }
     save(model, options.out, metadata={"training": json.dumps(said)})
     print(f"wrote {options.out} ({options.out.stat().st_size / 1e6:.2f} MB)")
 
@@ -136,7 +142,7 @@ def _latents(vae: PatchAutoencoder, pictures: np.ndarray, path: Path) -> Tensor:
         device, rows = next(vae.parameters()).device, []
         for mirrored in (False, True):
             for start in range(0, len(pictures), 64):
-                frames = torch.from_numpy(pictures[start:start + 64]).to(device).permute(0, 3, 1, 2).float() / 255
+                frames = torch.from_numpy(pictures[start : start + 64]).to(device).permute(0, 3, 1, 2).float() / 255
                 rows.append(vae.encode(frames.flip(-1) if mirrored else frames).half().cpu())
         torch.save(torch.cat(rows), path)
     return torch.load(path, weights_only=True)
@@ -189,7 +195,9 @@ def _optimise(name: str, module: torch.nn.Module, rate: float, steps: int, path:
             average[key].lerp_(value, 1 - keep) if value.is_floating_point() else average[key].copy_(value)
         mean = loss.item() if mean is None else 0.98 * mean + 0.02 * loss.item()
         if (step + 1) % 100 == 0 or step + 1 == steps:
-            print(f"{name} {step + 1}/{steps} loss {mean:.4f} {(time.time() - began) / (step + 1 - first):.2f} s a step", flush=True)
+            print(
+                f"{name} {step + 1}/{steps} loss {mean:.4f} {(time.time() - began) / (step + 1 - first):.2f} s a step", flush=True
+            )
         if (step + 1) % 200 == 0 or step + 1 == steps:
             held = {"weights": module.state_dict(), "optimiser": optimiser.state_dict(), "average": average, "step": step + 1}
             torch.save(held, path.with_suffix(".part"))

@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..parts import batches, offsets as latent_offsets
-from ..parts.attention import CrossBranch, cross_branch, text_once
-from ..parts.ddim import Ddim, check_stride
-from ..parts.denoiser import predict
-from ..parts.sampling import mask_to_cells
-from ..parts.smoothing import SMOOTHED_STEPS, smooth
+from ..diffusion import batches
+from ..diffusion.attention import CrossBranch, cross_branch, text_once
+from ..diffusion.ddim import Ddim, check_stride
+from ..diffusion.denoiser import predict
+from ..dragging import offsets as latent_offsets
+from ..points.sampling import mask_to_cells
+from ..temporal.smoothing import SMOOTHED_STEPS, smooth
 from ..types import DragModel, DragResult, Inversion, OnProgress, PointTracks, UserError, VideoClip, ignore_progress
 
 
@@ -30,8 +31,13 @@ class DecodeSettings:
 
 
 def decode(
-    clip: VideoClip, inversion: Inversion, result: DragResult, tracks: PointTracks, model: DragModel,
-    settings: DecodeSettings = DecodeSettings(), on_progress: OnProgress = ignore_progress,
+    clip: VideoClip,
+    inversion: Inversion,
+    result: DragResult,
+    tracks: PointTracks,
+    model: DragModel,
+    settings: DecodeSettings = DecodeSettings(),
+    on_progress: OnProgress = ignore_progress,
 ) -> tuple[VideoClip, Tensor]:
     """The edited clip, and its clean latents (N, 4, h, w).
 
@@ -147,4 +153,4 @@ def _inside(mask: Tensor, feather: float) -> Tensor:
     blurred = functional.avg_pool2d(shrunk, 2 * (width // 2) + 1, stride=1)
     spare = (blurred.shape[-1] - mask.shape[-1]) // 2
     height, breadth = mask.shape[-2:]
-    return blurred[..., spare:spare + height, spare:spare + breadth] * mask
+    return blurred[..., spare : spare + height, spare : spare + breadth] * mask

@@ -5,7 +5,7 @@ the same denoiser call gives the features that supervise, the features that trac
 step of the chain. Templates and handles change only between passes, so frames may be worked through in chunks of any size
 with the same result; tracking therefore sees the latents of the pass just made.
 
-What Adam changes are corrections, one per key frame; `parts/carrying.py` makes every frame's offset of them. Frames take
+What Adam changes are corrections, one per key frame; `dragging/sharing.py` makes every frame's offset of them. Frames take
 turns (ours; the paper has all of them in every iteration): an iteration works on every n-th, on others each time, and what it
 finds is carried to those between. It costs an n-th; for what the edit loses by it see `make bench-quality`.
 
@@ -22,16 +22,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..parts import (
-    batches, drag_checks, drag_state, memory, offsets as latent_offsets, rounds, supervision, tracking, warm_start,
-)
-from ..parts.attention import text_once
-from ..parts.carrying import Carrying
-from ..parts.ddim import Ddim
-from ..parts.denoiser import features_without_output, predict
-from ..parts.drawing import draw_points
-from ..parts.sampling import lookup, mask_to_cells
-from ..parts.unfinished import Unfinished
+from ..diffusion import batches, memory
+from ..diffusion.attention import text_once
+from ..diffusion.ddim import Ddim
+from ..diffusion.denoiser import features_without_output, predict
+from ..dragging import checks as drag_checks
+from ..dragging import offsets as latent_offsets
+from ..dragging import rounds, supervision, tracking, warm_start
+from ..dragging import state as drag_state
+from ..dragging.sharing import Carrying
+from ..files.unfinished import Unfinished
+from ..media.drawing import draw_points
+from ..points.sampling import lookup, mask_to_cells
 from ..types import DragModel, DragResult, Inversion, OnProgress, PointTracks, UserError, ignore_progress
 
 MOST_SKIPPED = 3  # steps whose gradient is no number, until the work is given up
@@ -57,8 +59,13 @@ class DragSettings:
 
 
 def drag(
-    inversion: Inversion, tracks: PointTracks, model: DragModel, settings: DragSettings = DragSettings(),
-    on_progress: OnProgress = ignore_progress, start: DragResult | None = None, unfinished: Unfinished = Unfinished(),
+    inversion: Inversion,
+    tracks: PointTracks,
+    model: DragModel,
+    settings: DragSettings = DragSettings(),
+    on_progress: OnProgress = ignore_progress,
+    start: DragResult | None = None,
+    unfinished: Unfinished = Unfinished(),
 ) -> DragResult:
     """Find the offsets. Stops when every pair has arrived or the iterations are used up.
 
@@ -104,8 +111,7 @@ class _Run:
     memory stay in main memory, and so does Adam's step."""
 
     def __init__(
-        self, inversion: Inversion, tracks: PointTracks, model: DragModel, settings: DragSettings,
-        start: DragResult | None = None,
+        self, inversion: Inversion, tracks: PointTracks, model: DragModel, settings: DragSettings, start: DragResult | None = None
     ):
         self.model, self.settings, self.start, device = model, settings, start, model.device
         self.size = tuple(tracks.edit_mask.shape[-2:])
@@ -358,8 +364,10 @@ class _Run:
             offsets = {step: offset * self.mask_of_all for step, offset in offsets.items()}
         return DragResult(
             offsets=offsets,
-            handle_path=path, losses=torch.stack(self.losses) if self.losses else torch.zeros(0, 2),
-            arrived=self.arrived().cpu(), rounds=(*(self.start.rounds if self.start else ()), told),
+            handle_path=path,
+            losses=torch.stack(self.losses) if self.losses else torch.zeros(0, 2),
+            arrived=self.arrived().cpu(),
+            rounds=(*(self.start.rounds if self.start else ()), told),
         )
 
     @torch.no_grad()

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields, replace
 import torch
 from torch import Tensor
 
-from ..parts.edit_file import EditFile, clip_fingerprint, model_fingerprint
+from ..files.edit_file import EditFile, clip_fingerprint, model_fingerprint
 from ..types import DragModel, DragResult, PointTracks, UserError, VideoClip
 
 STRONGEST = 1.5
@@ -72,14 +72,13 @@ def combined(
     )
     joined = {
         field.name: torch.cat([getattr(tracks, field.name), getattr(other_tracks, field.name)], 1)
-        for field in fields(PointTracks) if field.name != "edit_mask"
+        for field in fields(PointTracks)
+        if field.name != "edit_mask"
     }
     return added, PointTracks(edit_mask=tracks.edit_mask | other_tracks.edit_mask, **joined)
 
 
-def check_source(
-    saved: EditFile, clip: VideoClip | None, model: DragModel | None, settings: EditSettings = EditSettings()
-) -> None:
+def check_source(saved: EditFile, clip: VideoClip | None, model: DragModel | None, settings: EditSettings = EditSettings()) -> None:
     """UserError if the edit was made on another clip or model; with `use_anyway` a warning, unless the sizes differ."""
     count, _, height, width = saved.tracks.edit_mask.shape
     if clip is not None and (len(clip), *clip.size) != (count, height, width):
@@ -103,7 +102,9 @@ def check_source(
 def report(saved: EditFile) -> str:
     """What a file holds, in words."""
     edit = saved.edit
-    lines = [f"{_words(saved.tracks)}, model {saved.model_name[:60]}, steps {', '.join(map(str, sorted(edit.offsets, reverse=True)))}"]
+    lines = [
+        f"{_words(saved.tracks)}, model {saved.model_name[:60]}, steps {', '.join(map(str, sorted(edit.offsets, reverse=True)))}"
+    ]
     for number, made in enumerate(edit.rounds, 1):
         lines.append(
             f"round {number}: {made.iterations} iterations, {made.left_before:.1f} px left before, {made.left_after:.1f} px "

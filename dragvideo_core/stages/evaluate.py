@@ -9,9 +9,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ..parts import batches, dift, flow, memory, metrics
-from ..parts.drawing import draw_paths
-from ..parts.plots import draw_plot
+from ..diffusion import batches, memory
+from ..media.drawing import draw_paths
+from ..media.plots import draw_plot
+from ..points import dift, flow
+from ..temporal import metrics
 from ..types import DragModel, DragResult, OnProgress, PointTracks, Score, Scores, UserError, VideoClip, ignore_progress
 
 
@@ -24,8 +26,12 @@ class EvaluateSettings:
 
 
 def evaluate(
-    original: VideoClip, edited: VideoClip, tracks: PointTracks, model: DragModel,
-    settings: EvaluateSettings = EvaluateSettings(), on_progress: OnProgress = ignore_progress,
+    original: VideoClip,
+    edited: VideoClip,
+    tracks: PointTracks,
+    model: DragModel,
+    settings: EvaluateSettings = EvaluateSettings(),
+    on_progress: OnProgress = ignore_progress,
 ) -> Scores:
     """Score an edit of `original`. The model should be the one before tuning, so that it judges without having learnt."""
     if original.frames.shape != edited.frames.shape:
@@ -45,11 +51,28 @@ def evaluate(
     worse = metrics.worse_bend(edited.frames, original.frames, by, from_piece(len(original)))
     bends = [math.nan, *map(metrics.mean_bend, worse), math.nan][: len(edited)]  # the first and the last frame have none
     return {
-        "mean_distance": Score(after.mean().item(), "px", "lower", "handles to targets after the edit, found by DIFT; 0 is perfect", tuple(after.mean(1).tolist())),
+        "mean_distance": Score(
+            after.mean().item(),
+            "px",
+            "lower",
+            "handles to targets after the edit, found by DIFT; 0 is perfect",
+            tuple(after.mean(1).tolist()),
+        ),
         "dragged_distance": Score(dragged, "px", "lower", "handles to targets before the edit"),
         "distance_spread": Score(after.mean(1).std(correction=0).item(), "px", "lower", "of the mean distance over frames"),
-        "outside_psnr": Score(metrics.psnr(edited.frames, original.frames, outside), "dB", "higher", "outside the mask, to the original; 100 is untouched"),
-        "smoothness": Score(metrics.mean_bend(worse), "px", "lower", f"bend of motion where the edit made it worse (Appendix A), by {by.name} flow", tuple(bends)),
+        "outside_psnr": Score(
+            metrics.psnr(edited.frames, original.frames, outside),
+            "dB",
+            "higher",
+            "outside the mask, to the original; 100 is untouched",
+        ),
+        "smoothness": Score(
+            metrics.mean_bend(worse),
+            "px",
+            "lower",
+            f"bend of motion where the edit made it worse (Appendix A), by {by.name} flow",
+            tuple(bends),
+        ),
     }
 
 
@@ -77,7 +100,12 @@ def plot_drag(original: VideoClip, tracks: PointTracks, edit: DragResult) -> tup
 
 
 def handle_distance(
-    original: VideoClip, edited: VideoClip, tracks: PointTracks, model: DragModel, settings: EvaluateSettings, on_progress: OnProgress
+    original: VideoClip,
+    edited: VideoClip,
+    tracks: PointTracks,
+    model: DragModel,
+    settings: EvaluateSettings,
+    on_progress: OnProgress,
 ) -> Tensor:
     """Distance (N, J) in px from where each handle is found in the edited frames to its target.
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..parts import points
-from ..parts.given_tracks import GivenTracks
+from ..exchange.tracks import GivenTracks
+from ..points import sets as points
 from ..types import PointPicks, PointTracks, UserError, VideoClip
 
 FAR = 0.1  # share of the picture's short side: a track further away than this may belong to something else

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ..parts import batches, memory
-from ..parts.attention import text_once
-from ..parts.ddim import Ddim, check_stride
-from ..parts.denoiser import predict
-from ..parts.lora_file import fingerprint
-from ..parts.unfinished import State, Unfinished, fits
+from ..diffusion import batches, memory
+from ..diffusion.attention import text_once
+from ..diffusion.ddim import Ddim, check_stride
+from ..diffusion.denoiser import predict
+from ..files.lora_file import fingerprint
+from ..files.unfinished import State, Unfinished, fits
 from ..types import DragModel, Inversion, OnProgress, UserError, VideoClip, ignore_progress
 
 LAYOUT = "invert 1"  # of what is kept of unfinished work; one of another layout is not read
@@ -29,8 +29,12 @@ class InvertSettings:
 
 
 def invert(
-    clip: VideoClip, model: DragModel, settings: InvertSettings = InvertSettings(), on_progress: OnProgress = ignore_progress,
-    given: Tensor | None = None, unfinished: Unfinished = Unfinished(),
+    clip: VideoClip,
+    model: DragModel,
+    settings: InvertSettings = InvertSettings(),
+    on_progress: OnProgress = ignore_progress,
+    given: Tensor | None = None,
+    unfinished: Unfinished = Unfinished(),
 ) -> Inversion:
     """Latents of the clip at steps 0 to `until`. `given`: its clean latents (N, 4, h, w), made elsewhere; None: the frames
     are encoded. With `unfinished`, work that was broken off goes on where it was.

@@ -15,8 +15,8 @@ import psutil
 import torch
 from torch import Tensor
 
-from ..parts.picture import natural_size, picture
-from ..parts.video_file import SourceFrame, VideoHeader, VideoReader, open_video
+from ..media.picture import natural_size, picture
+from ..media.video_file import SourceFrame, VideoHeader, VideoReader, open_video
 from ..types import OnProgress, UserError, VideoClip, ignore_progress
 
 MAX_SIDE = 8192  # px
@@ -38,9 +38,7 @@ class LoadSettings:
     memory_limit: int | None = None  # bytes for loading; None = half of what is free
 
 
-def load(
-    path: str | Path, settings: LoadSettings = LoadSettings(), on_progress: OnProgress = ignore_progress
-) -> VideoClip:
+def load(path: str | Path, settings: LoadSettings = LoadSettings(), on_progress: OnProgress = ignore_progress) -> VideoClip:
     """Reads the chosen frames of a video, or a still picture as a clip of one frame.
 
     `source_index` counts the file's frames; `fps` is the average rate of the chosen frames by their time stamps, so
@@ -59,9 +57,7 @@ def load(
         return _load(video, settings, expected or 0, room, name, on_progress)
 
 
-def _load(
-    video: VideoReader, settings: LoadSettings, expected: int, room: int, name: str, on_progress: OnProgress
-) -> VideoClip:
+def _load(video: VideoReader, settings: LoadSettings, expected: int, room: int, name: str, on_progress: OnProgress) -> VideoClip:
     size = (settings.height, settings.width) if settings.height else None
     frames: list[Tensor] = []
     source_index: list[int] = []
@@ -185,8 +181,6 @@ def _check(settings: LoadSettings) -> None:
         if value < least:
             raise UserError(f"'{setting}' must be {least} or more: got {value}.")
     if not 0.0 <= settings.force_rate <= MAX_RATE:  # false for NaN too
-        raise UserError(
-            f"'force_rate' must be 0 (the file's own) to {MAX_RATE:.0f} frames per second: got {settings.force_rate}."
-        )
+        raise UserError(f"'force_rate' must be 0 (the file's own) to {MAX_RATE:.0f} frames per second: got {settings.force_rate}.")
     if settings.memory_limit is not None and settings.memory_limit <= 0:
         raise UserError(f"'memory_limit' must be a number of bytes above 0: got {settings.memory_limit}.")

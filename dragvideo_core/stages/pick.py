@@ -105,7 +105,8 @@ def _read_own(found: dict, size: Size) -> tuple[list[Point], list[Point], list[P
     for number, pair in enumerate(_list(found.get("pairs", []), '"pairs"', MAX_PAIRS), 1):
         if not isinstance(pair, dict) or not {"handle", "target"} <= pair.keys():
             raise _wrong(
-                "a handle and a target in every pair", f"pair {number}: {reprlib.repr(pair)}",
+                "a handle and a target in every pair",
+                f"pair {number}: {reprlib.repr(pair)}",
                 "Add the missing end on the canvas, or delete the pair",
             )
         handles.append(_point(_two(pair["handle"], f"handle {number}"), f"handle {number}"))
@@ -126,7 +127,8 @@ def _read_kjnodes(found: Any) -> tuple[list[Point], list[Point]]:
         handles, targets = points[0::2], points[1::2]
     if len(handles) != len(targets):
         raise _wrong(
-            "handles and targets that pair up", f"{len(handles)} handles, {len(targets)} targets",
+            "handles and targets that pair up",
+            f"{len(handles)} handles, {len(targets)} targets",
             "Add the missing point on the canvas, or delete the odd one",
         )
     return handles, targets
@@ -171,9 +173,7 @@ def _check_inside(what: str, points: list[Point], size: Size) -> None:
     height, width = size
     for number, (x, y) in enumerate(points, 1):
         if not (-0.5 <= x <= width - 0.5 and -0.5 <= y <= height - 0.5):
-            raise _wrong(
-                f"{what} {number} inside the {width} x {height} picture", f"({x:g}, {y:g})", "Move it into the frame"
-            )
+            raise _wrong(f"{what} {number} inside the {width} x {height} picture", f"({x:g}, {y:g})", "Move it into the frame")
 
 
 def _rescale(points: list[Point], size_from: Size, size_to: Size) -> Tensor:

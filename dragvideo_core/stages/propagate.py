@@ -10,7 +10,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ..parts import batches, dift, finders, memory, points
+from ..diffusion import batches, memory
+from ..points import dift, finders
+from ..points import sets as points
 from ..types import Correction, DragModel, OnProgress, PointPicks, PointTracks, Segmenter, UserError, VideoClip, ignore_progress
 
 
@@ -32,8 +34,12 @@ class PropagateSettings:
 
 
 def propagate(
-    clip: VideoClip, picks: PointPicks, segmenter: Segmenter, model: DragModel,
-    settings: PropagateSettings = PropagateSettings(), on_progress: OnProgress = ignore_progress,
+    clip: VideoClip,
+    picks: PointPicks,
+    segmenter: Segmenter,
+    model: DragModel,
+    settings: PropagateSettings = PropagateSettings(),
+    on_progress: OnProgress = ignore_progress,
     corrections: Sequence[Correction] = (),
 ) -> PointTracks:
     """Carry handle sets, targets and mask points from the picks' frame to all others, forward and backward.
@@ -75,8 +81,12 @@ def propagate(
     if settings.fit_mask:
         mask = mask | points.dragged_regions(*middles, regions.found, radius)
     return PointTracks(
-        handles=moved, targets=there, mask_points=mask_points, edit_mask=mask,
-        is_foreground=foreground[:, :count].unflatten(1, shape), visible=visible[:, :count].unflatten(1, shape),
+        handles=moved,
+        targets=there,
+        mask_points=mask_points,
+        edit_mask=mask,
+        is_foreground=foreground[:, :count].unflatten(1, shape),
+        visible=visible[:, :count].unflatten(1, shape),
     )
 
 
@@ -119,8 +129,15 @@ def _check(clip: VideoClip, picks: PointPicks, corrections: Sequence[Correction]
 
 
 def _carry(
-    clip: VideoClip, start: Tensor, frame: int, regions: _Regions, model: DragModel, settings: PropagateSettings,
-    scale: float, corrected: dict[int, dict[int, Tensor]], on_progress: OnProgress,
+    clip: VideoClip,
+    start: Tensor,
+    frame: int,
+    regions: _Regions,
+    model: DragModel,
+    settings: PropagateSettings,
+    scale: float,
+    corrected: dict[int, dict[int, Tensor]],
+    on_progress: OnProgress,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Points (P, 2) of one frame in all frames: places (N, P, 2), is_foreground (N, P), visible (N, P).
 
@@ -155,8 +172,7 @@ def _carry(
 
 
 def _finders(
-    clip: VideoClip, start: Tensor, frame: int, model: DragModel, settings: PropagateSettings, scale: float,
-    on_progress: OnProgress,
+    clip: VideoClip, start: Tensor, frame: int, model: DragModel, settings: PropagateSettings, scale: float, on_progress: OnProgress
 ) -> tuple[Callable[[], finders.Finder], int]:
     """What makes the settings' finder for one direction, and how many frames had to be looked at for it already."""
     window = settings.window * scale

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..parts.sam import SamSegmenter, WrappedSamSegmenter
+from ..points.sam import SamSegmenter, WrappedSamSegmenter
 from ..types import Segmenter, UserError
 
 
@@ -85,9 +85,7 @@ def _checked(mask: Tensor) -> Tensor:
     if mask.ndim == 2:
         mask = mask[None]
     if mask.ndim != 3 or 0 in mask.shape:
-        raise UserError(
-            f"a mask must have the shape (N, H, W), (1, H, W) or (H, W): got {tuple(mask.shape)}. Wire in a MASK."
-        )
+        raise UserError(f"a mask must have the shape (N, H, W), (1, H, W) or (H, W): got {tuple(mask.shape)}. Wire in a MASK.")
     mask = mask.detach().to("cpu", torch.float32)
     if not torch.isfinite(mask).all():
         raise UserError("the mask contains NaN or infinity: expected values in [0, 1]. Check the node that made it.")

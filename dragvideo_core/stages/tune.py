@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch.nn import functional
 
-from ..parts import batches, lora, lora_file, memory
-from ..parts.curve import draw_curve
-from ..parts.lora_file import LoraStore
-from ..parts.unfinished import State, adam_state, fits, set_adam_state
+from ..diffusion import batches, lora, memory
+from ..files import lora_file
+from ..files.lora_file import LoraStore
+from ..files.unfinished import State, adam_state, fits, set_adam_state
+from ..media.curve import draw_curve
 from ..types import DragModel, OnProgress, UserError, VideoClip, ignore_progress
-
 
 GRADIENT_SCALE = 1024.0  # keeps the gradients of a half-precision denoiser above its smallest number
 
@@ -27,7 +27,10 @@ class TuneSettings:
 
 
 def tune(
-    clip: VideoClip, model: DragModel, settings: TuneSettings = TuneSettings(), on_progress: OnProgress = ignore_progress,
+    clip: VideoClip,
+    model: DragModel,
+    settings: TuneSettings = TuneSettings(),
+    on_progress: OnProgress = ignore_progress,
     store: LoraStore = LoraStore(),
 ) -> DragModel:
     """A copy of the model that knows the clip: the adapters fused into its denoiser and kept in `lora`.
@@ -121,10 +124,15 @@ class _Run:
     def state(self) -> State:
         """All that the steps to come depend on, on the CPU."""
         weights = {f"lora.{name}": weight for name, weight in lora.lora_weights(self.adapted).items()}
-        return weights | adam_state(self.optimiser) | {
-            "generator": self.generator.get_state(), "losses": torch.tensor(self.losses, dtype=torch.float64),
-            "chunk": torch.tensor(self.chunks.size),
-        }
+        return (
+            weights
+            | adam_state(self.optimiser)
+            | {
+                "generator": self.generator.get_state(),
+                "losses": torch.tensor(self.losses, dtype=torch.float64),
+                "chunk": torch.tensor(self.chunks.size),
+            }
+        )
 
     def resume(self, state: State | None) -> None:
         """Go on from a state, if it is one of this training."""

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from dragvideo_core.parts import supervision
-from dragvideo_core.parts.ddim import Ddim
-from dragvideo_core.parts.sampling import lookup, mask_to_cells
+from dragvideo_core.diffusion.ddim import Ddim
+from dragvideo_core.dragging import supervision
+from dragvideo_core.points.sampling import lookup, mask_to_cells
 from dragvideo_core.types import DragModel, DragResult, Inversion, PointTracks
 
 STEP = 35  # of 50
@@ -25,8 +25,13 @@ MASK_WEIGHT = 0.1
 
 
 def drag_per_frame(
-    inversion: Inversion, tracks: PointTracks, model: DragModel, iterations: int, learning_rate: float = 0.01,
-    arrive: float = 2.0, step: int = STEP,
+    inversion: Inversion,
+    tracks: PointTracks,
+    model: DragModel,
+    iterations: int,
+    learning_rate: float = 0.01,
+    arrive: float = 2.0,
+    step: int = STEP,
 ) -> DragResult:
     """The edit of every frame on its own. `tracks` with one point per set (S = 1); its mask is used.
 
@@ -43,7 +48,7 @@ def drag_per_frame(
     padded = [torch.cat([path, path[-1:].expand(longest - len(path), -1, -1, -1)]) for path in paths]
     rows = torch.zeros(longest - 1, 2)
     for loss in losses:
-        rows[:len(loss)] += loss
+        rows[: len(loss)] += loss
     return DragResult(
         offsets={step: torch.cat(offsets)}, handle_path=torch.stack(padded, 1), losses=rows, arrived=torch.stack(arrived).all(0)
     )
@@ -51,8 +56,8 @@ def drag_per_frame(
 
 def _drag_frame(inversion, tracks, model, i, iterations, learning_rate, arrive, step):
     ddim, size = Ddim(model.alphas_cumprod, model.prediction), tuple(tracks.edit_mask.shape[-2:])
-    z_t = inversion.latents[step][i:i + 1].to(model.device)
-    cell_mask = mask_to_cells(tracks.edit_mask[i:i + 1], z_t.shape[-2:]).to(model.device)
+    z_t = inversion.latents[step][i : i + 1].to(model.device)
+    cell_mask = mask_to_cells(tracks.edit_mask[i : i + 1], z_t.shape[-2:]).to(model.device)
     handles, targets = tracks.handles[i].to(model.device), tracks.targets[i].to(model.device)  # (J, 1, 2)
     patch = supervision.patch_offsets(1, model.device)
     x_t = z_t.clone().requires_grad_()
@@ -79,8 +84,12 @@ def _drag_frame(inversion, tracks, model, i, iterations, learning_rate, arrive, 
         path.append(handles.cpu())
         losses.append(torch.stack([pull, hold]).detach().cpu())
     left = (targets - handles).norm(dim=-1).mean(-1)
-    return (x_t - z_t).detach().cpu(), torch.stack(path), torch.stack(losses) if losses else torch.zeros(0, 2), (
-        left < arrive * supervision.GRID).cpu()
+    return (
+        (x_t - z_t).detach().cpu(),
+        torch.stack(path),
+        torch.stack(losses) if losses else torch.zeros(0, 2),
+        (left < arrive * supervision.GRID).cpu(),
+    )
 
 
 def _features_and_below(model: DragModel, x_t: Tensor, ddim: Ddim, step: int, size: tuple[int, int]) -> tuple[Tensor, Tensor]:

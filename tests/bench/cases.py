@@ -44,8 +44,7 @@ def plain(count: int = 12, frames: int = FRAMES) -> list[Case]:
     kinds = [drawn_world.KINDS[i % len(drawn_world.KINDS)] for i in range(count)]
     demos = [demo_clip(kind, FIRST_SEED + i, frames) for i, kind in enumerate(kinds)]
     return [
-        Case(f"{kind} {FIRST_SEED + i}", demo, demo.picks, tip_at_target(demo))
-        for i, (kind, demo) in enumerate(zip(kinds, demos))
+        Case(f"{kind} {FIRST_SEED + i}", demo, demo.picks, tip_at_target(demo)) for i, (kind, demo) in enumerate(zip(kinds, demos))
     ]
 
 
@@ -135,7 +134,11 @@ def _turned(demo: DemoClip, angle: float = 0.8) -> Case:
 
 
 def _several(
-    name: str, demo: DemoClip, edited: list[Pose], pairs: list[tuple[np.ndarray, np.ndarray]], wanted: tuple[Wanted, ...],
+    name: str,
+    demo: DemoClip,
+    edited: list[Pose],
+    pairs: list[tuple[np.ndarray, np.ndarray]],
+    wanted: tuple[Wanted, ...],
     more: Sequence[np.ndarray] = (),
 ) -> Case:
     """A case whose true edit is the scene in the `edited` poses; mask points on the pairs' ends and on `more`."""

@@ -10,10 +10,10 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 import torch
+from sd15.child import start
 from torch.nn import functional
 
 from dragvideo_core.types import DragModel, PointTracks, UserError, VideoClip
-from sd15.child import start
 
 
 def load(path: Path, prompt: str) -> DragModel:
@@ -45,8 +45,6 @@ def reduced(clip: VideoClip, times: int) -> VideoClip:
 
 def reduced_tracks(tracks: PointTracks, times: int) -> PointTracks:
     """The tracks in the pixels of the reduced clip; a pixel may change where any of its square may."""
-    moved = {
-        name: (getattr(tracks, name) + 0.5) / times - 0.5 for name in ("handles", "targets", "mask_points")
-    }
+    moved = {name: (getattr(tracks, name) + 0.5) / times - 0.5 for name in ("handles", "targets", "mask_points")}
     mask = functional.max_pool2d(tracks.edit_mask.float(), times).bool()
     return replace(tracks, edit_mask=mask, **moved)

@@ -20,9 +20,9 @@ from PIL import Image
 from torch import Tensor
 
 from dragvideo_core.embedded import drag_model
-from dragvideo_core.parts.finders import ABSOLUTE, RELATIVE
-from dragvideo_core.parts.flow import optical_flow
-from dragvideo_core.parts.sampling import lookup
+from dragvideo_core.points.finders import ABSOLUTE, RELATIVE
+from dragvideo_core.points.flow import optical_flow
+from dragvideo_core.points.sampling import lookup
 from dragvideo_core.stages.propagate import PropagateSettings, propagate
 from dragvideo_core.stages.segment import segment
 from dragvideo_core.types import DragModel, PointPicks, VideoClip
@@ -117,9 +117,15 @@ def main() -> None:
 
 def _row(clip: str, size: int, tracker: str, gap: Tensor, agree: Tensor, seconds: float) -> dict:
     return {
-        "clip": clip, "size": size, "tracker": tracker, "median_px": gap.median().item(), "mean_px": gap.mean().item(),
-        "within_4_px": (gap < 4).float().mean().item(), "visibility_right": agree.float().mean().item(),
-        "places": gap.numel(), "seconds": round(seconds, 2),
+        "clip": clip,
+        "size": size,
+        "tracker": tracker,
+        "median_px": gap.median().item(),
+        "mean_px": gap.mean().item(),
+        "within_4_px": (gap < 4).float().mean().item(),
+        "visibility_right": agree.float().mean().item(),
+        "places": gap.numel(),
+        "seconds": round(seconds, 2),
     }
 
 

@@ -24,7 +24,8 @@ import torch
 from torch import Tensor
 
 from dragvideo_core import embedded
-from dragvideo_core.parts import drawing, flow, metrics
+from dragvideo_core.media import drawing
+from dragvideo_core.points import flow
 from dragvideo_core.stages.decode import DecodeSettings, decode
 from dragvideo_core.stages.drag import DragSettings, drag
 from dragvideo_core.stages.invert import InvertSettings, invert
@@ -32,6 +33,7 @@ from dragvideo_core.stages.pick import pick
 from dragvideo_core.stages.propagate import PropagateSettings, propagate
 from dragvideo_core.stages.segment import segment
 from dragvideo_core.stages.tune import TuneSettings, tune
+from dragvideo_core.temporal import metrics
 from dragvideo_core.types import DragModel, DragResult, Inversion, PointTracks, VideoClip
 
 from . import cases, checkpoint, truth
@@ -48,8 +50,12 @@ INVERT, DECODE = InvertSettings(), DecodeSettings()
 
 PAPER_STEPS = DragSettings().steps
 TARGETS = {  # of the medians: what they have to reach, and which way
-    "distance_ratio": (0.20, "<="), "inside_gain_db": (3.0, ">="), "outside_psnr_db": (35.0, ">="),
-    "smoothness_ratio": (0.78, "<="), "spread_ratio": (0.5, "<="), "propagation_px": (1.5, "<="),
+    "distance_ratio": (0.20, "<="),
+    "inside_gain_db": (3.0, ">="),
+    "outside_psnr_db": (35.0, ">="),
+    "smoothness_ratio": (0.78, "<="),
+    "spread_ratio": (0.5, "<="),
+    "propagation_px": (1.5, "<="),
 }
 
 
@@ -82,15 +88,16 @@ def prepare(case: cases.Case, file: Path | None = None) -> Prepared:
     clip = checkpoint.enlarged(case.demo.clip, times)
     picks = pick(case.picks, clip.size, len(clip))
     settings = replace(PROPAGATE, fit_mask=case.fit_mask)
-    tracks, single = (
-        propagate(clip, picks, segment(), model, chosen) for chosen in (settings, replace(settings, set_side=1))
-    )
+    tracks, single = (propagate(clip, picks, segment(), model, chosen) for chosen in (settings, replace(settings, set_side=1)))
     tuned = tune(clip, model, TUNE)
     return Prepared(case, clip, times, model, tuned, tracks, single, invert(clip, tuned, INVERT))
 
 
 def ours(
-    settings: DragSettings = DRAG, decode_settings: DecodeSettings = DECODE, sets: bool = True, lora: bool = True,
+    settings: DragSettings = DRAG,
+    decode_settings: DecodeSettings = DECODE,
+    sets: bool = True,
+    lora: bool = True,
     invert_settings: InvertSettings = INVERT,
 ) -> Variant:
     """This pack's edit."""
@@ -156,15 +163,23 @@ def measure(prepared: Prepared, name: str, variant: Variant) -> tuple[dict, Vide
     distances, dragged = torch.stack(found).mean(0), float(np.mean([one.dragged for one in prepared.case.wanted]))
     true, clip = demo.true_edit.frames, demo.clip.frames
     return {
-        "clip": prepared.case.name, "variant": name, "frames": len(demo.clip), "dragged_px": dragged,
-        "distance_px": distances.mean().item(), "distance_ratio": distances.mean().item() / dragged,
+        "clip": prepared.case.name,
+        "variant": name,
+        "frames": len(demo.clip),
+        "dragged_px": dragged,
+        "distance_px": distances.mean().item(),
+        "distance_ratio": distances.mean().item() / dragged,
         "distance_spread_px": distances.std(correction=0).item(),
-        "inside_psnr_db": metrics.psnr(edited.frames, true, mask), "inside_gain_db": truth.gain_inside(demo, edited, mask),
-        "inside_ssim": truth.ssim(edited.frames, true, mask), "inside_ssim_unedited": truth.ssim(clip, true, mask),
-        "outside_psnr_db": metrics.psnr(edited.frames, true, ~mask), "outside_ssim": truth.ssim(edited.frames, true, ~mask),
+        "inside_psnr_db": metrics.psnr(edited.frames, true, mask),
+        "inside_gain_db": truth.gain_inside(demo, edited, mask),
+        "inside_ssim": truth.ssim(edited.frames, true, mask),
+        "inside_ssim_unedited": truth.ssim(clip, true, mask),
+        "outside_psnr_db": metrics.psnr(edited.frames, true, ~mask),
+        "outside_ssim": truth.ssim(edited.frames, true, ~mask),
         "smoothness_px": metrics.smoothness(edited.frames, clip),
         "propagation_px": truth.propagation_error(demo, tracks, json.loads(prepared.case.picks)["frame"]),
-        "iterations": len(result.losses), "seconds": seconds,
+        "iterations": len(result.losses),
+        "seconds": seconds,
     }, edited
 
 
@@ -176,7 +191,8 @@ def medians(rows: list[dict], clips: set[str]) -> dict[str, float]:
         return float(np.median([row[key] for row in of]))
 
     return {
-        "distance_ratio": median("distance_ratio"), "inside_gain_db": median("inside_gain_db"),
+        "distance_ratio": median("distance_ratio"),
+        "inside_gain_db": median("inside_gain_db"),
         "outside_psnr_db": median("outside_psnr_db"),
         "smoothness_ratio": median("smoothness_px") / max(median("smoothness_px", theirs), 1e-9),
         "spread_ratio": median("distance_spread_px") / max(median("distance_spread_px", theirs), 1e-9),

@@ -41,18 +41,13 @@ def _in_full(case: Case) -> Case:
     return replace(case, name=f"{case.name}, in full", turns=1, stride=1)
 
 
-EMBEDDED = [
-    _ONE, _in_full(_ONE), _PAPER, _in_full(_PAPER),
-    replace(_PAPER, name=f"{_PAPER.name}, every 2nd frame", key_every=2),
-]
+EMBEDDED = [_ONE, _in_full(_ONE), _PAPER, _in_full(_PAPER), replace(_PAPER, name=f"{_PAPER.name}, every 2nd frame", key_every=2)]
 ROW = [Case("embedded, drag", frames=frames, iterations=4, chunk=4) for frames in (8, 16, 32, 64)]
 FULL_ON_CPU = [Case("SD1.5 size, drag", model="sd15", frames=2, side=256, steps=PAPER_STEPS, iterations=2)]
 _ON_GPU = Case("SD1.5 size", model="sd15", side=512, steps=PAPER_STEPS, device="cuda", dtype="bfloat16", chunk=4)
 _WHOLE_ON_GPU = replace(_ON_GPU, name="SD1.5 size, whole edit", frames=16, iterations=10, is_whole=True)
 FULL_ON_GPU = [_WHOLE_ON_GPU, _in_full(_WHOLE_ON_GPU)]
-ROW_ON_GPU = [
-    replace(_ON_GPU, name="SD1.5 size, drag", frames=frames, iterations=2) for frames in (8, 16, 32, 64)
-]
+ROW_ON_GPU = [replace(_ON_GPU, name="SD1.5 size, drag", frames=frames, iterations=2) for frames in (8, 16, 32, 64)]
 PAPER_ON_GPU = replace(_ON_GPU, name="SD1.5 size, 60 iterations", frames=16, iterations=60)
 
 
@@ -73,9 +68,7 @@ def compare(case: Case, run: Callable[[Case], dict], against: tuple[str, ...] = 
     for who in against:
         theirs = run(replace(case, name="baseline", who=who, turns=1, key_every=1, stride=1))
         prefix = "baseline" if who == PUBLISHED else who
-        row |= {
-            f"{prefix}_{key}": theirs[key] for key in ("seconds", "parts", "seconds_per_gradient", "peak_bytes")
-        }
+        row |= {f"{prefix}_{key}": theirs[key] for key in ("seconds", "parts", "seconds_per_gradient", "peak_bytes")}
         row["ratio" if who == PUBLISHED else f"{who}_ratio"] = theirs["seconds"] / ours["seconds"]
         row[f"{prefix}_gradient_ratio"] = theirs["seconds_per_gradient"] / ours["seconds_per_gradient"]
     return row
@@ -87,8 +80,11 @@ def linearity(rows: list[dict]) -> dict:
     slope, start = np.polyfit(frames, seconds, 1, w=1 / seconds)
     fitted = slope * frames + start
     return {
-        "frames": frames.astype(int).tolist(), "seconds": seconds.tolist(), "seconds_per_frame": float(slope),
-        "seconds_at_none": float(start), "deviation": float(np.abs(seconds / fitted - 1).max()),
+        "frames": frames.astype(int).tolist(),
+        "seconds": seconds.tolist(),
+        "seconds_per_frame": float(slope),
+        "seconds_at_none": float(start),
+        "deviation": float(np.abs(seconds / fitted - 1).max()),
     }
 
 
@@ -109,10 +105,12 @@ def bench(on_gpu: bool, run: Callable[[Case], dict], say: Callable[[str], None] 
     in_row = row[:4]
     less, more = in_row[0], in_row[-1]
     return {
-        "device": device_name(on_gpu), "torch": torch.__version__, "load_before": load, "cases": cases + row,
+        "device": device_name(on_gpu),
+        "torch": torch.__version__,
+        "load_before": load,
+        "cases": cases + row,
         "memory_64_over_8": more["peak_bytes"] / less["peak_bytes"],
-        "memory_64_over_8_beside_the_model":
-            (more["peak_bytes"] - more["held_bytes"]) / (less["peak_bytes"] - less["held_bytes"]),
+        "memory_64_over_8_beside_the_model": (more["peak_bytes"] - more["held_bytes"]) / (less["peak_bytes"] - less["held_bytes"]),
         "outside_denoiser": max(row["outside_denoiser"] for row in cases if row["is_whole"] and row["key_every"] == 1),
         "linearity": linearity(in_row),
     }
@@ -131,20 +129,39 @@ def device_name(on_gpu: bool) -> str:
 def table(found: dict) -> str:
     """One line per case."""
     head = (
-        "case", "frames", "px", "steps x iter.", "s", "s / gradient", "baseline", "frozen", "/ gradient", "outside",
-        "TFLOP/s", "peak MB",
+        "case",
+        "frames",
+        "px",
+        "steps x iter.",
+        "s",
+        "s / gradient",
+        "baseline",
+        "frozen",
+        "/ gradient",
+        "outside",
+        "TFLOP/s",
+        "peak MB",
     )
     widths = (max(len(row["name"]) for row in found["cases"]), 6, 4, 13, 8, 12, 8, 7, 10, 7, 13, 8)
     lines = [" ".join(f"{text:>{width}}" for text, width in zip(head, widths))]
     for row in found["cases"]:
+
         def times(key: str) -> str:
             return f"{row[key]:.2f}x" if key in row else "-"
 
         texts = (
-            row["name"], str(row["frames"]), str(row["side"]), f"{len(row['steps'])} x {row['iterations']}",
-            f"{row['seconds']:.1f}", f"{row['seconds_per_gradient']:.4f}", times("ratio"), times("frozen_ratio"),
-            times("baseline_gradient_ratio"), f"{row['outside_denoiser']:.1%}",
-            f"{row['tflops']:.3f}/{row['matmul_tflops']:.3f}", f"{row['peak_bytes'] / 2**20:.0f}",
+            row["name"],
+            str(row["frames"]),
+            str(row["side"]),
+            f"{len(row['steps'])} x {row['iterations']}",
+            f"{row['seconds']:.1f}",
+            f"{row['seconds_per_gradient']:.4f}",
+            times("ratio"),
+            times("frozen_ratio"),
+            times("baseline_gradient_ratio"),
+            f"{row['outside_denoiser']:.1%}",
+            f"{row['tflops']:.3f}/{row['matmul_tflops']:.3f}",
+            f"{row['peak_bytes'] / 2**20:.0f}",
         )
         lines.append(" ".join(f"{text:>{width}}" for text, width in zip(texts, widths)))
     line = found["linearity"]

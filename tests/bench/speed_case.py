@@ -17,19 +17,19 @@ from pathlib import Path
 
 import psutil
 import torch
+from sd15.checkpoints import RandomWeights
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from dragvideo_core import embedded
+from dragvideo_core.diffusion.ddim import Ddim, stable_diffusion_alphas
+from dragvideo_core.diffusion.denoiser import FEATURE_BLOCK
 from dragvideo_core.embedded.demo_clip import demo_clip
-from dragvideo_core.parts.ddim import Ddim, stable_diffusion_alphas
-from dragvideo_core.parts.denoiser import FEATURE_BLOCK
-from dragvideo_core.parts.points import square_set
+from dragvideo_core.points.sets import square_set
 from dragvideo_core.stages.decode import DecodeSettings, decode
 from dragvideo_core.stages.drag import DragSettings, drag
 from dragvideo_core.stages.invert import InvertSettings, invert
 from dragvideo_core.types import DragModel, DragResult, Inversion, PointTracks, VideoClip
-from sd15.checkpoints import RandomWeights
 
 from .baseline import drag_per_frame
 
@@ -98,35 +98,45 @@ def measure(case: Case, model: DragModel | None = None) -> dict:
     per_gradient = (seconds["drag"] - before) / evaluations(case)
     rate = matmul_rate(case)
     return {
-        **asdict(case), "parts": seconds, "seconds": sum(seconds.values()), "seconds_before": before,
-        "seconds_per_iteration": (seconds["drag"] - before) / case.iterations, "seconds_per_gradient": per_gradient,
-        "outside_denoiser": 1 - inside / seconds["drag"], "flops_per_gradient": flops,
-        "tflops": flops / per_gradient / 1e12, "matmul_tflops": rate / 1e12,
-        "peak_bytes": peak_bytes(case.device), "held_bytes": held,
+        **asdict(case),
+        "parts": seconds,
+        "seconds": sum(seconds.values()),
+        "seconds_before": before,
+        "seconds_per_iteration": (seconds["drag"] - before) / case.iterations,
+        "seconds_per_gradient": per_gradient,
+        "outside_denoiser": 1 - inside / seconds["drag"],
+        "flops_per_gradient": flops,
+        "tflops": flops / per_gradient / 1e12,
+        "matmul_tflops": rate / 1e12,
+        "peak_bytes": peak_bytes(case.device),
+        "held_bytes": held,
     }
 
 
 def evaluations(case: Case) -> int:
     """Gradient evaluations of all iterations: one per step and frame that has its turn."""
-    frames = range(case.frames)[::case.key_every if case.who == OURS else 1]
+    frames = range(case.frames)[:: case.key_every if case.who == OURS else 1]
     turns = min(case.turns, len(frames)) if case.who == OURS else 1
-    return sum(len(frames[i % turns::turns]) for i in range(case.iterations)) * len(case.steps)
+    return sum(len(frames[i % turns :: turns]) for i in range(case.iterations)) * len(case.steps)
 
 
 def drag_once(case: Case, world: World, iterations: int) -> DragResult:
     """The drag with so many iterations, none of them left out because a handle has arrived."""
     if case.who == OURS:
         settings = DragSettings(
-            steps=case.steps, iterations=iterations, arrive=0.0, chunk=case.chunk, warm_start=case.is_whole,
-            turns=case.turns, key_every=case.key_every,
+            steps=case.steps,
+            iterations=iterations,
+            arrive=0.0,
+            chunk=case.chunk,
+            warm_start=case.is_whole,
+            turns=case.turns,
+            key_every=case.key_every,
         )
         return drag(world.inversion, world.tracks, world.model, settings)
     middle = world.tracks.handles.shape[2] // 2
     fields = ("handles", "targets", "is_foreground", "visible")
-    single = replace(world.tracks, **{name: getattr(world.tracks, name)[:, :, middle:middle + 1] for name in fields})
-    edits = [
-        drag_per_frame(world.inversion, single, world.model, iterations, arrive=0.0, step=step) for step in case.steps
-    ]
+    single = replace(world.tracks, **{name: getattr(world.tracks, name)[:, :, middle : middle + 1] for name in fields})
+    edits = [drag_per_frame(world.inversion, single, world.model, iterations, arrive=0.0, step=step) for step in case.steps]
     return replace(edits[0], offsets={step: edit.offsets[step] for step, edit in zip(case.steps, edits)})
 
 
@@ -158,10 +168,14 @@ def straight_tracks(frames: int, side: int) -> PointTracks:
     handles = square_set(torch.tensor([[0.4 * side, 0.5 * side]]), 3, 8 * side / 512).expand(frames, -1, -1, -1)
     seen = torch.ones(handles.shape[:3], dtype=torch.bool)
     mask = torch.zeros(frames, 1, side, side, dtype=torch.bool)
-    mask[..., side // 4:-side // 4, side // 4:-side // 4] = True
+    mask[..., side // 4 : -side // 4, side // 4 : -side // 4] = True
     return PointTracks(
-        handles=handles, targets=handles + torch.tensor([side / 7, 0.0]), is_foreground=seen, visible=seen,
-        edit_mask=mask, mask_points=torch.zeros(frames, 0, 2),
+        handles=handles,
+        targets=handles + torch.tensor([side / 7, 0.0]),
+        is_foreground=seen,
+        visible=seen,
+        edit_mask=mask,
+        mask_points=torch.zeros(frames, 0, 2),
     )
 
 
@@ -177,8 +191,12 @@ def load(case: Case) -> DragModel:
     fill(denoiser, dtype, device)
     context = torch.randn(1, 77, 768, generator=torch.Generator().manual_seed(2))
     return DragModel(
-        denoiser=denoiser, vae=_Autoencoder(dtype, device) if case.is_whole else None, context=context,
-        empty_context=context, alphas_cumprod=stable_diffusion_alphas(), name="random weights of SD 1.5's size",
+        denoiser=denoiser,
+        vae=_Autoencoder(dtype, device) if case.is_whole else None,
+        context=context,
+        empty_context=context,
+        alphas_cumprod=stable_diffusion_alphas(),
+        name="random weights of SD 1.5's size",
     )
 
 
@@ -201,8 +219,11 @@ class _Autoencoder:
         widths = (128, 256, 512, 512)
         with torch.device("meta"):
             self.kl = AutoencoderKL(
-                latent_channels=4, block_out_channels=widths, layers_per_block=2,
-                down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
+                latent_channels=4,
+                block_out_channels=widths,
+                layers_per_block=2,
+                down_block_types=("DownEncoderBlock2D",) * 4,
+                up_block_types=("UpDecoderBlock2D",) * 4,
             )
         fill(self.kl, dtype, device)
         self.dtype = dtype
@@ -312,7 +333,8 @@ def peak_bytes(device: str) -> int:
 
 def profile(case: Case, rows: int = 12) -> str:
     """Where the time of one iteration goes, by torch.profiler."""
-    from torch.profiler import ProfilerActivity, profile as profiler
+    from torch.profiler import ProfilerActivity
+    from torch.profiler import profile as profiler
 
     world = build(case, load(case))
     drag_once(case, world, 0)

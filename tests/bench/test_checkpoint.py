@@ -4,13 +4,13 @@ import json
 
 import pytest
 import torch
-from torch.nn.functional import interpolate
-
 from bench import checkpoint
 from core.tiny import tiny_tracks
+from torch.nn.functional import interpolate
+
 from dragvideo_core.embedded.demo_clip import demo_clip
-from dragvideo_core.parts import metrics
 from dragvideo_core.stages.pick import pick
+from dragvideo_core.temporal import metrics
 from dragvideo_core.types import VideoClip
 
 pytestmark = pytest.mark.bench

@@ -1,7 +1,7 @@
 import pytest
 import torch
-
 from bench import footage
+
 from dragvideo_core.types import VideoClip
 
 pytestmark = pytest.mark.bench

@@ -4,16 +4,21 @@ from dataclasses import replace
 
 import pytest
 import torch
-
 from bench import cases, quality
+
 from dragvideo_core import embedded
-from dragvideo_core.parts import metrics
 from dragvideo_core.stages.pick import pick
 from dragvideo_core.stages.propagate import propagate
 from dragvideo_core.stages.segment import segment
+from dragvideo_core.temporal import metrics
 from dragvideo_core.types import DragResult
 
-NOTHING = DragResult(offsets={35: torch.zeros(3, 4, 32, 32)}, handle_path=torch.zeros(1, 3, 1, 9, 2), losses=torch.zeros(0, 2), arrived=torch.ones(1).bool())
+NOTHING = DragResult(
+    offsets={35: torch.zeros(3, 4, 32, 32)},
+    handle_path=torch.zeros(1, 3, 1, 9, 2),
+    losses=torch.zeros(0, 2),
+    arrived=torch.ones(1).bool(),
+)
 
 
 @pytest.fixture(scope="module")

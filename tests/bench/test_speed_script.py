@@ -4,11 +4,11 @@ from dataclasses import asdict, replace
 
 import pytest
 import torch
-
 from bench import speed, speed_case
 from bench.baseline import drag_per_frame
 from bench.speed_case import FROZEN, OURS, PUBLISHED, Case
 from core.tiny import tiny_model, tiny_tracks
+
 from dragvideo_core.types import Inversion
 
 TINY = Case("tiny", frames=2, side=64, steps=(3, 2), iterations=1, is_whole=True)
@@ -39,9 +39,7 @@ def test_every_iteration_is_made_by_both():
 
 
 @pytest.mark.parametrize("who", [OURS, PUBLISHED, FROZEN])
-@pytest.mark.parametrize(
-    "frames, turns, key_every", [(3, 1, 1), (3, 1, 2), (4, 1, 2), (4, 1, 9), (3, 2, 1), (5, 2, 2), (1, 2, 1)]
-)
+@pytest.mark.parametrize("frames, turns, key_every", [(3, 1, 1), (3, 1, 2), (4, 1, 2), (4, 1, 9), (3, 2, 1), (5, 2, 2), (1, 2, 1)])
 def test_the_evaluations_that_are_counted_are_those_that_are_made(who, frames, turns, key_every):
     case = replace(TINY, who=who, frames=frames, turns=turns, key_every=key_every, iterations=3, is_whole=False)
     model, made = tiny_model(), []
@@ -59,9 +57,7 @@ def test_the_evaluations_that_are_counted_are_those_that_are_made(who, frames, t
 
 def test_figures_per_gradient_are_of_key_frames_alone(monkeypatch):
     monkeypatch.setattr(speed_case, "matmul_rate", lambda case: 1.0)
-    rows = [
-        speed_case.measure(replace(TINY, frames=3, turns=1, key_every=every, is_whole=False), tiny_model()) for every in (1, 3)
-    ]
+    rows = [speed_case.measure(replace(TINY, frames=3, turns=1, key_every=every, is_whole=False), tiny_model()) for every in (1, 3)]
     for row, made in zip(rows, (6, 2)):  # frames that are optimised x steps
         assert row["seconds_per_iteration"] / row["seconds_per_gradient"] == pytest.approx(made)
         assert row["tflops"] * row["seconds_per_gradient"] * 1e12 == pytest.approx(row["flops_per_gradient"])
@@ -72,7 +68,7 @@ def test_figures_per_gradient_are_of_key_frames_alone(monkeypatch):
 def test_the_clock_sees_forward_and_backward_and_leaves_no_hook():
     model, latents = tiny_model(), torch.randn(1, 4, 16, 16, requires_grad=True)
     clock = speed_case.Clock(model.denoiser, "cpu")
-    from dragvideo_core.parts.denoiser import features_without_output
+    from dragvideo_core.diffusion.denoiser import features_without_output
 
     features = features_without_output(model, latents, 41)
     assert len(clock._spans) == 1
@@ -101,9 +97,15 @@ def fake(case: Case) -> dict:
     assert case.who == OURS or case.key_every == case.turns == case.stride == 1
     seconds = case.frames / case.key_every / case.turns * {OURS: 1.0, PUBLISHED: 4.0, FROZEN: 2.0}[case.who]
     return {
-        **asdict(case), "seconds": seconds, "parts": {"drag": seconds}, "seconds_per_gradient": seconds,
-        "peak_bytes": 100 + case.frames, "held_bytes": 100, "outside_denoiser": 0.01 * case.key_every,
-        "tflops": 0.1, "matmul_tflops": 0.2,
+        **asdict(case),
+        "seconds": seconds,
+        "parts": {"drag": seconds},
+        "seconds_per_gradient": seconds,
+        "peak_bytes": 100 + case.frames,
+        "held_bytes": 100,
+        "outside_denoiser": 0.01 * case.key_every,
+        "tflops": 0.1,
+        "matmul_tflops": 0.2,
     }
 
 
@@ -121,7 +123,7 @@ def test_the_json_has_what_the_readme_says(monkeypatch, on_gpu):
     in_full = [row for row in found["cases"] if row["turns"] == row["stride"] == 1]
     assert in_full and all(row["ratio"] == pytest.approx(4) for row in in_full)
     lines = speed.table(found).split("\n")
-    assert len({len(line) for line in lines[:len(found["cases"]) + 1]}) == 1  # the columns stand below one another
+    assert len({len(line) for line in lines[: len(found["cases"]) + 1]}) == 1  # the columns stand below one another
 
 
 @pytest.mark.parametrize("on_gpu", [False, True])

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from dragvideo_core.embedded import drawn_world
 from dragvideo_core.embedded.demo_clip import DemoClip
-from dragvideo_core.parts import metrics
+from dragvideo_core.temporal import metrics
 from dragvideo_core.types import PointTracks, VideoClip
 
 REACH = 24  # px that a part is looked for around its target
@@ -21,9 +21,9 @@ def distances(true_edit: VideoClip, edited: VideoClip, places: np.ndarray, radiu
     The disc of `radius` px around the place in the true edited frame is looked for in the edited frame: the best place by
     squared error, to a fraction of a pixel by a parabola through its neighbours.
     """
-    return torch.stack([
-        _displacement(true, made, place, radius) for true, made, place in zip(true_edit.frames, edited.frames, places)
-    ]).norm(dim=-1)
+    return torch.stack(
+        [_displacement(true, made, place, radius) for true, made, place in zip(true_edit.frames, edited.frames, places)]
+    ).norm(dim=-1)
 
 
 def tip_distances(demo: DemoClip, edited: VideoClip) -> Tensor:
@@ -70,10 +70,10 @@ def _displacement(true: Tensor, made: Tensor, target: np.ndarray, radius: float)
     margin = REACH + half + 1
     true, made = (functional.pad(f[None], [margin] * 4, mode="replicate")[0] for f in (true, made))
     top, left = y + margin - half, x + margin - half
-    patch = true[:, top:top + 2 * half + 1, left:left + 2 * half + 1]
+    patch = true[:, top : top + 2 * half + 1, left : left + 2 * half + 1]
     rows = torch.arange(-half, half + 1.0)
     disc = ((rows[:, None] ** 2 + rows**2) <= radius**2).float()
-    area = made[:, top - REACH:top + REACH + 2 * half + 1, left - REACH:left + REACH + 2 * half + 1]
+    area = made[:, top - REACH : top + REACH + 2 * half + 1, left - REACH : left + REACH + 2 * half + 1]
     places = area.unfold(1, 2 * half + 1, 1).unfold(2, 2 * half + 1, 1)  # (3, 2R + 1, 2R + 1, side, side)
     error = ((places - patch[:, None, None]).square() * disc).sum((0, 3, 4)) / disc.sum()
     best = int(error.argmin())
@@ -84,6 +84,6 @@ def _displacement(true: Tensor, made: Tensor, target: np.ndarray, radius: float)
 def _vertex(values: Tensor, at: int) -> float:
     if not 0 < at < len(values) - 1:
         return 0.0
-    left, middle, right = values[at - 1: at + 2].tolist()
+    left, middle, right = values[at - 1 : at + 2].tolist()
     bend = left - 2 * middle + right
     return 0.0 if bend <= 0 else max(-0.5, min(0.5, 0.5 * (left - right) / bend))

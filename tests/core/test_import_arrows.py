@@ -1,4 +1,4 @@
-"""Who may import whom: types <- parts (and embedded) <- stages <- pipeline; nodes -> dragvideo_core (by `ast`)."""
+"""Who may import whom: types <- the packages of ideas <- stages <- pipeline; nodes -> dragvideo_core (by `ast`)."""
 
 import ast
 import subprocess
@@ -14,12 +14,21 @@ OWN = {"dragvideo_core", "nodes", "tests"}
 # The room of a module -> the rooms that it may import from. A stage imports no other stage: it is not in its own row.
 MAY_IMPORT = {
     "types": set(),
-    "parts": {"types", "parts"},
-    "embedded": {"types", "parts", "embedded"},
-    "stages": {"types", "parts", "embedded"},
-    "pipeline": {"types", "parts", "embedded", "stages"},
-    "dragvideo_core": {"types", "parts", "embedded", "stages", "pipeline"},
-    "nodes": {"types", "parts", "embedded", "stages", "pipeline", "nodes"},
+    "diffusion": {"types", "diffusion"},
+    "files": {"types", "files"},
+    "media": {"types", "media"},
+    "exchange": {"types", "exchange"},
+    "points": {"types", "points", "diffusion"},
+    "temporal": {"types", "temporal", "points", "diffusion"},
+    "dragging": {"types", "dragging", "points", "diffusion", "files"},
+    "embedded": {"types", "diffusion", "embedded"},
+}
+IDEAS = {*MAY_IMPORT}
+MAY_IMPORT |= {
+    "stages": IDEAS,
+    "pipeline": {*IDEAS, "stages"},
+    "dragvideo_core": {*IDEAS, "stages", "pipeline"},
+    "nodes": {*IDEAS, "stages", "pipeline", "nodes"},
     "root": {"nodes"},
 }
 
@@ -86,13 +95,15 @@ def test_arrows(path):
         ("dragvideo_core/stages/drag.py", "from .decode import decode"),
         ("dragvideo_core/stages/drag.py", "from . import decode"),
         ("dragvideo_core/stages/drag.py", "from ..stages.decode import decode"),
-        ("dragvideo_core/parts/points.py", "from ..stages.drag import drag"),
-        ("dragvideo_core/parts/points.py", "from .. import stages"),
+        ("dragvideo_core/points/sets.py", "from ..stages.drag import drag"),
+        ("dragvideo_core/points/sets.py", "from .. import stages"),
         ("dragvideo_core/embedded/model.py", "from ..pipeline import edit"),
-        ("dragvideo_core/types.py", "from .parts import points"),
+        ("dragvideo_core/types.py", "from .points import sets"),
+        ("dragvideo_core/points/sets.py", "from ..dragging import offsets"),
+        ("dragvideo_core/diffusion/ddim.py", "from ..points.sampling import lookup"),
         ("dragvideo_core/pipeline.py", "from ..nodes import drag"),
         ("dragvideo_core/pipeline.py", "import comfy.utils"),
-        ("dragvideo_core/parts/points.py", "def late():\n    import folder_paths"),
+        ("dragvideo_core/points/sets.py", "def late():\n    import folder_paths"),
         ("nodes/drag.py", "from dragvideo_core.types import VideoClip"),
     ],
 )
@@ -103,13 +114,10 @@ def test_a_wrong_arrow_is_seen(place, line):
 @pytest.mark.parametrize(
     "place, line",
     [
-        ("dragvideo_core/stages/drag.py", "from ..parts import offsets"),
-        ("dragvideo_core/parts/points.py", "from .sampling import bilinear\nfrom ..types import VideoClip"),
+        ("dragvideo_core/stages/drag.py", "from ..dragging import offsets"),
+        ("dragvideo_core/points/sets.py", "from .sampling import bilinear\nfrom ..types import VideoClip"),
         ("dragvideo_core/pipeline.py", "from .stages.drag import drag"),
-        (
-            "nodes/drag.py",
-            "import comfy.utils\nfrom ..dragvideo_core.stages.drag import drag\nfrom .sockets import Edit",
-        ),
+        ("nodes/drag.py", "import comfy.utils\nfrom ..dragvideo_core.stages.drag import drag\nfrom .sockets import Edit"),
         ("nodes/model.py", "from ..dragvideo_core import embedded"),
         ("__init__.py", "from .nodes import comfy_entrypoint"),
     ],

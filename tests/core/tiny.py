@@ -7,8 +7,8 @@ import torch
 from diffusers import UNet2DConditionModel
 from torch.nn import functional
 
+from dragvideo_core.diffusion.ddim import stable_diffusion_alphas
 from dragvideo_core.embedded import drawn_clips, drawn_world
-from dragvideo_core.parts.ddim import stable_diffusion_alphas
 from dragvideo_core.types import DragModel, PointPicks, PointTracks, VideoClip
 
 
@@ -26,15 +26,31 @@ class PatchCodec:
 def tiny_model(prediction: str = "epsilon", seed: int = 0, width: int = 8) -> DragModel:
     """`width`: of the text embedding."""
     torch.manual_seed(seed)
-    denoiser = UNet2DConditionModel(
-        sample_size=16, in_channels=4, out_channels=4, cross_attention_dim=width, layers_per_block=1, norm_num_groups=4,
-        block_out_channels=(8, 16, 16, 16), attention_head_dim=2,
-        down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
-        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
-    ).eval().requires_grad_(False)
+    denoiser = (
+        UNet2DConditionModel(
+            sample_size=16,
+            in_channels=4,
+            out_channels=4,
+            cross_attention_dim=width,
+            layers_per_block=1,
+            norm_num_groups=4,
+            block_out_channels=(8, 16, 16, 16),
+            attention_head_dim=2,
+            down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
+            up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
+        )
+        .eval()
+        .requires_grad_(False)
+    )
     return DragModel(
-        denoiser=denoiser, vae=PatchCodec(), context=torch.randn(1, 4, width), empty_context=torch.zeros(1, 4, width),
-        alphas_cumprod=stable_diffusion_alphas(), prediction=prediction, pixels_per_cell=4, name="tiny",
+        denoiser=denoiser,
+        vae=PatchCodec(),
+        context=torch.randn(1, 4, width),
+        empty_context=torch.zeros(1, 4, width),
+        alphas_cumprod=stable_diffusion_alphas(),
+        prediction=prediction,
+        pixels_per_cell=4,
+        name="tiny",
     )
 
 
@@ -45,13 +61,16 @@ def tiny_clip(frames: int = 3, height: int = 64, width: int = 64, seed: int = 0)
     pictures = drawn_clips.draw_clip(scene, drawn_world.random_motion(scene, rng, frames))
     pictures = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
     top, left = (128 - height) // 2, (128 - width) // 2
-    return VideoClip(pictures[:, :, top:top + height, left:left + width].contiguous(), torch.arange(frames), 8.0)
+    return VideoClip(pictures[:, :, top : top + height, left : left + width].contiguous(), torch.arange(frames), 8.0)
 
 
 def tiny_picks(size=(64, 64), frame: int = 0) -> PointPicks:
     return PointPicks(
-        handles=torch.tensor([[24.0, 30.0]]), targets=torch.tensor([[36.0, 26.0]]),
-        mask_points=torch.tensor([[24.0, 30.0], [34.0, 27.0]]), frame=frame, size=size,
+        handles=torch.tensor([[24.0, 30.0]]),
+        targets=torch.tensor([[36.0, 26.0]]),
+        mask_points=torch.tensor([[24.0, 30.0], [34.0, 27.0]]),
+        frame=frame,
+        size=size,
     )
 
 
@@ -65,6 +84,10 @@ def tiny_tracks(frames: int = 3, size=(64, 64)) -> PointTracks:
     mask[..., : size[1] // 2] = True
     seen = torch.ones(handles.shape[:3], dtype=torch.bool)
     return PointTracks(
-        handles=handles, targets=handles + torch.tensor([9.0, 3.0]), is_foreground=seen, visible=seen, edit_mask=mask,
+        handles=handles,
+        targets=handles + torch.tensor([9.0, 3.0]),
+        is_foreground=seen,
+        visible=seen,
+        edit_mask=mask,
         mask_points=torch.zeros(frames, 0, 2),
     )

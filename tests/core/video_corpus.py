@@ -118,6 +118,7 @@ def sound_only(path: Path) -> Path:
 
 def png_that_claims(path: Path, width: int, height: int) -> Path:
     """A picture file of some bytes whose header says `width` x `height`."""
+
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from hypothesis import HealthCheck, settings, strategies as st
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
 
 from ..nodes.conftest import comfy  # noqa: F401  the same ComfyUI
 

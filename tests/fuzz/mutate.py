@@ -10,36 +10,9 @@ from random import Random
 from typing import Any
 
 NUMBERS = (0, -0.0, -1, 1, 0.5, 127.5, 1e9, -1e9, 10**10, 2**31, 2**63, -(2**64), 10**400, 1e308, -1e308, 5e-324)
-NOT_NUMBERS = (
-    float("nan"),
-    float("inf"),
-    float("-inf"),
-    None,
-    True,
-    False,
-    "",
-    "12",
-    "nan",
-    "\ud800",
-    "\0",
-    "x" * 5000,
-)
+NOT_NUMBERS = (float("nan"), float("inf"), float("-inf"), None, True, False, "", "12", "nan", "\ud800", "\0", "x" * 5000)
 HOLDERS = ("[]", "{}", "[[]]", "[{}]", '{"x": 1}', '{"x": {}, "y": []}', "[1, 2, 3]", "[[1, 2]]", "[null, null]")
-TOKENS = (
-    "1e400",
-    "-1e400",
-    "NaN",
-    "Infinity",
-    "9" * 5000,
-    "\ufeff",
-    "\x00",
-    "\\ud800",
-    "//",
-    "'",
-    '"',
-    "[" * 400,
-    "}" * 9,
-)
+TOKENS = ("1e400", "-1e400", "NaN", "Infinity", "9" * 5000, "\ufeff", "\x00", "\\ud800", "//", "'", '"', "[" * 400, "}" * 9)
 
 
 def leaf(rng: Random) -> Any:
@@ -134,9 +107,7 @@ PARTS = (
 
 def name(rng: Random, roots: tuple[str, ...]) -> str:
     """A file's name that may lead anywhere; `roots` are folders that an attacker may know."""
-    parts = [
-        rng.choice(rng.choice((PARTS, ("sub", "clip.mp4", "link_in")))) for _ in range(rng.choice((1, 1, 1, 2, 2, 6)))
-    ]
+    parts = [rng.choice(rng.choice((PARTS, ("sub", "clip.mp4", "link_in")))) for _ in range(rng.choice((1, 1, 1, 2, 2, 6)))]
     if rng.random() < 0.2:
         parts.insert(0, rng.choice(("", "/", "/etc", "/proc/self", *roots)))
     return rng.choice(("/", "/", "\\", "//")).join(parts) + rng.choice(

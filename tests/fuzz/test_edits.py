@@ -15,9 +15,9 @@ import torch
 from hypothesis import given
 from safetensors.torch import save as write_tensors
 
-from dragvideo_core.parts import edit_file, unfinished
-from dragvideo_core.parts.edit_file import EditFile
-from dragvideo_core.parts.given_points import points_text
+from dragvideo_core.exchange.points_json import points_text
+from dragvideo_core.files import edit_file, unfinished
+from dragvideo_core.files.edit_file import EditFile
 from dragvideo_core.stages.pick import pick
 from dragvideo_core.types import DragResult, PointTracks, Round, UserError
 
@@ -25,22 +25,14 @@ from . import mutate
 from .conftest import randoms, watched
 
 N, J, S, Q, SIZE = 2, 1, 4, 1, (64, 64)
-POINTS = {
-    "version": 1,
-    "size": [64, 64],
-    "frame": 0,
-    "pairs": [{"handle": [9, 9], "target": [12, 9]}],
-    "mask_points": [],
-}
+POINTS = {"version": 1, "size": [64, 64], "frame": 0, "pairs": [{"handle": [9, 9], "target": [12, 9]}], "mask_points": []}
 
 
 def sound_edit() -> EditFile:
     """The smallest edit that there is."""
     points, flags = torch.ones(N, J, S, 2), torch.ones(N, J, S, dtype=torch.bool)
     made = Round(settings="{}", iterations=1, left_before=3.0, left_after=1.0)
-    edit = DragResult(
-        {35: torch.zeros(N, 4, 2, 2)}, points.expand(2, -1, -1, -1, -1), torch.zeros(1, 2), flags[0, :, 0], (made,)
-    )
+    edit = DragResult({35: torch.zeros(N, 4, 2, 2)}, points.expand(2, -1, -1, -1, -1), torch.zeros(1, 2), flags[0, :, 0], (made,))
     tracks = PointTracks(points, points, flags, flags, torch.ones(N, 1, *SIZE, dtype=torch.bool), torch.ones(N, Q, 2))
     return EditFile(edit, tracks, json.dumps(POINTS), "clip", "model", "name")
 
@@ -127,9 +119,7 @@ def test_a_large_claim_takes_no_memory(good, tmp_path, claim):
     if claim == "many tensors":
         header |= {f"offset.{i}": header["offset.35"] for i in range(1, 20_000)}
     text = json.dumps(header).encode()
-    path.write_bytes(
-        (10**15 if claim == "large header" else len(text)).to_bytes(8, "little") + text + good[8 + length :]
-    )
+    path.write_bytes((10**15 if claim == "large header" else len(text)).to_bytes(8, "little") + text + good[8 + length :])
     tracemalloc.start()
     try:
         with pytest.raises(UserError, match="cannot be used"):

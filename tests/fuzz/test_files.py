@@ -15,9 +15,10 @@ import torch
 from hypothesis import given
 from safetensors.torch import save
 
-from dragvideo_core.parts import lora_file, sam
-from dragvideo_core.parts.lora_file import LoraStore
-from dragvideo_core.parts.sam import load_sam
+from dragvideo_core.files import lora_file
+from dragvideo_core.files.lora_file import LoraStore
+from dragvideo_core.points import sam
+from dragvideo_core.points.sam import load_sam
 from dragvideo_core.types import UserError
 
 from . import mutate
@@ -27,9 +28,7 @@ NAMES = ("image_encoder.pos_embed", "image_encoder.patch_embed.proj.weight", "ma
 WEIGHTS = {name: torch.zeros(1, 2, 2, 16) for name in NAMES}  # narrower than any SAM: nothing is built for it
 PRINT = "0123abcd"  # the fingerprint that is asked for
 LAYER = "lora_unet_down_blocks_0_attn1_to_q"
-LORA = {LAYER + end: torch.ones(2, 4) for end in (".lora_up.weight", ".lora_down.weight")} | {
-    LAYER + ".alpha": torch.tensor(2.0)
-}
+LORA = {LAYER + end: torch.ones(2, 4) for end in (".lora_up.weight", ".lora_down.weight")} | {LAYER + ".alpha": torch.tensor(2.0)}
 LIKE = {f"down_blocks.0.attn1.to_q.lora_{end}.weight": torch.zeros(2, 4) for end in "AB"}  # what it is read for
 TOLD = {lora_file.TRAINED_ON: PRINT, lora_file.LOSSES: "[0.5, 0.25]"}
 
@@ -54,16 +53,7 @@ def pickled(value: object, whole_zip: bool = True) -> bytes:
 def any_object(rng: Random) -> object:
     """What somebody may have put into a checkpoint in the place of weights."""
     keys = (*NAMES, 5, None, "", "\ud800", ("a", 1), 2.5)
-    values = (
-        torch.zeros(1, 2, 2, 16),
-        torch.zeros(()),
-        torch.ones(3).bool(),
-        torch.zeros(1, 1).to_sparse(),
-        7,
-        "text",
-        None,
-        {},
-    )
+    values = (torch.zeros(1, 2, 2, 16), torch.zeros(()), torch.ones(3).bool(), torch.zeros(1, 1).to_sparse(), 7, "text", None, {})
     held = {rng.choice(keys): rng.choice((*values, mutate.leaf(rng))) for _ in range(rng.randint(0, 5))}
     return rng.choice((held, held, {"state_dict": held}, list(held.values()), torch.zeros(2), mutate.leaf(rng)))
 
@@ -174,10 +164,7 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path, whole_zip):
 
 def test_a_checkpoint_that_unpacks_to_more_than_any_sam_is_refused_before(tmp_path, monkeypatch):
     path = tmp_path / "sam.pth"
-    with (
-        zipfile.ZipFile(io.BytesIO(pickled(WEIGHTS))) as sound,
-        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed,
-    ):
+    with zipfile.ZipFile(io.BytesIO(pickled(WEIGHTS))) as sound, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
         for name in sound.namelist():
             packed.writestr(name, bytes(10**7) if "/data/" in name else sound.read(name))
     assert path.stat().st_size < 10**5
@@ -210,6 +197,4 @@ def test_no_reader_of_the_pack_unpickles_more_than_weights():
     for path in [*(root / "nodes").rglob("*.py"), *(root / "dragvideo_core").rglob("*.py")]:
         text = path.read_text(encoding="utf-8")
         assert text.count("torch.load(") == text.count("weights_only=True"), path.name
-        assert not any(word in text for word in ("import pickle", "joblib", "allow_pickle=True", "eval(f", "exec(")), (
-            path.name
-        )
+        assert not any(word in text for word in ("import pickle", "joblib", "allow_pickle=True", "eval(f", "exec(")), path.name

@@ -56,10 +56,10 @@ def refused(error: Exception) -> None:
 @given(randoms())
 def test_videos(comfy: Comfy, folders, rng):
     """A name is that of a file in ComfyUI's folders, or refused."""
-    host, error = comfy.module("nodes.host"), comfy.module("dragvideo_core.types").UserError
+    names, error = comfy.module("nodes.comfy.folders"), comfy.module("dragvideo_core.types").UserError
     name = mutate.name(rng, tuple(map(str, folders.values()))) if rng.random() < 0.95 else mutate.leaf(rng)
     try:
-        path = host.video_path(name)
+        path = names.video_path(name)
     except error as refusal:
         return refused(refusal)
     allowed = [folders[kind] for kind in ("input", "output", "temp")]
@@ -68,10 +68,10 @@ def test_videos(comfy: Comfy, folders, rng):
 
 @given(randoms())
 def test_sam_checkpoints(comfy: Comfy, folders, rng):
-    host, error = comfy.module("nodes.host"), comfy.module("dragvideo_core.types").UserError
+    names, error = comfy.module("nodes.comfy.folders"), comfy.module("dragvideo_core.types").UserError
     name = mutate.name(rng, tuple(map(str, folders.values()))) if rng.random() < 0.95 else mutate.leaf(rng)
     try:
-        path = host.sam_path(name)
+        path = names.sam_path(name)
     except error as refusal:
         return refused(refusal)
     assert path.is_relative_to(folders[SAMS]) and ".." not in path.parts
@@ -81,10 +81,10 @@ def test_sam_checkpoints(comfy: Comfy, folders, rng):
 @given(randoms())
 def test_loras(comfy: Comfy, folders, rng):
     """What is saved under any name lies in models/loras, and all else is as it was."""
-    host, error = comfy.module("nodes.host"), comfy.module("dragvideo_core.types").UserError
+    names, error = comfy.module("nodes.comfy.folders"), comfy.module("dragvideo_core.types").UserError
     before = state_of(folders["outside"])
     try:
-        store = host.lora_store(mutate.name(rng, tuple(map(str, folders.values()))))
+        store = names.lora_store(mutate.name(rng, tuple(map(str, folders.values()))))
         store.check()
         if store.file is not None:
             store.keep({"weight": torch.zeros(1)}, (0.5,), "print")
@@ -98,24 +98,17 @@ def test_loras(comfy: Comfy, folders, rng):
 
 def test_the_cases_reach_both_ends(comfy: Comfy, folders):
     """Some names are good and some lead out: the tests above see both."""
-    host, error = comfy.module("nodes.host"), comfy.module("dragvideo_core.types").UserError
+    names, error = comfy.module("nodes.comfy.folders"), comfy.module("dragvideo_core.types").UserError
     good = 0
     for seed in range(500):
         try:
-            good += bool(host.video_path(mutate.name(Random(seed), tuple(map(str, folders.values())))))
+            good += bool(names.video_path(mutate.name(Random(seed), tuple(map(str, folders.values())))))
         except error:
             pass
     assert 5 < good < 400
-    for name in (
-        "link_out/clip.mp4",
-        "file_out",
-        "../outside",
-        str(folders["outside"] / "clip.mp4"),
-        "pipe.mp4",
-        "loop",
-    ):
+    for name in ("link_out/clip.mp4", "file_out", "../outside", str(folders["outside"] / "clip.mp4"), "pipe.mp4", "loop"):
         with pytest.raises(error):
-            host.video_path(name)
+            names.video_path(name)
     for name in ("link_out/swan", "swan", "../../x", str(folders["outside"] / "x")):
         with pytest.raises(error):
-            host.lora_store(name).check()
+            names.lora_store(name).check()

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
-from dragvideo_core.parts.corrections import read_corrections
-from dragvideo_core.parts.drawing import draw_tracks
-from dragvideo_core.parts.given_tracks import as_boxes, as_json, read_tracks
+from dragvideo_core.exchange.corrections import read_corrections
+from dragvideo_core.exchange.tracks import as_boxes, as_json, read_tracks
+from dragvideo_core.media.drawing import draw_tracks
 from dragvideo_core.stages.follow import FollowSettings, follow
 from dragvideo_core.stages.pick import MAX_MASK_POINTS, MAX_PAIRS, pick
 from dragvideo_core.types import PointPicks, UserError, VideoClip
@@ -33,18 +34,12 @@ OWN_POINTS = {
 }
 TURNS = [{"x": 60, "y": 40}, {"x": 70, "y": 40}]
 TWO_LISTS = {"positive": TURNS[:1], "negative": TURNS[1:]}
-MOVES = {
-    "version": 1,
-    "moves": [{"frame": 1, "pair": 0, "handle": [40.5, 17]}, {"frame": 2, "pair": 0, "handle": [4, 7]}],
-}
+MOVES = {"version": 1, "moves": [{"frame": 1, "pair": 0, "handle": [40.5, 17]}, {"frame": 2, "pair": 0, "handle": [4, 7]}]}
 TRACKS = [[{"x": 60 + i, "y": 40} for i in range(FRAMES)], [{"x": 6.5, "y": 4 - i} for i in range(FRAMES)]]
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(st.sampled_from(["x", "y", "pairs", "version"]), inner, max_size=4)
-    ),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["x", "y", "pairs", "version"]), inner, max_size=4),
     max_leaves=12,
 )
 any_text = st.text(max_size=200) | json_values.map(json.dumps)
@@ -126,20 +121,14 @@ def test_tracks_json(text):
 tensors = st.builds(
     lambda shape, kind, value: (torch.ones(shape) * value).to(kind),
     st.lists(st.sampled_from([0, 1, 2, FRAMES]), max_size=4),
-    st.sampled_from(
-        [torch.float32, torch.float64, torch.float16, torch.int64, torch.bool, torch.uint8, torch.complex64]
-    ),
+    st.sampled_from([torch.float32, torch.float64, torch.float16, torch.int64, torch.bool, torch.uint8, torch.complex64]),
     st.sampled_from([0.0, 1.0, 40.0, 1e30, float("nan"), float("inf")]),
 )
 places = st.builds(lambda value: torch.full((FRAMES, 2, 2), value), st.sampled_from([0.0, 40.0, -1e6, 3e38]))
 
 
 @pytest.mark.filterwarnings("ignore:the track next to handle", "ignore:Casting complex values")
-@given(
-    st.fixed_dictionaries(
-        {"track_path": places | tensors | json_values}, optional={"track_visibility": tensors | json_values}
-    )
-)
+@given(st.fixed_dictionaries({"track_path": places | tensors | json_values}, optional={"track_visibility": tensors | json_values}))
 def test_tracks_as_values(value):
     found = read(read_tracks, value)
     if found is not None:
@@ -175,20 +164,13 @@ BOMBS = {  # what is written, and how often
 
 
 @pytest.mark.parametrize("kind", BOMBS)
-@pytest.mark.parametrize(
-    "parser", [lambda text: pick(text, SIZE, FRAMES), lambda text: read_corrections(text, SIZE), read_tracks]
-)
+@pytest.mark.parametrize("parser", [lambda text: pick(text, SIZE, FRAMES), lambda text: read_corrections(text, SIZE), read_tracks])
 def test_large_texts_are_refused_without_taking_memory(parser, kind):
     """The length bounds what is parsed: nothing takes more than some copies of the text."""
     what, times = BOMBS[kind]
     tracemalloc.start()
     try:
-        for around in (
-            '"{}"',
-            "[{}[]]",
-            '{{"version": 1, "pairs": [{}1], "moves": []}}',
-            '{{"version": 1, "frame": {}}}',
-        ):
+        for around in ('"{}"', "[{}[]]", '{{"version": 1, "pairs": [{}1], "moves": []}}', '{{"version": 1, "frame": {}}}'):
             read(parser, around.format(what * times))
         assert tracemalloc.get_traced_memory()[1] < 300e6
     finally:

@@ -143,9 +143,7 @@ class ComfyUI:
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():
             if self.process.poll() is not None:
-                raise HostError(
-                    f"ComfyUI ended with status {self.process.returncode} while starting.\n{self.log_tail()}"
-                )
+                raise HostError(f"ComfyUI ended with status {self.process.returncode} while starting.\n{self.log_tail()}")
             if time.monotonic() > deadline:
                 raise HostError(f"ComfyUI did not answer within {START_SECONDS} s.\n{self.log_tail()}")
             time.sleep(0.2)
@@ -211,9 +209,7 @@ class ComfyUI:
         """Put a file into the input folder; returns the name that loader nodes know it by."""
         with Path(path).open("rb") as file:
             form = {"type": "input", "subfolder": subfolder, "overwrite": "true"}
-            answer = requests.post(
-                self.url + "/upload/image", files={"image": (Path(path).name, file)}, data=form, timeout=60
-            )
+            answer = requests.post(self.url + "/upload/image", files={"image": (Path(path).name, file)}, data=form, timeout=60)
         answer.raise_for_status()
         saved = answer.json()
         return f"{saved['subfolder']}/{saved['name']}" if saved["subfolder"] else saved["name"]

@@ -69,9 +69,7 @@ def renderer(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def page(
-    comfy: ComfyUI, browser: Browser, renderer: str, artifacts: Path, request: pytest.FixtureRequest
-) -> Iterator[ComfyPage]:
+def page(comfy: ComfyUI, browser: Browser, renderer: str, artifacts: Path, request: pytest.FixtureRequest) -> Iterator[ComfyPage]:
     """A fresh page in each renderer. Its last picture is kept in `artifacts`, named after the test."""
     with host_browser.open_page(comfy, browser, renderer) as opened:
         yield opened

@@ -45,15 +45,10 @@ def demo_graph(points: str = "", wired: bool = False, frames: int = 3, seed: int
     """A drawn clip and the picker; `wired`: the clip's own points go into it."""
     wires = {"video": ["clip", 0], **({"other_points": ["clip", 2]} if wired else {})}
     clip = {"kind": "creature", "seed": seed, "frames": frames}
-    return [
-        ("clip", "DragAVideo_DemoClip", (0, 100), clip, {}),
-        ("pick", "DragAVideo_Pick", (400, 100), {"points": points}, wires),
-    ]
+    return [("clip", "DragAVideo_DemoClip", (0, 100), clip, {}), ("pick", "DragAVideo_Pick", (400, 100), {"points": points}, wires)]
 
 
-def picks(
-    pairs: list[tuple[Point, Point]], mask: list[Point] = (), size: tuple[int, int] = (128, 128), frame: int = 0
-) -> str:
+def picks(pairs: list[tuple[Point, Point]], mask: list[Point] = (), size: tuple[int, int] = (128, 128), frame: int = 0) -> str:
     """The value of the points widget."""
     return json.dumps(
         {

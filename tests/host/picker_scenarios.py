@@ -21,13 +21,7 @@ def review_graph(seed: int) -> list:
         ("clip", "DragAVideo_DemoClip", (0, 0), {"kind": "creature", "seed": seed, "frames": FRAMES}, {}),
         ("model", "DragAVideo_EmbeddedModel", (0, 400), {}, {}),
         ("pick", "DragAVideo_Pick", (400, 0), {}, {"video": ["clip", 0], "other_points": ["clip", 2]}),
-        (
-            "carry",
-            "DragAVideo_Propagate",
-            (900, 0),
-            small,
-            {"video": ["clip", 0], "picks": ["pick", 0], "model": ["model", 0]},
-        ),
+        ("carry", "DragAVideo_Propagate", (900, 0), small, {"video": ["clip", 0], "picks": ["pick", 0], "model": ["model", 0]}),
         ("end", "PreviewImage", (1400, 0), {}, {"images": ["carry", 2]}),
     ]
 

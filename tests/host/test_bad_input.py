@@ -33,14 +33,7 @@ def pick_graph(points: str, video: dict | None = None) -> Graph:
 
 def load_graph(file: str) -> Graph:
     """A video file, loaded."""
-    inputs = {
-        "file": file,
-        "width": SIZE,
-        "height": SIZE,
-        "frame_load_cap": 4,
-        "select_every_nth": 1,
-        "skip_first_frames": 0,
-    }
+    inputs = {"file": file, "width": SIZE, "height": SIZE, "frame_load_cap": 4, "select_every_nth": 1, "skip_first_frames": 0}
     load = {"class_type": "DragAVideo_LoadVideo", "inputs": {**inputs, "force_rate": 0.0}}
     return {"load": load, "shown": {"class_type": "PreviewImage", "inputs": {"images": ["load", 0]}}}
 
@@ -52,10 +45,7 @@ def error_of(comfy: ComfyUI, graph: Graph) -> tuple[str, str]:
         run = comfy.run(graph, timeout=60)
     except Refused as refused:
         node, told = next(iter(refused.node_errors.items()))
-        answer = (
-            graph[node]["class_type"],
-            " ".join(f"{error['message']} {error['details']}" for error in told["errors"]),
-        )
+        answer = (graph[node]["class_type"], " ".join(f"{error['message']} {error['details']}" for error in told["errors"]))
     else:
         assert run.status == "error", f"the graph ended with {run.status}"
         answer = run.error["node_type"], run.error["exception_message"]
@@ -72,9 +62,7 @@ def assert_healthy(comfy: ComfyUI) -> None:
     "points, words",
     [
         pytest.param({**GOOD, "pairs": [{"handle": [60, 40]}]}, ["target"], id="unpaired"),
-        pytest.param(
-            {**GOOD, "pairs": [{"handle": [60, 40], "target": [500, 40]}]}, ["500", "128"], id="outside the frame"
-        ),
+        pytest.param({**GOOD, "pairs": [{"handle": [60, 40], "target": [500, 40]}]}, ["500", "128"], id="outside the frame"),
         pytest.param({**GOOD, "version": 99}, ["version", "99"], id="unknown version"),
         pytest.param({**GOOD, "pairs": []}, ["pair"], id="no pair"),
         pytest.param({**GOOD, "frame": 7}, ["frame", "7"], id="on a frame that is not there"),
@@ -104,9 +92,7 @@ def write_film(path) -> None:
         stream = film.add_stream("mpeg4", rate=10)
         stream.width = stream.height = SIZE
         for _ in range(40):
-            picture = av.VideoFrame.from_ndarray(
-                noise.integers(0, 255, (SIZE, SIZE, 3), dtype=np.uint8), format="rgb24"
-            )
+            picture = av.VideoFrame.from_ndarray(noise.integers(0, 255, (SIZE, SIZE, 3), dtype=np.uint8), format="rgb24")
             film.mux(stream.encode(picture))
         film.mux(stream.encode())
 
@@ -116,9 +102,7 @@ def test_an_unreadable_video(comfy: ComfyUI, tmp_path, fault):
     path = tmp_path / f"{fault}.mp4"
     write_film(path)
     whole = path.read_bytes()
-    path.write_bytes(
-        {"no video at all": b"This is not a film. " * 50, "truncated": whole[: len(whole) // 2], "empty": b""}[fault]
-    )
+    path.write_bytes({"no video at all": b"This is not a film. " * 50, "truncated": whole[: len(whole) // 2], "empty": b""}[fault])
     name = comfy.upload(path)
     node, text = error_of(comfy, load_graph(name))
     assert node == "DragAVideo_LoadVideo"
@@ -152,15 +136,7 @@ def test_a_target_outside_every_mask_square_is_a_warning_on_the_node(comfy: Comf
     far = {**GOOD, "pairs": [{"handle": [30, 30], "target": [110, 110]}], "mask_points": [[30, 30]]}
     graph = pick_graph(json.dumps(far))
     graph["model"] = {"class_type": "DragAVideo_EmbeddedModel", "inputs": {"subject": "anything"}}
-    sets = {
-        "set_side": 3,
-        "set_spacing": 8.0,
-        "mask_radius": 28.0,
-        "recipe": "image",
-        "ensemble": 1,
-        "window": 64.0,
-        "seed": 0,
-    }
+    sets = {"set_side": 3, "set_spacing": 8.0, "mask_radius": 28.0, "recipe": "image", "ensemble": 1, "window": 64.0, "seed": 0}
     wires = {"video": ["clip", 0], "picks": ["pick", 0], "model": ["model", 0]}
     graph["propagate"] = {"class_type": "DragAVideo_Propagate", "inputs": {**wires, **sets}}
     graph["shown"] = {"class_type": "PreviewImage", "inputs": {"images": ["propagate", 2]}}

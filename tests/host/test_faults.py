@@ -22,12 +22,7 @@ SMALL = {  # the demo with little work in every stage
     "DragAVideo_Tune": {"passes": 2, "rank": 2, "batch": 2},
     "DragAVideo_Invert": {"until": 2, "stride": 1},  # work is left after the first report
     "DragAVideo_Decode": {"stride": 1},
-    "DragAVideo_Drag": {
-        "steps": "2",
-        "iterations": 3,
-        "arrive": 0.25,
-        "warm_start": False,
-    },  # it does not arrive at once
+    "DragAVideo_Drag": {"steps": "2", "iterations": 3, "arrive": 0.25, "warm_start": False},  # it does not arrive at once
     "DragAVideo_Evaluate": {"ensemble": 1},
 }
 STAGES = ["Propagate", "Tune", "Invert", "Drag", "Decode", "Evaluate"]
@@ -90,9 +85,7 @@ def test_cancelling_in_every_stage(server: ComfyUI, stage: str):
 
 def test_two_prompts_with_different_settings_do_not_mix(server: ComfyUI):
     """Queued back to back, each gives what it gives alone."""
-    graphs = [
-        small_graph(server, seed=320, iterations=count, learning_rate=rate) for count, rate in ((1, 0.01), (3, 0.2))
-    ]
+    graphs = [small_graph(server, seed=320, iterations=count, learning_rate=rate) for count, rate in ((1, 0.01), (3, 0.2))]
     alone = [scores_of(graph, server.run(graph, timeout=SECONDS)) for graph in graphs]
     assert alone[0] != alone[1]
     server.post("/free", {"unload_models": True, "free_memory": True})  # the cache is emptied before the next prompt

@@ -8,7 +8,6 @@ from host.picker_driver import Canvas, build, close_to, demo_graph, pack_errors,
 from host.picker_scenarios import ONE, TWO, draw_keep_and_run
 
 
-
 def test_points_are_drawn_kept_and_run(page: ComfyPage, renderer: str, artifacts):
     draw_keep_and_run(page, artifacts / f"picker_expanded_{renderer}.png")
 

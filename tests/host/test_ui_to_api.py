@@ -6,9 +6,7 @@ from host.ui_to_api import BadWorkflow, ui_to_api
 
 INFO = {
     "Make": {
-        "input": {
-            "required": {"seed": ["INT", {}], "mode": [["a", "b"], {}], "points": ["STRING", {"widgetType": "OWN"}]}
-        },
+        "input": {"required": {"seed": ["INT", {}], "mode": [["a", "b"], {}], "points": ["STRING", {"widgetType": "OWN"}]}},
         "display_name": "Maker",
     },
     "Pass": {"input": {"required": {"image": ["IMAGE", {}]}, "optional": {"amount": ["FLOAT", {"default": 1.0}]}}},
@@ -20,25 +18,12 @@ INFO = {
 
 
 def make(**changes):
-    return {
-        "id": 1,
-        "type": "Make",
-        "widgets_values": [7, "randomize", "b", "[]"],
-        "outputs": [{"type": "IMAGE"}],
-        **changes,
-    }
+    return {"id": 1, "type": "Make", "widgets_values": [7, "randomize", "b", "[]"], "outputs": [{"type": "IMAGE"}], **changes}
 
 
 def passing(node_id, link, **changes):
     inputs = [{"name": "image", "type": "IMAGE", "link": link}]
-    return {
-        "id": node_id,
-        "type": "Pass",
-        "inputs": inputs,
-        "outputs": [{"type": "IMAGE"}],
-        "widgets_values": [0.5],
-        **changes,
-    }
+    return {"id": node_id, "type": "Pass", "inputs": inputs, "outputs": [{"type": "IMAGE"}], "widgets_values": [0.5], **changes}
 
 
 def convert(nodes, links=()):
@@ -61,9 +46,7 @@ def test_links_and_a_widget_turned_into_an_input():
 
 @pytest.mark.parametrize("mode, expected", [(0, ["2", 0]), (4, ["1", 0]), (2, None)])
 def test_a_bypassed_node_passes_its_input_on_and_a_muted_one_nothing(mode, expected):
-    graph = convert(
-        [make(), passing(2, 10, mode=mode), passing(3, 11)], [[10, 1, 0, 2, 0, "IMAGE"], [11, 2, 0, 3, 0, "IMAGE"]]
-    )
+    graph = convert([make(), passing(2, 10, mode=mode), passing(3, 11)], [[10, 1, 0, 2, 0, "IMAGE"], [11, 2, 0, 3, 0, "IMAGE"]])
     assert graph["3"]["inputs"].get("image") == expected
     assert ("2" in graph) == (mode == 0)
 

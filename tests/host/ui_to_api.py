@@ -90,9 +90,7 @@ def _is_widget(kind: Any, options: dict[str, Any]) -> bool:
     return isinstance(kind, list) or kind in PRIMITIVE_WIDGETS or "widgetType" in options
 
 
-def _origin(
-    link: int | None, nodes: dict[Any, Any], sources: dict[int, tuple[Any, int]]
-) -> Link | dict[str, Any] | None:
+def _origin(link: int | None, nodes: dict[Any, Any], sources: dict[int, tuple[Any, int]]) -> Link | dict[str, Any] | None:
     """Where a link comes from in truth: [node id, slot]; {"value": v} from a primitive node; None from nowhere."""
     while link is not None:
         node_id, slot = sources[link]

@@ -18,9 +18,7 @@ def run(tool: str, *arguments: str, home: Path) -> subprocess.CompletedProcess:
     if not (TOOLS / tool).exists():
         pytest.skip(f"{tool} is not installed: `make test` installs it into .cache/lint")
     environment = {**os.environ, "HOME": str(home), "XDG_CONFIG_HOME": str(home / ".config"), "DO_NOT_TRACK": "1"}
-    return subprocess.run(
-        [TOOLS / tool, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120
-    )
+    return subprocess.run([TOOLS / tool, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
 
 
 def test_comfy_test_lint(tmp_path):
@@ -38,22 +36,8 @@ def test_comfy_node_validate(tmp_path):
 def test_requirements_are_named_once_and_pin_nothing_that_comfyui_has():
     lines = (ROOT / "requirements.txt").read_text().splitlines()
     named = [line for line in lines if line and not line.startswith("#")]
-    assert (
-        re.findall(r'"([^"]+)"', re.search(r"^dependencies = (.*)$", (ROOT / "pyproject.toml").read_text(), re.M)[1])
-        == named
-    )
-    core = {
-        "torch",
-        "torchvision",
-        "torchaudio",
-        "numpy",
-        "transformers",
-        "tokenizers",
-        "safetensors",
-        "pillow",
-        "av",
-        "einops",
-    }
+    assert re.findall(r'"([^"]+)"', re.search(r"^dependencies = (.*)$", (ROOT / "pyproject.toml").read_text(), re.M)[1]) == named
+    core = {"torch", "torchvision", "torchaudio", "numpy", "transformers", "tokenizers", "safetensors", "pillow", "av", "einops"}
     assert not core & {re.split("[<>=!~ ]", line)[0].lower() for line in named}
     assert not any("==" in line for line in named)
 

@@ -82,10 +82,13 @@ class Comfy:
 
         args.cpu = True
         import utils.extra_config  # noqa: F401  as in main.py: `nodes` puts another `utils` in front of it
+
+        # isort: split
         import execution
         import folder_paths
-        import nodes
         import server
+
+        import nodes
 
         self.execution, self.folder_paths, self.nodes, self.server = execution, folder_paths, nodes, server
         self.management = importlib.import_module("comfy.model_management")
@@ -105,7 +108,7 @@ class Comfy:
         assert loaded, f"ComfyUI could not load {path.name}"
 
     def module(self, name: str):
-        """A module of the pack as ComfyUI loaded it, e.g. "nodes.host"."""
+        """A module of the pack as ComfyUI loaded it, e.g. "nodes.comfy.run"."""
         return importlib.import_module(f"{self.pack.__name__}.{name}")
 
     @property
@@ -128,15 +131,11 @@ class Comfy:
         self._report_progress_to(listener)
         self.executor.execute(graph, prompt_id, {"client_id": listener.client_id}, outputs)
         ended = dict(self.executor.status_messages)
-        status = (
-            "interrupted" if "execution_interrupted" in ended else "error" if "execution_error" in ended else "success"
-        )
+        status = "interrupted" if "execution_interrupted" in ended else "error" if "execution_error" in ended else "success"
         cached = {node: self.executor.caches.outputs.get(node) for node in graph}
         values = {node: [output[0] for output in entry.outputs] for node, entry in cached.items() if entry is not None}
         ran = {data["node"] for kind, data in listener.messages if kind == "executing" and data["node"]}
-        shown = {
-            data["node"]: data["output"] for kind, data in listener.messages if kind == "executed" and data["output"]
-        }
+        shown = {data["node"]: data["output"] for kind, data in listener.messages if kind == "executed" and data["output"]}
         return Outcome(status, values, shown, ended.get("execution_error", {}), ran, listener)
 
     def _report_progress_to(self, listener: Listener) -> None:

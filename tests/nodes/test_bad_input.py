@@ -81,18 +81,7 @@ def test_an_unreadable_video(comfy: Comfy):
 
 
 @pytest.mark.parametrize(
-    "name",
-    [
-        "nowhere.mp4",
-        "../secret.mp4",
-        "/etc/hostname",
-        "../../etc/hostname [output]",
-        "\0",
-        "x" * 5000,
-        "..",
-        "",
-        "link.mp4",
-    ],
+    "name", ["nowhere.mp4", "../secret.mp4", "/etc/hostname", "../../etc/hostname [output]", "\0", "x" * 5000, "..", "", "link.mp4"]
 )
 def test_a_video_is_only_read_from_comfyuis_folders(comfy: Comfy, name: str):
     secret, link = comfy.base / "secret.mp4", comfy.base / "input" / "link.mp4"
@@ -130,9 +119,7 @@ def test_steps_that_the_inversion_did_not_reach(comfy: Comfy, random_weights):
 
 @pytest.mark.parametrize("count", [2, 4])
 @pytest.mark.parametrize("place", ["sam", "propagate", "follow"])
-def test_a_mask_of_another_count_than_the_clip_is_refused_before_the_work(
-    comfy: Comfy, random_weights, count: int, place: str
-):
+def test_a_mask_of_another_count_than_the_clip_is_refused_before_the_work(comfy: Comfy, random_weights, count: int, place: str):
     graph = graphs.whole_edit(comfy, frames=3)
     graph["batch"] = graphs.node("EmptyImage", width=128, height=128, batch_size=count, color=0)
     graph["masks"] = graphs.node("ImageToMask", image=["batch", 0], channel="red")
@@ -158,9 +145,7 @@ def test_tracks_of_another_length_than_the_clip(comfy: Comfy, frames: int):
 
 def test_frames_of_another_size_into_one_of_the_nodes(comfy: Comfy, random_weights):
     graph = graphs.whole_edit(comfy)
-    graph["smaller"] = graphs.node(
-        "ImageScale", image=["clip", 0], upscale_method="bilinear", width=64, height=64, crop="disabled"
-    )
+    graph["smaller"] = graphs.node("ImageScale", image=["clip", 0], upscale_method="bilinear", width=64, height=64, crop="disabled")
     for node, input_name, words in [
         ("propagate", "video", ["128 x 128", "64 x 64"]),
         ("decode", "video", ["128 x 128", "64 x 64"]),
@@ -174,8 +159,8 @@ def test_frames_of_another_size_into_one_of_the_nodes(comfy: Comfy, random_weigh
 
 @pytest.mark.parametrize("shape", [(1, 4, 32, 32), (2, 16, 32, 32), (2, 4, 8, 8)])
 def test_latents_of_another_shape_than_the_clips(comfy: Comfy, random_weights, shape: tuple[int, ...]):
-    convert, types = comfy.module("nodes.convert"), comfy.module("dragvideo_core.types")
-    stage, host = comfy.module("dragvideo_core.stages.invert"), comfy.module("nodes.host")
+    convert, types = comfy.module("nodes.comfy.values"), comfy.module("dragvideo_core.types")
+    stage, host = comfy.module("dragvideo_core.stages.invert"), comfy.module("nodes.comfy.run")
     outcome = comfy.run(graphs.up_to(graphs.whole_edit(comfy), "model"))
     model, clip = outcome.values["model"][0], convert.to_clip(torch.zeros(2, 128, 128, 3))
     given = convert.from_latent({"samples": torch.zeros(shape)}, model)
@@ -192,20 +177,16 @@ def test_a_target_outside_every_mask_square_is_a_warning_on_the_node_before_the_
     ((node, text),) = outcome.listener.node_texts
     assert node == "propagate" and "target 1 lies outside every mask square" in text
     assert outcome.ui["propagate"]["drag_a_video_warnings"]
-    kinds = [
-        kind
-        for kind, data in outcome.listener.messages
-        if kind == "text" or kind == "progress" and data["node"] == node
-    ]
+    kinds = [kind for kind, data in outcome.listener.messages if kind == "text" or kind == "progress" and data["node"] == node]
     assert kinds[0] == "text" and "progress" in kinds
 
 
 def test_a_warning_reaches_the_node_at_once_and_other_warnings_do_not(comfy: Comfy):
     import warnings
 
-    host = comfy.module("nodes.host")
+    messages = comfy.module("nodes.comfy.messages")
     before = warnings.showwarning
-    with host.warnings_on_node("7") as texts:
+    with messages.warnings_on_node("7") as texts:
         warnings.warn("look here", stacklevel=1)
         assert comfy.server.PromptServer.instance.node_texts[-1] == ("7", "Warning: look here")
         warnings.warn("never mind", DeprecationWarning, stacklevel=1)
@@ -220,20 +201,21 @@ def test_clips_that_do_not_belong_together(comfy: Comfy, random_weights):
 
 
 def test_nan_in_the_frames(comfy: Comfy):
-    convert, types = comfy.module("nodes.convert"), comfy.module("dragvideo_core.types")
+    convert, types = comfy.module("nodes.comfy.values"), comfy.module("dragvideo_core.types")
     with pytest.raises(types.UserError, match="NaN"):
         convert.to_clip(torch.full((1, 64, 64, 3), float("nan")))
 
 
 def test_nan_in_a_mask(comfy: Comfy):
-    convert, types = comfy.module("nodes.convert"), comfy.module("dragvideo_core.types")
+    convert, types = comfy.module("nodes.comfy.values"), comfy.module("dragvideo_core.types")
     clip = convert.to_clip(torch.zeros(1, 64, 64, 3))
     with pytest.raises(types.UserError, match="NaN"):
         convert.to_edit_mask(torch.full((1, 64, 64), float("nan")), clip)
 
 
 @pytest.mark.parametrize(
-    "value", [
+    "value",
+    [
         torch.zeros(0, 64, 64, 3),
         torch.zeros(64, 64, 3),
         torch.zeros(1, 64, 64, 2),
@@ -243,7 +225,7 @@ def test_nan_in_a_mask(comfy: Comfy):
     ],
 )
 def test_values_that_are_no_frames(comfy: Comfy, value):
-    convert, types = comfy.module("nodes.convert"), comfy.module("dragvideo_core.types")
+    convert, types = comfy.module("nodes.comfy.values"), comfy.module("dragvideo_core.types")
     with pytest.raises(types.UserError):
         convert.to_clip(value)
 

@@ -19,8 +19,13 @@ def saved(comfy: Comfy, random_weights, edit: Outcome) -> str:
     """The edit that all tests share, as a file: its name."""
     graph = graphs.whole_edit(comfy, frames=3)
     graph["save"] = node(
-        "DragAVideo_SaveEdit", edit=["drag", 0], tracks=["propagate", 0], video=["clip", 0], model=["tune", 0],
-        save_as="clips/swan", points=["pick", 1],
+        "DragAVideo_SaveEdit",
+        edit=["drag", 0],
+        tracks=["propagate", 0],
+        video=["clip", 0],
+        model=["tune", 0],
+        save_as="clips/swan",
+        points=["pick", 1],
     )
     outcome = comfy.run(graph)
     assert outcome.status == "success", outcome.error
@@ -31,9 +36,7 @@ def saved(comfy: Comfy, random_weights, edit: Outcome) -> str:
 def rendered_again(comfy: Comfy, name: str, **inputs) -> dict:
     """The graph that renders a saved edit, without Drag."""
     graph = graphs.whole_edit(comfy, frames=3)
-    graph["load"] = defaults(
-        comfy, "DragAVideo_LoadEdit", edit_file=name, video=["clip", 0], model=["tune", 0], **inputs
-    )
+    graph["load"] = defaults(comfy, "DragAVideo_LoadEdit", edit_file=name, video=["clip", 0], model=["tune", 0], **inputs)
     graph["decode"]["inputs"] |= {"edit": ["load", 0], "tracks": ["load", 1]}
     return {key: graph[key] for key in (*SHARED, "load", "decode")} | {"shown": node("PreviewImage", images=["decode", 0])}
 
@@ -54,12 +57,24 @@ def test_strength_0_is_the_video_itself(comfy: Comfy, saved: str):
 def test_two_edits_are_added_and_gone_on_from(comfy: Comfy, saved: str):
     graph = rendered_again(comfy, saved)
     graph["both"] = defaults(
-        comfy, "DragAVideo_CombineEdits", edit=["load", 0], tracks=["load", 1], strength=0.5,
-        other_edit=["load", 0], other_tracks=["load", 1], other_strength=0.5,
+        comfy,
+        "DragAVideo_CombineEdits",
+        edit=["load", 0],
+        tracks=["load", 1],
+        strength=0.5,
+        other_edit=["load", 0],
+        other_tracks=["load", 1],
+        other_strength=0.5,
     )
     graph["drag"] = defaults(
-        comfy, "DragAVideo_Drag", inversion=["invert", 0], tracks=["load", 1], model=["tune", 0], steps="3, 2",
-        iterations=1, earlier_edit=["load", 0],
+        comfy,
+        "DragAVideo_Drag",
+        inversion=["invert", 0],
+        tracks=["load", 1],
+        model=["tune", 0],
+        steps="3, 2",
+        iterations=1,
+        earlier_edit=["load", 0],
     )
     graph["sum"] = node("PreviewAny", source=["both", 0])
     graph["more"] = node("PreviewAny", source=["drag", 0])
@@ -88,22 +103,22 @@ def test_another_clip_is_refused_and_can_be_overridden(comfy: Comfy, saved: str)
 @pytest.mark.faults
 @pytest.mark.parametrize("name", ["../edit", "/tmp/edit", "a\0b", "x" * 300, "", "unfinished/edit", "clips/../../edit"])
 def test_no_edit_is_written_outside_its_folder(comfy: Comfy, name: str):
-    host, types = comfy.module("nodes.host"), comfy.module("dragvideo_core.types")
+    folders, types = comfy.module("nodes.comfy.folders"), comfy.module("dragvideo_core.types")
     with pytest.raises(types.UserError, match="save_as"):
-        host.new_edit_path(name)
+        folders.new_edit_path(name)
 
 
 @pytest.mark.faults
 def test_no_edit_is_read_from_outside_comfyuis_folders(comfy: Comfy, saved: str, tmp_path):
-    host, types = comfy.module("nodes.host"), comfy.module("dragvideo_core.types")
+    folders, types = comfy.module("nodes.comfy.folders"), comfy.module("dragvideo_core.types")
     outside = tmp_path / "outside.safetensors"
-    outside.write_bytes(host.edit_path(saved).read_bytes())
+    outside.write_bytes(folders.edit_path(saved).read_bytes())
     link = comfy.base / "output" / "drag_a_video" / "link.safetensors"
     link.symlink_to(outside)
     try:
         for name in (str(outside), f"../{outside.name}", "drag_a_video/link.safetensors [output]", "nowhere [output]", "", "\0"):
             with pytest.raises(types.UserError, match="was not found"):
-                host.edit_path(name)
+                folders.edit_path(name)
     finally:
         link.unlink()
 
@@ -111,7 +126,10 @@ def test_no_edit_is_read_from_outside_comfyuis_folders(comfy: Comfy, saved: str,
 @pytest.mark.faults
 def test_a_strangers_file_is_one_clear_error(comfy: Comfy, saved: str):
     (comfy.base / "input" / "bad.safetensors").write_bytes(b"\x80\x04cos\nsystem\n")
-    graph = {"load": defaults(comfy, "DragAVideo_LoadEdit", edit_file="bad.safetensors"), "shown": node("PreviewAny", source=["load", 3])}
+    graph = {
+        "load": defaults(comfy, "DragAVideo_LoadEdit", edit_file="bad.safetensors"),
+        "shown": node("PreviewAny", source=["load", 3]),
+    }
     outcome = comfy.run(graph)
     assert outcome.status == "error" and "bad.safetensors" in outcome.error["exception_message"]
     assert "choose another" in outcome.error["exception_message"]
@@ -140,6 +158,4 @@ def test_a_cancelled_drag_goes_on_when_it_is_queued_again(comfy: Comfy, saved: s
     anew["again"] = anew.pop("drag")
     anew["shown"]["inputs"]["source"] = ["again", 0]
     whole = comfy.run(anew)
-    assert all(
-        torch.equal(resumed.values["drag"][0].offsets[step], whole.values["again"][0].offsets[step]) for step in (3, 2)
-    )
+    assert all(torch.equal(resumed.values["drag"][0].offsets[step], whole.values["again"][0].offsets[step]) for step in (3, 2))

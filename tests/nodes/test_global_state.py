@@ -103,21 +103,11 @@ def test_reading_the_shipped_model_draws_no_random_number():
 
 # -------------------------------------------------------------------------------------------------------------- caches
 
-# A segmenter keeps embeddings, keyed by the frames' bytes and bounded (tests/core/test_segment.py): it belongs to an object,
+# A segmenter keeps embeddings, keyed by the frames' bytes and bounded (tests/core/stages/test_segment.py): it belongs to an object,
 # which ComfyUI's own cache holds. Modules keep nothing.
 GROWS = {"append", "add", "update", "setdefault", "insert", "extend", "pop", "popitem", "clear", "remove", "discard"}
 MUTABLE = (ast.Dict, ast.List, ast.Set, ast.DictComp, ast.ListComp, ast.SetComp)
-MAKERS = {
-    "dict",
-    "list",
-    "set",
-    "OrderedDict",
-    "defaultdict",
-    "deque",
-    "Counter",
-    "WeakKeyDictionary",
-    "WeakValueDictionary",
-}
+MAKERS = {"dict", "list", "set", "OrderedDict", "defaultdict", "deque", "Counter", "WeakKeyDictionary", "WeakValueDictionary"}
 CACHES = {"cache", "lru_cache", "cached_property", "singledispatch"}
 
 
@@ -145,11 +135,7 @@ def kept_state(source: str, path: str) -> list[str]:
             found += [f"{path}:{node.name}" for name in decorators if name in CACHES]
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in GROWS:
             found += [f"{path}:{name}" for name in [name_of(node.func.value)] if name in shared]
-        if (
-            isinstance(node, ast.Subscript)
-            and isinstance(node.ctx, (ast.Store, ast.Del))
-            and name_of(node.value) in shared
-        ):
+        if isinstance(node, ast.Subscript) and isinstance(node.ctx, (ast.Store, ast.Del)) and name_of(node.value) in shared:
             found.append(f"{path}:{name_of(node.value)}")
     return sorted(set(found))
 

@@ -39,9 +39,7 @@ def write_film(path, greys=range(40, 160, 10)) -> None:
 
 def load(comfy: Comfy, **inputs) -> dict:
     return {
-        "load": graphs.defaults(
-            comfy, "DragAVideo_LoadVideo", file="film.mp4", **{"width": 128, "height": 64, **inputs}
-        ),
+        "load": graphs.defaults(comfy, "DragAVideo_LoadVideo", file="film.mp4", **{"width": 128, "height": 64, **inputs}),
         "show": graphs.node("PreviewImage", images=["load", 0]),
     }
 
@@ -92,19 +90,15 @@ def test_a_video_brings_its_rate_and_sound_through_the_edit(comfy: Comfy, film, 
     graph["evaluate"]["inputs"] |= {"original": ["load", 1], "edited": ["decode", 1]}
     graph["decode"]["inputs"]["fps"] = 99.0
     del graph["pick"]["inputs"]["other_points"]
-    graph["pick"]["inputs"]["points"] = graphs.picks(
-        handle=(20, 20), target=(30, 20), mask_points=[(25, 20)], size=(64, 64)
-    )
+    graph["pick"]["inputs"]["points"] = graphs.picks(handle=(20, 20), target=(30, 20), mask_points=[(25, 20)], size=(64, 64))
     outcome = comfy.run(graph)
     assert outcome.status == "success", outcome.error
     parts = outcome.values["decode"][1].get_components()
     assert parts.frame_rate == 8 and parts.audio["waveform"].shape[::2] == (1, 12000)
 
 
-@pytest.mark.parametrize(
-    "fps, rate", [(24000 / 1001, Fraction(24000, 1001)), (8.0, Fraction(8)), (10 / 3, Fraction(10, 3))]
-)
+@pytest.mark.parametrize("fps, rate", [(24000 / 1001, Fraction(24000, 1001)), (8.0, Fraction(8)), (10 / 3, Fraction(10, 3))])
 def test_frame_rates_are_exact(comfy: Comfy, fps: float, rate: Fraction):
-    convert, types = comfy.module("nodes.convert"), comfy.module("dragvideo_core.types")
+    convert, types = comfy.module("nodes.comfy.values"), comfy.module("dragvideo_core.types")
     clip = types.VideoClip(torch.zeros(1, 3, 64, 64), torch.zeros(1, dtype=torch.int64), fps)
     assert convert.to_video(clip).get_components().frame_rate == rate

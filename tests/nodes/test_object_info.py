@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from host.ui_to_api import ui_to_api
 
 from .executor import ROOT, Comfy
@@ -41,11 +40,7 @@ def _definition(info: dict[str, Any]) -> dict[str, Any]:
 
 def _input(name: str, kind: Any, options: dict[str, Any] | None = None) -> dict[str, Any]:
     options = options or {}
-    kept = {
-        key: options[key]
-        for key in KEPT
-        if key in options and not (key in ("options", "default") and name in FROM_FOLDERS)
-    }
+    kept = {key: options[key] for key in KEPT if key in options and not (key in ("options", "default") and name in FROM_FOLDERS)}
     return {"type": kind if isinstance(kind, str) else "COMBO", **kept}
 
 
@@ -79,12 +74,7 @@ def _input_faults(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
         faults.append(f"was {old['type']} and is {new['type']}")
     if old.get("default") != new.get("default"):
         faults.append(f"had the default {old.get('default')!r} and has {new.get('default')!r}")
-    if (
-        "min" in old
-        and new.get("min", old["min"]) > old["min"]
-        or "max" in old
-        and new.get("max", old["max"]) < old["max"]
-    ):
+    if "min" in old and new.get("min", old["min"]) > old["min"] or "max" in old and new.get("max", old["max"]) < old["max"]:
         faults.append("has a narrower range")
     gone = [choice for choice in old.get("options", []) if choice not in new.get("options", [])]
     return faults + ([f"has no choice {gone} any more"] if gone else [])
@@ -172,13 +162,7 @@ def refused(values: dict[str, Any], info: dict[str, Any]) -> list[str]:
         fits = {"INT": int, "FLOAT": (int, float), "BOOLEAN": bool, "STRING": str}.get(kind, object)
         low, high = options.get("min", value), options.get("max", value)
         choices = options.get("options") if kind == "COMBO" else None
-        if (
-            not isinstance(value, fits)
-            or kind in ("INT", "FLOAT")
-            and not low <= value <= high
-            or choices
-            and value not in choices
-        ):
+        if not isinstance(value, fits) or kind in ("INT", "FLOAT") and not low <= value <= high or choices and value not in choices:
             found.append(f"{name} = {value!r}")
     return found
 

@@ -99,6 +99,6 @@ def test_latents_of_another_node_take_the_place_of_the_frames(comfy: Comfy, edit
 @pytest.mark.faults
 @pytest.mark.parametrize("value", [None, "text", {"samples": None}, {}, {"samples": torch.zeros(3, dtype=torch.int64)}])
 def test_values_that_are_no_latent(comfy: Comfy, value):
-    convert, types = comfy.module("nodes.convert"), comfy.module("dragvideo_core.types")
+    convert, types = comfy.module("nodes.comfy.values"), comfy.module("dragvideo_core.types")
     with pytest.raises(types.UserError, match="LATENT"):
         convert.from_latent(value, None)

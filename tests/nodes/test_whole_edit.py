@@ -159,9 +159,7 @@ def test_the_stages_run_on_values_made_inside_inference_mode(comfy: Comfy, rando
         graph[name]["inputs"]["video"] = ["image", 0]
     graph["evaluate"]["inputs"]["original"] = ["image", 0]
     del graph["pick"]["inputs"]["other_points"]
-    graph["pick"]["inputs"]["points"] = graphs.picks(
-        handle=(40, 30), target=(50, 30), mask_points=[(45, 30)], size=(128, 64)
-    )
+    graph["pick"]["inputs"]["points"] = graphs.picks(handle=(40, 30), target=(50, 30), mask_points=[(45, 30)], size=(128, 64))
     outcome = comfy.run(graph)
     assert outcome.status == "success", outcome.error
     image = outcome.values["image"][0]
@@ -199,7 +197,7 @@ class Scale(torch.nn.Module):
 
 def test_a_model_made_inside_inference_mode_can_be_tuned(comfy: Comfy, random_weights):
     """Of a model whose weights another node made, the stages get a copy that can be differentiated."""
-    host = comfy.module("nodes.host")
+    host = comfy.module("nodes.comfy.run")
     with torch.inference_mode():
         layer, x = Scale(), torch.tensor([2.0, 3.0])
         assert layer.weight.is_inference() and x.is_inference()

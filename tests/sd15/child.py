@@ -15,10 +15,10 @@ import types
 from pathlib import Path
 
 import torch
-
-from dragvideo_core.parts.ddim import stable_diffusion_alphas
 from host import source
 from sd15 import checkpoints
+
+from dragvideo_core.diffusion.ddim import stable_diffusion_alphas
 
 TIMESTEPS = (1, 401, 981)
 CELLS = 16  # side of the latents: of a picture of 128 x 128

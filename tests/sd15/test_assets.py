@@ -11,10 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from host.comfyui import ROOT
 from PIL import Image
 from safetensors.torch import load_file, save_file
-
-from host.comfyui import ROOT
 
 from ..nodes.executor import Comfy
 from ..nodes.graphs import node
@@ -87,10 +86,10 @@ def real_model(comfy: Comfy, subject: str = "cat"):
 def test_a_filmed_clip_survives_inversion_and_decoding_as_far_as_the_codec_lets_it(comfy: Comfy, clip: str):
     """With offsets next to nothing the stages add nothing to what the codec itself loses."""
     stages = {name: comfy.module(f"dragvideo_core.stages.{name}") for name in ("invert", "decode", "follow")}
-    types, given = comfy.module("dragvideo_core.types"), comfy.module("dragvideo_core.parts.given_tracks")
-    psnr = comfy.module("dragvideo_core.parts.metrics").psnr
+    types, given = comfy.module("dragvideo_core.types"), comfy.module("dragvideo_core.exchange.tracks")
+    psnr = comfy.module("dragvideo_core.temporal.metrics").psnr
     with torch.inference_mode(False), torch.no_grad():
-        model, video = real_model(comfy), comfy.module("nodes.convert").to_clip(filmed(clip))
+        model, video = real_model(comfy), comfy.module("nodes.comfy.values").to_clip(filmed(clip))
         tracks = given.read_tracks(true_tracks(clip))
         start = tracks.places[0, tracks.visible.all(0)][:1]
         picks = types.PointPicks(start, start + 8, torch.zeros(0, 2), 0, video.size)
@@ -109,7 +108,7 @@ def test_a_filmed_clip_survives_inversion_and_decoding_as_far_as_the_codec_lets_
 
 
 def test_real_text_embeddings_are_taken_as_conditioning(comfy: Comfy):
-    conversion = comfy.module("nodes.conversion")
+    conversion = comfy.module("nodes.comfy.sd_model")
     for path in sorted((ASSETS / "weights" / "sd1-text-embeds").glob("*.pt")):
         text = torch.load(path, map_location="cpu", weights_only=True)
         context = conversion._context([[text, {}]], 768)
@@ -163,9 +162,9 @@ def test_a_real_lora_through_core_reaches_our_denoiser(comfy: Comfy, models: Pat
 @pytest.mark.parametrize("clip", CLIPS)
 def test_true_tracks_of_a_filmed_clip_are_followed(comfy: Comfy, models: Path, clip: str):
     """Picks on a true track go where it goes."""
-    types, given = comfy.module("dragvideo_core.types"), comfy.module("dragvideo_core.parts.given_tracks")
+    types, given = comfy.module("dragvideo_core.types"), comfy.module("dragvideo_core.exchange.tracks")
     with torch.inference_mode(False):
-        video, tracks = comfy.module("nodes.convert").to_clip(filmed(clip)), given.read_tracks(true_tracks(clip))
+        video, tracks = comfy.module("nodes.comfy.values").to_clip(filmed(clip)), given.read_tracks(true_tracks(clip))
         seen = tracks.visible.all(0)
         start = tracks.places[0, seen][:2]
         picks = types.PointPicks(start, start + 5, start[:1], 0, video.size)

@@ -8,7 +8,6 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-
 from host.comfyui import ROOT
 
 from ..nodes.executor import Comfy
@@ -44,7 +43,7 @@ def unet_of(model, **changed):
 
 
 def refused(comfy: Comfy, *inputs) -> str:
-    conversion, types = comfy.module("nodes.conversion"), comfy.module("dragvideo_core.types")
+    conversion, types = comfy.module("nodes.comfy.sd_model"), comfy.module("dragvideo_core.types")
     with torch.inference_mode(False), pytest.raises(types.UserError) as caught:
         conversion.drag_model(*inputs)
     return str(caught.value)
@@ -52,11 +51,7 @@ def refused(comfy: Comfy, *inputs) -> str:
 
 @pytest.mark.parametrize(
     "changed",
-    [
-        {"context_dim": 2048, "transformer_depth": [0, 0, 2, 2, 10, 10]},
-        {"adm_in_channels": 2816},
-        {"use_temporal_attention": True},
-    ],
+    [{"context_dim": 2048, "transformer_depth": [0, 0, 2, 2, 10, 10]}, {"adm_in_channels": 2816}, {"use_temporal_attention": True}],
     ids=["SDXL", "image-conditioned", "video"],
 )
 def test_another_family(comfy: Comfy, parts, changed):
@@ -74,9 +69,7 @@ def test_an_inpainting_checkpoint(comfy: Comfy, parts, models: Path):
     from comfy import sd
 
     with torch.inference_mode():
-        model, *_ = sd.load_checkpoint_guess_config(
-            str(models / "checkpoints" / INPAINTING), output_vae=False, output_clip=False
-        )
+        model, *_ = sd.load_checkpoint_guess_config(str(models / "checkpoints" / INPAINTING), output_vae=False, output_clip=False)
     told = refused(comfy, model, *parts[1:])
     assert "9 in" in told and "inpainting" in told
 
@@ -95,11 +88,7 @@ def test_another_noise_schedule(comfy: Comfy, parts):
 
 @pytest.mark.parametrize(
     "changed, words",
-    [
-        ({"latent_channels": 16}, "16 channels"),
-        ({"downscale_ratio": 16}, "1/16"),
-        ({"first_stage_model": None}, "none"),
-    ],
+    [({"latent_channels": 16}, "16 channels"), ({"downscale_ratio": 16}, "1/16"), ({"first_stage_model": None}, "none")],
 )
 def test_another_vae(comfy: Comfy, parts, changed, words):
     model, vae, prompt = parts
@@ -130,20 +119,20 @@ def test_patches_that_cannot_be_brought_along_are_named(comfy: Comfy, parts):
     model = parts[0].clone()
     model.set_model_attn2_patch(lambda *values: values)
     with torch.inference_mode(False), pytest.warns(UserWarning, match="attn2_patch"):
-        comfy.module("nodes.conversion").drag_model(model, *parts[1:])
+        comfy.module("nodes.comfy.sd_model").drag_model(model, *parts[1:])
 
 
 @pytest.mark.parametrize("name", ["../outside", "a\0b", "x" * 300])
 def test_names_that_no_lora_file_can_have(comfy: Comfy, models: Path, name):
     types = comfy.module("dragvideo_core.types")
     with pytest.raises(types.UserError, match="save_as"):
-        comfy.module("nodes.host").lora_store(name)
+        comfy.module("nodes.comfy.folders").lora_store(name)
 
 
 @pytest.mark.skipif(not OLD_LORAS, reason="no LoRA of the older key format here")
 @pytest.mark.parametrize("path", OLD_LORAS, ids=lambda path: path.stem)
 def test_a_real_lora_in_the_older_format_is_not_taken_for_ours(path: Path):
-    from dragvideo_core.parts.lora_file import LoraStore
+    from dragvideo_core.files.lora_file import LoraStore
     from dragvideo_core.types import UserError
 
     with pytest.raises(UserError, match=path.name):

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
-
 from bench import checkpoint
-from dragvideo_core.parts.denoiser import predict
+
+from dragvideo_core.diffusion.denoiser import predict
 from dragvideo_core.stages.invert import InvertSettings, invert
 from dragvideo_core.types import DragModel, UserError, VideoClip
 

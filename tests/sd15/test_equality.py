@@ -10,7 +10,6 @@ import sys
 
 import psutil
 import pytest
-
 from host import source
 from sd15 import checkpoints
 
@@ -27,9 +26,7 @@ def run_child(task: str, folder) -> dict:
     """The answer of `sd15.child`, whose memory is free again when it comes."""
     environment = dict(os.environ, PYTHONPATH=str(source.ROOT))
     command = [sys.executable, "-m", "sd15.child", task, str(folder)]
-    done = subprocess.run(
-        command, cwd=source.ROOT / "tests", env=environment, capture_output=True, text=True, timeout=800
-    )
+    done = subprocess.run(command, cwd=source.ROOT / "tests", env=environment, capture_output=True, text=True, timeout=800)
     assert done.returncode == 0, done.stderr[-3000:]
     answer = json.loads(done.stdout.splitlines()[-1])
     print(f"{task}: relative errors {answer['errors']}, peak memory {answer['peak_gb']:.1f} GB")

@@ -22,8 +22,7 @@ def tiny(comfy: Comfy):
     with torch.inference_mode(False):
         made = tiny_model()
     fields = {
-        name: getattr(made, name)
-        for name in ("denoiser", "vae", "context", "empty_context", "alphas_cumprod", "pixels_per_cell")
+        name: getattr(made, name) for name in ("denoiser", "vae", "context", "empty_context", "alphas_cumprod", "pixels_per_cell")
     }
     return types.DragModel(**fields)
 
@@ -36,7 +35,7 @@ def gradient(model) -> torch.Tensor:
 
 def test_weights_that_comfyui_moved_in_inference_mode_can_be_differentiated_again(comfy: Comfy):
     """Another node makes ComfyUI move our denoiser out: its weights become inference tensors."""
-    memory, model = comfy.module("nodes.memory"), tiny(comfy)
+    memory, model = comfy.module("nodes.comfy.memory"), tiny(comfy)
     with torch.inference_mode(False):
         memory.load(model)
         before = model.denoiser.conv_in.weight.clone()
@@ -53,7 +52,7 @@ def test_weights_that_comfyui_moved_in_inference_mode_can_be_differentiated_agai
 
 def test_a_denoiser_that_nobody_uses_is_gone_at_once(comfy: Comfy):
     """Without waiting for Python to look for circles, and ComfyUI forgets it too."""
-    memory, model = comfy.module("nodes.memory"), tiny(comfy)
+    memory, model = comfy.module("nodes.comfy.memory"), tiny(comfy)
     with torch.inference_mode(False):
         memory.load(model)
     weight = weakref.ref(model.denoiser.conv_in.weight)
@@ -67,7 +66,7 @@ def test_a_denoiser_that_nobody_uses_is_gone_at_once(comfy: Comfy):
 
 
 def test_comfyui_knows_the_denoiser_and_a_copy_is_another(comfy: Comfy):
-    memory, model = comfy.module("nodes.memory"), tiny(comfy)
+    memory, model = comfy.module("nodes.comfy.memory"), tiny(comfy)
     with torch.inference_mode(False):
         memory.load(model)
         known = getattr(model.denoiser, memory.HANDLE).patcher
@@ -79,7 +78,7 @@ def test_comfyui_knows_the_denoiser_and_a_copy_is_another(comfy: Comfy):
 
 
 def test_what_a_large_stage_needs_is_said(comfy: Comfy, monkeypatch):
-    memory, types = comfy.module("nodes.memory"), comfy.module("dragvideo_core.types")
+    memory, types = comfy.module("nodes.comfy.memory"), comfy.module("dragvideo_core.types")
     clip = types.VideoClip(torch.zeros(3, 3, 64, 64), torch.arange(3), 8.0)
     monkeypatch.setattr(memory, "WORTH_SAYING", 0)
 
@@ -98,7 +97,7 @@ def test_on_a_small_device_the_whole_denoiser_is_there_while_it_works(comfy: Com
     theirs again; ours can be differentiated, and gives what it gave before."""
     from comfy import sd
 
-    memory, management, model = comfy.module("nodes.memory"), comfy.management, tiny(comfy)
+    memory, management, model = comfy.module("nodes.comfy.memory"), comfy.management, tiny(comfy)
     with torch.inference_mode(False):
         memory.load(model)
         before = gradient(model)
@@ -106,9 +105,7 @@ def test_on_a_small_device_the_whole_denoiser_is_there_while_it_works(comfy: Com
     monkeypatch.setattr(management, "is_device_cpu", lambda device: False)
     monkeypatch.setattr(management, "get_free_memory", lambda *asked, **more: 10**6)
     with torch.inference_mode():
-        theirs, *_ = sd.load_checkpoint_guess_config(
-            str(models / "checkpoints" / CHECKPOINT), output_vae=False, output_clip=False
-        )
+        theirs, *_ = sd.load_checkpoint_guess_config(str(models / "checkpoints" / CHECKPOINT), output_vae=False, output_clip=False)
         management.load_models_gpu([theirs])
         with torch.inference_mode(False):
             memory.load(model, more_bytes=10**12)

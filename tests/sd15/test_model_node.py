@@ -59,9 +59,10 @@ def test_latents_of_core_vae_encode_take_the_place_of_the_frames(comfy: Comfy, o
     graph = edit(comfy)
     graph["encoded"] = node("VAEEncode", pixels=["clip", 0], vae=["checkpoint", 2])
     graph["invert"]["inputs"]["clip_latent"] = ["encoded", 0]
-    again = comfy.run({name: graph[name] for name in graph if name not in ("drag", "decode")} | {
-        "shown": node("PreviewAny", source=["invert", 0])
-    })
+    again = comfy.run(
+        {name: graph[name] for name in graph if name not in ("drag", "decode")}
+        | {"shown": node("PreviewAny", source=["invert", 0])}
+    )
     assert again.status == "success", again.error
     torch.testing.assert_close(again.values["invert"][0].latents, outcome.values["invert"][0].latents, rtol=1e-4, atol=1e-4)
 
@@ -84,11 +85,7 @@ def difference(ours, model, latents, context) -> float:
 
 def test_the_tuned_lora_as_a_file_makes_comfyuis_model_the_same(comfy: Comfy, models):
     """Through core's LoraLoader from models/loras, and through its LORA_MODEL socket."""
-    graph = {
-        name: held
-        for name, held in edit(comfy, frames=1).items()
-        if name in ("checkpoint", "text", "model", "clip", "tune")
-    }
+    graph = {name: held for name, held in edit(comfy, frames=1).items() if name in ("checkpoint", "text", "model", "clip", "tune")}
     graph["tune"]["inputs"] |= {"passes": 3, "rank": 4, "learning_rate": 0.02, "save_as": "clips/drawn"}
     graph["losses"] = node("PreviewAny", source=["tune", 2])
     first = comfy.run(graph)

@@ -9,10 +9,9 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from PIL import Image
-
 from host.comfyui import ROOT, ComfyUI, Graph, HostError
 from host.ui_to_api import ui_to_api
+from PIL import Image
 
 from ..nodes.graphs import picks
 from . import checkpoints
@@ -23,13 +22,7 @@ WORKFLOWS = sorted((ROOT / "workflows").glob("SD1.5*.json"))
 FRAMES, SIDE = 2, 128
 LORA = "random_lora.safetensors"
 SMALL = {  # settings that make a run short
-    "DragAVideo_LoadVideo": {
-        "width": SIDE,
-        "height": SIDE,
-        "frame_load_cap": FRAMES,
-        "select_every_nth": 1,
-        "file": "video.mp4",
-    },
+    "DragAVideo_LoadVideo": {"width": SIDE, "height": SIDE, "frame_load_cap": FRAMES, "select_every_nth": 1, "file": "video.mp4"},
     "DragAVideo_Pick": {"points": picks()},
     "DragAVideo_Propagate": {"ensemble": 1, "mask_radius": 64.0},
     "DragAVideo_Tune": {"passes": 1, "rank": 2, "batch": 1},
@@ -77,9 +70,7 @@ def write_video(path: Path) -> None:
 def small(graph: Graph) -> Graph:
     """The same graph with settings that make it short."""
     for node in graph.values():
-        node["inputs"] |= {
-            name: value for name, value in SMALL.get(node["class_type"], {}).items() if name in node["inputs"]
-        }
+        node["inputs"] |= {name: value for name, value in SMALL.get(node["class_type"], {}).items() if name in node["inputs"]}
     return graph
 
 
@@ -92,12 +83,7 @@ def test_it_runs(server: ComfyUI, path: Path):
     graph = small(ui_to_api(json.loads(path.read_text(encoding="utf-8")), server.object_info()))
     run = server.run(graph, timeout=800)
     assert run.status == "success", run.error.get("exception_message", run.error)
-    saved = [
-        file
-        for output in run.outputs.values()
-        for file in output.get("images", [])
-        if file["filename"].endswith(".mp4")
-    ]
+    saved = [file for output in run.outputs.values() for file in output.get("images", []) if file["filename"].endswith(".mp4")]
     assert len(saved) == sum(node["class_type"] == "SaveVideo" for node in graph.values())
     for file in saved:
         with av.open(str(server.base / "output" / file["subfolder"] / file["filename"])) as video:

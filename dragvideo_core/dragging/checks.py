@@ -1,0 +1,42 @@
+"""What a drag needs before it starts: inversion, tracks, settings and an earlier edit that belong together."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from ..points.sampling import mask_to_cells
+from ..types import DragResult, Inversion, PointTracks, UserError
+from . import offsets
+
+MOST_REACH = 8.0  # of carrying, in key frames
+
+
+def check(inversion: Inversion, tracks: PointTracks, settings: Any, start: DragResult | None) -> None:
+    """UserError where they do not fit together; a warning where the edit `start` loses something. `settings`: the stage's."""
+    frames, tracked = inversion.latents.shape[1], tracks.handles.shape[0]
+    if frames != tracked:
+        raise UserError(
+            f"the inversion has {frames} frames, the tracks have {tracked}: expected the same clip. "
+            "Wire the same frames into the Propagate and the DDIM Invert node."
+        )
+    if settings.iterations < 0 or settings.learning_rate <= 0 or settings.max_move <= 0:
+        raise UserError(f"iterations must not be negative, learning_rate and max_move must be positive: got {settings}.")
+    if settings.key_every < 1 or settings.turns < 1 or not 0 <= settings.reach <= MOST_REACH:
+        raise UserError(
+            f"key_every and turns must be at least 1, reach from 0 to {MOST_REACH}: got {settings.key_every}, {settings.turns} "
+            f"and {settings.reach}."
+        )
+    try:
+        offsets.check_steps(settings.steps, len(inversion.latents) - 1)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    if start is not None:
+        offsets.check_offsets(start.offsets, inversion.latents)
+        cell_mask = mask_to_cells(tracks.edit_mask, inversion.latents.shape[-2:])
+        if settings.lock and any(bool((offset * (1 - cell_mask)).any()) for offset in start.offsets.values()):
+            warnings.warn(
+                "the edit that this round starts from also changed what is outside the mask of these tracks: there it is "
+                "lost. Wire the tracks of both through Combine Edits, or turn 'lock' off.",
+                stacklevel=3,
+            )

@@ -1,0 +1,1 @@
+"""What other packs read and write: points, tracks, corrections."""

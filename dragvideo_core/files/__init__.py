@@ -1,0 +1,1 @@
+"""Files of the pack: edits, LoRAs, unfinished work."""

@@ -1,0 +1,1 @@
+"""Films and pictures: reading and writing them, resizing, drawing on them, plots."""

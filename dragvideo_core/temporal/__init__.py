@@ -1,0 +1,1 @@
+"""Frames in their order: smoothing, and measures of an edited clip."""

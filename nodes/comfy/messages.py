@@ -1,0 +1,73 @@
+"""What a node shows besides its outputs: warnings and other text, pictures for the page, outputs that it leaves out."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+import warnings
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import folder_paths
+from comfy_execution.graph_utils import ExecutionBlocker
+from comfy_execution.utils import get_executing_context
+from torch import Tensor
+
+from ...dragvideo_core.media.drawing import to_pil
+
+
+@contextmanager
+def warnings_on_node(node_id: str | None):
+    """Inside, every `UserWarning` is written on the node at once; the list that is yielded collects their texts."""
+    texts: list[str] = []
+
+    def show(message, category, filename, lineno, file=None, line=None):
+        if not issubclass(category, UserWarning):
+            logging.debug("%s", message)
+            return
+        texts.append(str(message))
+        logging.warning("Drag-A-Video: %s", message)
+        write_on_node("Warning: " + "\n".join(texts), node_id)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = show
+        yield texts
+
+
+def show_on_node(ui: dict, node_id: str | None) -> None:
+    """Hand the page what a node would show after running, from a node that will not get to its end."""
+    from server import PromptServer
+
+    server = getattr(PromptServer, "instance", None)
+    context = get_executing_context()
+    if server is not None and context is not None:
+        told = {"node": node_id, "display_node": node_id, "output": ui, "prompt_id": context.prompt_id}
+        server.send_sync("executed", told, server.client_id)
+
+
+def save_for_page(frames: Tensor) -> list[dict[str, str]]:
+    """Write frames (N, 3, H, W) into ComfyUI's temp folder for the page to fetch: how it names them, one per frame."""
+    folder, stem, counter, subfolder, _ = folder_paths.get_save_image_path(
+        f"drag_a_video_{uuid.uuid4().hex[:8]}", folder_paths.get_temp_directory()
+    )
+    saved = []
+    for i, frame in enumerate(frames):
+        name = f"{stem}_{counter + i:05}_.jpg"
+        to_pil(frame).save(Path(folder) / name, quality=92)
+        saved.append({"filename": name, "subfolder": subfolder, "type": "temp"})
+    return saved
+
+
+def left_out() -> Any:
+    """In the place of an output that a node cannot make this time: what hangs on it does not run."""
+    return ExecutionBlocker(None)
+
+
+def write_on_node(text: str, node_id: str | None) -> None:
+    from server import PromptServer
+
+    server = getattr(PromptServer, "instance", None)
+    if node_id is not None and hasattr(server, "send_progress_text"):
+        server.send_progress_text(text, node_id)

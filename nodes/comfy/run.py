@@ -1,0 +1,85 @@
+"""Run a stage of the core inside ComfyUI: where gradients are possible, with progress, previews and the cancel button.
+
+ComfyUI runs every prompt inside `torch.inference_mode()`. Tensors made there can never be saved for backward, not even
+after the mode is left; so `run` leaves it for the stage, and hands the stage copies of what was made inside.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import itertools
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+import comfy.model_management
+import comfy.utils
+import torch
+from comfy_execution.utils import get_executing_context
+from torch import Tensor, nn
+
+from ...dragvideo_core.media.drawing import to_pil
+from ...dragvideo_core.types import OnProgress
+from . import memory, messages
+
+PREVIEW_SECONDS = 1.0  # previews at most this often
+PREVIEW_SIDE = 512  # px
+
+
+def run(stage: Callable[..., Any], *inputs: Any, **more: Any) -> Any:
+    """Call a stage where gradients are possible. Whatever the call raises, torch's modes are as before afterwards.
+
+    A model among the inputs is brought to the device first; what the stage needs of a large one is written on the node.
+    """
+    with torch.inference_mode(False), torch.enable_grad():
+        needed = memory.make_room(stage, inputs)
+        if needed:
+            logging.info("Drag-A-Video: %s %s", stage.__name__, needed)
+            context = get_executing_context()
+            messages.write_on_node(needed, context.node_id if context is not None else None)
+        return stage(*map(normal, inputs), **{name: normal(value) for name, value in more.items()})
+
+
+def normal(value: Any) -> Any:
+    """The same value without inference tensors: those, and modules that hold some, are copied; the rest is shared.
+
+    Call it outside inference mode. Looks into tensors, modules, dataclasses, dicts, lists and tuples.
+    """
+    if isinstance(value, Tensor):
+        return value.clone() if value.is_inference() else value
+    if isinstance(value, nn.Module):
+        held = itertools.chain(value.parameters(), value.buffers())
+        return copy.deepcopy(value) if any(tensor.is_inference() for tensor in held) else value
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        parts = {field.name: getattr(value, field.name) for field in dataclasses.fields(value) if field.init}
+        copies = {name: normal(part) for name, part in parts.items()}
+        same = all(copies[name] is part for name, part in parts.items())
+        return value if same else dataclasses.replace(value, **copies)
+    if isinstance(value, dict):
+        return {key: normal(item) for key, item in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(normal(item) for item in value)
+    return value
+
+
+def progress(frames: Tensor | None = None) -> OnProgress:
+    """An `on_progress` for the node that runs now: its bar, a preview about once a second, and the cancel button.
+
+    `frames` (N, 3, H, W): shown one after the other where the stage itself has no picture to show.
+    """
+    bar = comfy.utils.ProgressBar(1)
+    shown = -PREVIEW_SECONDS
+
+    def on_progress(done: int, total: int, picture: Callable[[], Tensor] | None) -> None:
+        nonlocal shown
+        comfy.model_management.throw_exception_if_processing_interrupted()
+        preview = None
+        if time.monotonic() - shown >= PREVIEW_SECONDS and (picture is not None or frames is not None):
+            image = picture() if picture is not None else frames[min(done * len(frames) // total, len(frames) - 1)]
+            preview = ("JPEG", to_pil(image), PREVIEW_SIDE)
+            shown = time.monotonic()
+        bar.update_absolute(done, total, preview)
+
+    return on_progress

@@ -1,0 +1,121 @@
+"""Between ComfyUI's values and the core's: IMAGE [N, H, W, C] and VIDEO to `VideoClip` and back, MASK, LATENT."""
+
+from __future__ import annotations
+
+import json
+import math
+from fractions import Fraction
+from typing import Any
+
+import torch
+from comfy_api.latest import InputImpl, Types
+from torch import Tensor
+
+from ...dragvideo_core.exchange import tracks as given_tracks
+from ...dragvideo_core.media.picture import clip_from_frames
+from ...dragvideo_core.points.sets import REFERENCE
+from ...dragvideo_core.stages.segment import segment
+from ...dragvideo_core.types import DragModel, PointTracks, Scores, UserError, VideoClip
+from .memory import handed_on
+
+DEFAULT_FPS = 8.0  # of an IMAGE batch, which carries no frame rate
+MOST_DENOMINATOR = 1001  # frame rates are whole numbers, or whole numbers times 1000/1001
+
+
+def to_clip(video: Any, fps: float = DEFAULT_FPS) -> VideoClip:
+    """An IMAGE batch (N, H, W, C) or a VIDEO as a clip; a VIDEO brings its own frame rate.
+
+    UserError for anything else, and for sizes that the core cannot work with.
+    """
+    if hasattr(video, "get_components"):
+        components = video.get_components()
+        video, fps = components.images, float(components.frame_rate)
+    if not isinstance(video, Tensor):
+        raise UserError(f"expected an IMAGE batch or a VIDEO: got {type(video).__name__}. Check what is wired into 'video'.")
+    return clip_from_frames(video, fps)
+
+
+def audio_of(video: Any) -> dict | None:
+    """The sound of a VIDEO, if it has any."""
+    return video.get_components().audio if hasattr(video, "get_components") else None
+
+
+def to_audio(sound: tuple[Tensor, int] | None) -> dict | None:
+    """Samples (1, channels, n) and their rate in Hz as AUDIO."""
+    return None if sound is None else {"waveform": sound[0], "sample_rate": sound[1]}
+
+
+def to_image(frames: Tensor) -> Tensor:
+    """Frames (N, 3, H, W) to an IMAGE batch."""
+    return handed_on(frames.permute(0, 2, 3, 1).contiguous())
+
+
+def to_video(clip: VideoClip, audio: dict | None = None) -> Any:
+    """A clip, with sound if there is some, as a VIDEO."""
+    rate = Fraction(clip.fps).limit_denominator(MOST_DENOMINATOR)
+    return InputImpl.VideoFromComponents(Types.VideoComponents(images=to_image(clip.frames), audio=audio, frame_rate=rate))
+
+
+def to_mask(mask: Tensor) -> Tensor:
+    """(N, 1, H, W) bool to a MASK (N, H, W), 1 = may change."""
+    return handed_on(mask[:, 0].float())
+
+
+def to_edit_mask(mask: Tensor, clip: VideoClip) -> Tensor:
+    """A MASK, one for all frames of the clip or one per frame, to (N, 1, H, W) bool. UserError for another count."""
+    segmenter = segment(mask)
+    segmenter.check(len(clip))
+    nowhere = torch.zeros(0, 2)
+    return torch.stack([segmenter.foreground(i, frame, nowhere)[None] for i, frame in enumerate(clip.frames)])
+
+
+def from_tracks(tracks: PointTracks, preview: Tensor) -> tuple:
+    """The values of `sockets.tracks_outputs`."""
+    forms = given_tracks.as_tracks(tracks), given_tracks.as_json(tracks), given_tracks.as_boxes(tracks.edit_mask)
+    return tracks, to_mask(tracks.edit_mask), preview, *forms
+
+
+def to_latent(latents: Tensor, model: DragModel) -> dict[str, Tensor]:
+    """Latents as the denoiser sees them to a LATENT, which is not multiplied by the model's scaling factor."""
+    return {"samples": handed_on(latents / getattr(model.vae, "scaling_factor", 1.0))}
+
+
+def from_latent(latent: Any, model: DragModel) -> Tensor:
+    """A LATENT's samples as the denoiser sees them. UserError for anything else."""
+    samples = latent.get("samples") if isinstance(latent, dict) else None
+    if not isinstance(samples, Tensor) or not samples.is_floating_point():
+        raise UserError(f"expected a LATENT: got {type(latent).__name__}. Wire in a VAE Encode's or a sampler's output.")
+    return samples * getattr(model.vae, "scaling_factor", 1.0)
+
+
+def to_page(tracks: PointTracks, mask_radius: float, frame: int) -> dict:
+    """Tracks as the data that the page draws, in the clip's pixels. `mask_radius` as the propagation takes it;
+    `frame`: the one that the points were drawn on."""
+    height, width = tracks.edit_mask.shape[-2:]
+    places = {name: getattr(tracks, name).double().round(decimals=2).tolist() for name in ("handles", "targets", "mask_points")}
+    radius = mask_radius * min(height, width) / REFERENCE
+    seen = tracks.visible.tolist()
+    return {"size": [width, height], "frame": frame, **places, "visible": seen, "mask_radius": radius}
+
+
+def to_json(scores: Scores) -> str:
+    """Scores as JSON, keyed by name, with each frame's where there are some; what could not be measured is null."""
+    rows = {}
+    for name, score in scores.items():
+        rows[name] = vars(score) | {"value": _or_none(score.value), "per_frame": [_or_none(v) for v in score.per_frame]}
+        if not score.per_frame:
+            del rows[name]["per_frame"]
+    return json.dumps(rows, indent=2)
+
+
+def _or_none(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def to_table(scores: Scores) -> str:
+    """Scores as a Markdown table, for people."""
+    lines = ["| score | value | better | meaning |", "|---|---|---|---|"]
+    for name, score in scores.items():
+        value = f"{score.value:.2f} {score.unit}" if math.isfinite(score.value) else "none"
+        lines.append(f"| **{name.replace('_', ' ')}** | {value} | {score.better} | {score.meaning} |")
+    return "\n".join(lines)

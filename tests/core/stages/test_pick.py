@@ -1,0 +1,162 @@
+"""Pick: every text gives the right points or one error that names the Pick Points node."""
+
+import json
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dragvideo_core.stages.pick import pick
+from dragvideo_core.types import UserError
+
+SIZE = (64, 128)  # H, W
+
+
+def text(pairs=((10, 20, 30, 40),), mask_points=((5, 6),), raw=None, **changes) -> str:
+    data = {
+        "version": 1,
+        "size": [128, 64],
+        "frame": 0,
+        "pairs": [{"handle": [a, b], "target": [c, d]} for a, b, c, d in pairs],
+        "mask_points": [list(point) for point in mask_points],
+    }
+    return json.dumps(data | changes | (raw or {}))
+
+
+def test_points_come_out_as_they_went_in():
+    picks = pick(text(pairs=[(10, 20, 30.5, 40), (0, 0, 127, 63)], frame=3), SIZE, frames=4)
+    assert picks.handles.tolist() == [[10, 20], [0, 0]] and picks.targets.tolist() == [[30.5, 40], [127, 63]]
+    assert picks.mask_points.tolist() == [[5, 6]] and picks.frame == 3 and picks.size == SIZE
+    assert picks.handles.dtype == torch.float32
+
+
+def test_what_may_be_left_out():
+    picks = pick('{"version": 1, "pairs": [{"handle": [1, 2], "target": [3, 4]}]}', SIZE, 1)
+    assert picks.mask_points.shape == (0, 2) and picks.frame == 0 and picks.handles.tolist() == [[1, 2]]
+
+
+@given(x=st.floats(-0.5, 127.5), y=st.floats(-0.5, 63.5), width=st.integers(1, 4096), height=st.integers(1, 4096))
+@settings(max_examples=60, deadline=None)
+def test_rescaling_there_and_back_returns_the_point(x, y, width, height):
+    there = pick(text(pairs=[(x, y, x, y)]), (height, width), 1)
+    back = pick(text(pairs=[(*there.handles[0].tolist(), 0, 0)], mask_points=[], size=[width, height]), SIZE, 1)
+    assert torch.allclose(back.handles, torch.tensor([[x, y]]), atol=2e-3)
+
+
+def test_rescaling_keeps_the_edges_and_the_centre():
+    corners = [(-0.5, -0.5, 127.5, 63.5), (63.5, 31.5, 0, 0)]
+    picks = pick(text(pairs=corners), (192, 512), 1)
+    assert picks.handles.tolist() == [[-0.5, -0.5], [255.5, 95.5]] and picks.targets[0].tolist() == [511.5, 191.5]
+    assert picks.targets[1].tolist() == [1.5, 1.0]  # the centre of pixel 0 is the centre of pixels 0..3, 0..2
+
+
+@pytest.mark.parametrize(
+    "kjnodes",
+    [
+        '[{"x": 1, "y": 2}, {"x": 3, "y": 4}, {"x": 5, "y": 6}, {"x": 7, "y": 8}]',
+        "[{'x': 1, 'y': 2}, {'x': 3, 'y': 4}, {'x': 5, 'y': 6}, {'x': 7, 'y': 8}]",
+        '{"positive": [{"x": 1, "y": 2}, {"x": 5, "y": 6}], "negative": [{"x": 3, "y": 4}, {"x": 7, "y": 8}]}',
+    ],
+)
+def test_kjnodes_points_are_handles_and_targets(kjnodes):
+    picks = pick(kjnodes, SIZE, 1)
+    assert picks.handles.tolist() == [[1, 2], [5, 6]] and picks.targets.tolist() == [[3, 4], [7, 8]]
+    assert picks.mask_points.shape == (0, 2)
+
+
+BAD = {
+    "empty": ("", "an empty text"),
+    "no JSON": ("{version: 1", "JSON"),
+    "not a text": (None, "NoneType"),
+    "no pairs": (text(pairs=[]), "at least one pair"),
+    "empty list": ("[]", "at least one pair"),
+    "a number": ("7", "a list"),
+    "unknown version": (text(version=2), '"version" 1, got 2'),
+    "no version": ('{"pairs": []}', "version"),
+    "version of another type": (text(version=True), "version"),
+    "handle without target": (text(raw={"pairs": [{"handle": [1, 2]}]}), "a handle and a target in every pair"),
+    "odd list": ('[{"x": 1, "y": 2}]', "1 handles, 0 targets"),
+    "uneven dict": ('{"positive": [{"x": 1, "y": 2}], "negative": []}', "1 handles, 0 targets"),
+    "handle outside": (text(pairs=[(128, 20, 30, 40)]), r"handle 1 inside the 128 x 64 picture, got \(128, 20\)"),
+    "target outside": (text(pairs=[(1, 2, 3, 4), (1, 2, 3, -1)]), "target 2 inside"),
+    "mask point outside": (text(mask_points=[(1, 64)]), "mask point 1 inside"),
+    "NaN": (text(pairs=[(float("nan"), 0, 0, 0)]), "NaN"),
+    "infinity": (text(pairs=[(0, float("inf"), 0, 0)]), "Infinity"),
+    "overflow": (text().replace("10, 20", "1e999, 20"), "finite"),
+    "huge whole number": (text().replace("10, 20", "9" * 400 + ", 20"), "finite"),
+    "too many digits": (text().replace("10, 20", "9" * 9000 + ", 20"), "JSON"),
+    "text for a number": (text(pairs=[("10", 20, 30, 40)]), "finite numbers as handle 1"),
+    "true for a number": (text(pairs=[(True, 20, 30, 40)]), "finite numbers as handle 1"),
+    "three coordinates": (text(mask_points=[(1, 2, 3)]), "mask point 1"),
+    "pairs are no list": (text(raw={"pairs": {"a": 1}}), 'a list as "pairs"'),
+    "a pair is null": (text(raw={"pairs": [None]}), "in every pair"),
+    "bad size": (text(size=[0, 64]), '"size"'),
+    "size of one": (text(size=[64]), '"size"'),
+    "size of text": (text(size="64"), '"size"'),
+    "broken size": (text(size=[64.5, 64]), '"size"'),
+    "frame beyond": (text(frame=5), "a frame from 0 to 4, got 5"),
+    "frame before": (text(frame=-1), "a frame from 0 to 4"),
+    "frame of text": (text(frame="0"), '"frame"'),
+    "too many pairs": (text(pairs=[(1, 2, 3, 4)] * 257), "at most 256"),
+    "too many mask points": (text(mask_points=[(1, 2)] * 1025), "at most 1024"),
+    "too long": (" " * 1_000_001, "at most 1000000 characters"),
+    "too deep": ("[" * 100_000, "JSON"),
+    "kjnodes without y": ('[{"x": 1}, {"x": 2}]', "points"),
+    "mixed lists": ("[[1, 2], [3, 4]]", "points"),
+}
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("kind", BAD)
+def test_bad_text_is_one_clear_error(kind):
+    bad, says = BAD[kind]
+    with pytest.raises(UserError, match=says) as caught:
+        pick(bad, SIZE, frames=5)
+    assert "Pick Points" in str(caught.value) and len(str(caught.value)) < 400
+
+
+@pytest.mark.faults
+def test_the_bounds_themselves_are_allowed():
+    picks = pick(text(pairs=[(1, 2, 3, 4)] * 256, mask_points=[(1, 2)] * 1024), SIZE, 1)
+    assert len(picks.handles) == 256 and len(picks.mask_points) == 1024
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["version", "size", "frame", "pairs", "mask_points", "handle", "target", "x", "y", "positive"]),
+            inner,
+            max_size=5,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@pytest.mark.fuzz
+@given(data=JSON, field=st.sampled_from(["version", "size", "frame", "pairs", "mask_points", None]))
+@settings(max_examples=300, deadline=None)
+def test_any_json_gives_points_or_a_user_error(data, field):
+    given_text = json.dumps(data) if field is None else text(raw={field: data})
+    try:
+        picks = pick(given_text, SIZE, frames=5)
+    except UserError as error:
+        assert "Pick Points" in str(error)
+    else:
+        points = torch.cat([picks.handles, picks.targets, picks.mask_points])
+        assert torch.isfinite(points).all() and len(picks.handles) == len(picks.targets) > 0
+        assert (points >= -0.5).all() and (points <= torch.tensor([127.5, 63.5])).all()
+        assert 0 <= picks.frame < 5
+
+
+@pytest.mark.fuzz
+@given(st.text(max_size=200))
+@settings(max_examples=200, deadline=None)
+def test_any_text_gives_points_or_a_user_error(garbage):
+    try:
+        pick(garbage, SIZE, frames=5)
+    except UserError as error:
+        assert "Pick Points" in str(error)

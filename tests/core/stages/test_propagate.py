@@ -1,0 +1,241 @@
+import warnings
+from dataclasses import replace
+
+import pytest
+import torch
+from core.tiny import tiny_clip, tiny_model, tiny_picks
+
+from dragvideo_core.points import dift, finders
+from dragvideo_core.points.sampling import cell_centres
+from dragvideo_core.stages.propagate import PropagateSettings, propagate, unreachable
+from dragvideo_core.stages.segment import EverythingSegmenter as Everything
+from dragvideo_core.stages.segment import segment
+from dragvideo_core.types import Correction, UserError, VideoClip
+
+QUICK = PropagateSettings(ensemble=1, recipe="video", mask_radius=96.0)
+
+
+class Only:
+    """The upper left quarter is foreground; remembers what it was asked."""
+
+    def __init__(self):
+        self.asked, self.freed = [], 0
+
+    def check(self, frames):
+        """Any clip will do."""
+
+    def free(self):
+        self.freed += 1
+
+    def foreground(self, index, frame, prompts):
+        self.asked.append((index, prompts))
+        mask = torch.zeros(frame.shape[-2:], dtype=torch.bool)
+        mask[:32, :32] = True
+        return mask
+
+
+def shifted_clip(shift: int, frames: int = 3) -> VideoClip:
+    """A textured picture that moves `shift` px to the right each frame."""
+    torch.manual_seed(0)
+    wide = torch.nn.functional.avg_pool2d(torch.rand(1, 3, 64, 64 + 8 * frames), 5, 1, 2)[0]
+    start = shift * (frames - 1)
+    return VideoClip(
+        torch.stack([wide[:, :, start - shift * i : start - shift * i + 64] for i in range(frames)]), torch.arange(frames), 8.0
+    )
+
+
+def test_dift_matches_a_map_with_itself_at_once():
+    features = torch.nn.functional.normalize(torch.randn(16, 8, 12), dim=0)
+    points = cell_centres((8, 12), (32, 48)).reshape(-1, 2)[[5, 40, 77]]
+    found, similarity = dift.match(dift.sample(features, points, (32, 48)), features, (32, 48))
+    assert (found - points).abs().max() < 0.5 and similarity.min() > 0.999
+
+
+def test_dift_window_keeps_the_match_near():
+    features = torch.nn.functional.normalize(torch.randn(16, 8, 8), dim=0)
+    wanted = dift.sample(features, torch.tensor([[29.5, 29.5]]), (32, 32))
+    found, _ = dift.match(wanted, features, (32, 32), around=torch.tensor([[5.0, 5.0]]), window=6.0)
+    assert (found - 5).abs().max() <= 6 + 4 * 1.6
+
+
+def test_targets_keep_their_distance_to_their_handles():
+    tracks = propagate(shifted_clip(4), tiny_picks(), Everything(), tiny_model(), QUICK)
+    gap = tracks.targets - tracks.handles
+    torch.testing.assert_close(gap, torch.tensor([12.0, -4.0]).expand_as(gap), atol=1e-4, rtol=0)
+
+
+def test_shapes_and_mask_of_squares():
+    clip = tiny_clip(3, 64, 128)
+    picks = replace(tiny_picks(), size=(64, 128))
+    tracks = propagate(clip, picks, Everything(), tiny_model(), QUICK)
+    assert tracks.handles.shape == tracks.targets.shape == (3, 1, 9, 2)
+    assert tracks.is_foreground.shape == tracks.visible.shape == (3, 1, 9)
+    assert tracks.edit_mask.shape == (3, 1, 64, 128) and tracks.edit_mask.dtype == torch.bool
+    assert tracks.mask_points.shape == (3, 2, 2)
+    assert tracks.edit_mask[0, 0, 30, 24] and not tracks.edit_mask[0, 0, 60, 120]
+
+
+def test_without_mask_points_everything_may_change():
+    picks = replace(tiny_picks(), mask_points=torch.zeros(0, 2))
+    assert propagate(tiny_clip(1), picks, Everything(), tiny_model(), QUICK).edit_mask.all()
+
+
+def test_background_points_move_with_their_nearest_foreground_point():
+    segmenter, clip = Only(), shifted_clip(4)
+    picks = replace(tiny_picks(), handles=torch.tensor([[31.0, 30.0]]), targets=torch.tensor([[44.0, 30.0]]))
+    tracks = propagate(clip, picks, segmenter, tiny_model(), replace(QUICK, set_spacing=32.0))
+    inside, outside = tracks.is_foreground[0, 0], ~tracks.is_foreground[0, 0]
+    assert inside.any() and outside.any()
+    motion = tracks.handles[1, 0] - tracks.handles[0, 0]
+    for s in outside.nonzero().flatten():
+        assert (motion[s] - motion[inside]).norm(dim=-1).min() < 1e-4
+    assert sorted({index for index, _ in segmenter.asked}) == [0, 1, 2]  # each frame is split anew, by its own points
+
+
+def test_points_of_a_later_frame_go_both_ways():
+    tracks = propagate(shifted_clip(4), tiny_picks(frame=1), Everything(), tiny_model(), QUICK)
+    assert tracks.handles[1, 0, 4].tolist() == [24.0, 30.0]
+    moved = (tracks.handles[:, 0, 4] - tracks.handles[1, 0, 4]).norm(dim=-1)
+    assert moved[0] > 0 and moved[2] > 0
+
+
+def test_a_target_outside_every_square_is_told_before_the_run():
+    picks = replace(tiny_picks(), targets=torch.tensor([[60.0, 60.0]]))
+    assert "target 1 lies outside" in unreachable(picks, 5.0) and "Pick Points" in unreachable(picks, 5.0)
+    with pytest.warns(UserWarning, match="cannot be reached"):
+        propagate(tiny_clip(1), picks, Everything(), tiny_model(), replace(QUICK, mask_radius=40.0))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        propagate(tiny_clip(1), tiny_picks(), Everything(), tiny_model(), QUICK)
+
+
+def test_same_seed_same_tracks():
+    one, two = (propagate(tiny_clip(2), tiny_picks(), Everything(), tiny_model(), QUICK).handles for _ in range(2))
+    assert torch.equal(one, two)
+
+
+def test_chunks_do_not_change_the_tracks():
+    one, two = (propagate(tiny_clip(3), tiny_picks(), Everything(), tiny_model(), replace(QUICK, chunk=c)).handles for c in (1, 3))
+    torch.testing.assert_close(one, two, atol=1e-2, rtol=0)
+
+
+def test_picks_of_another_clip_are_refused():
+    with pytest.raises(UserError, match="64 x 64 frames, but the clip here is 128 x 64"):
+        propagate(tiny_clip(1, 64, 128), tiny_picks(), Everything(), tiny_model(), QUICK)
+    with pytest.raises(UserError, match="frame 3"):
+        propagate(tiny_clip(2), tiny_picks(frame=3), Everything(), tiny_model(), QUICK)
+
+
+def test_a_correction_moves_the_set_and_the_rest_goes_on_from_there():
+    clip = shifted_clip(4, frames=4)
+    plain = propagate(clip, tiny_picks(), Everything(), tiny_model(), QUICK)
+    correction = Correction(frame=2, pair=0, handle=torch.tensor([50.0, 12.0]))
+    tracks = propagate(clip, tiny_picks(), Everything(), tiny_model(), QUICK, corrections=[correction])
+    assert tracks.handles[2, 0, 4].tolist() == [50.0, 12.0] and tracks.visible[2].all()
+    assert torch.equal(tracks.handles[:2], plain.handles[:2])
+    assert not torch.equal(tracks.handles[3], plain.handles[3])
+    torch.testing.assert_close(tracks.targets[2, 0, 4], torch.tensor([62.0, 8.0]), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("frame, pair, words", [(9, 0, "frames 0 to 1"), (1, 4, "pair 5"), (0, 0, "where the points were picked")])
+def test_a_correction_that_fits_nothing_is_refused(frame, pair, words):
+    with pytest.raises(UserError, match=words):
+        propagate(
+            tiny_clip(2), tiny_picks(), Everything(), tiny_model(), QUICK, corrections=[Correction(frame, pair, torch.zeros(2))]
+        )
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_masks_of_another_count_are_refused_before_the_model_is_asked(count):
+    model = tiny_model()
+    model.denoiser.register_forward_pre_hook(lambda *asked: pytest.fail("the model was asked"))
+    with pytest.raises(UserError, match=rf"each frame \(3\): got {count} masks"):
+        propagate(tiny_clip(3), tiny_picks(), segment(torch.ones(count, 64, 64)), model, QUICK)
+
+
+@pytest.mark.parametrize("picks", [tiny_picks(), tiny_picks(frame=3)], ids=["done", "refused"])
+def test_what_the_segmenter_held_is_given_back(picks):
+    segmenter = Only()
+    try:
+        propagate(tiny_clip(2), picks, segmenter, tiny_model(), QUICK)
+    except UserError:
+        assert not segmenter.asked
+    assert segmenter.freed == 1
+
+
+FLOW = replace(QUICK, tracker="flow")
+
+
+def test_flow_moves_every_point_with_a_shifted_picture_and_asks_no_model():
+    model, clip = tiny_model(), shifted_clip(2, frames=5)
+    model.denoiser.register_forward_pre_hook(lambda *asked: pytest.fail("the model was asked"))
+    for frame in (0, 2, 4):
+        tracks = propagate(clip, tiny_picks(frame=frame), Everything(), model, FLOW)
+        expected = 2.0 * (torch.arange(5) - frame)
+        for points in (tracks.handles.flatten(1, 2), tracks.mask_points):
+            motion = points - points[frame]
+            assert (motion[..., 0] - expected[:, None]).abs().max() < 0.5 and motion[..., 1].abs().max() < 0.5
+        assert tracks.visible.all()
+
+
+def test_flow_finds_what_was_hidden_again():
+    """A pole stands in front of the points in the two frames in the middle."""
+    clip = shifted_clip(1, frames=6)
+    frames = clip.frames.clone()
+    frames[2:4, :, :, 18:36] = torch.rand(2, 3, 1, 1)
+    tracks = propagate(replace(clip, frames=frames), tiny_picks(), Everything(), tiny_model(), FLOW)
+    assert tracks.visible[[0, 1, 4, 5]].all() and not tracks.visible[2:4].any()
+    motion = (tracks.handles - tracks.handles[0])[[1, 4, 5]]
+    torch.testing.assert_close(motion[..., 0], torch.tensor([1.0, 4, 5])[:, None, None].expand_as(motion[..., 0]), atol=0.6, rtol=0)
+
+
+def test_flow_goes_on_from_a_correction_and_leaves_the_other_pair_alone():
+    picks = replace(
+        tiny_picks(), handles=torch.tensor([[24.0, 30.0], [12.0, 44.0]]), targets=torch.tensor([[36.0, 26.0], [20.0, 40.0]])
+    )
+    clip = shifted_clip(2, frames=5)
+    plain = propagate(clip, picks, Everything(), tiny_model(), FLOW)
+    correction = Correction(frame=2, pair=0, handle=torch.tensor([40.0, 20.0]))
+    tracks = propagate(clip, picks, Everything(), tiny_model(), FLOW, corrections=[correction])
+    assert tracks.handles[2, 0, 4].tolist() == [40.0, 20.0]
+    torch.testing.assert_close(tracks.handles[4, 0, 4], torch.tensor([44.0, 20.0]), atol=0.5, rtol=0)
+    assert torch.equal(tracks.handles[:2], plain.handles[:2]) and torch.equal(tracks.handles[:, 1], plain.handles[:, 1])
+
+
+def test_a_point_that_jumps_further_than_the_window_is_hidden_for_flow():
+    tracks = propagate(shifted_clip(4), tiny_picks(), Everything(), tiny_model(), replace(FLOW, window=8.0))  # 1 px here
+    assert not tracks.visible[1:].any() and torch.equal(tracks.handles[2], tracks.handles[0])
+
+
+@pytest.mark.parametrize("fit_mask", [False, True])
+def test_a_mask_that_does_not_reach_the_target_can_be_fitted(fit_mask):
+    clip, picks = tiny_clip(3), replace(tiny_picks(), mask_points=torch.tensor([[4.0, 4.0]]))
+    settings, model = replace(QUICK, mask_radius=24.0, fit_mask=fit_mask), tiny_model()
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        tracks = propagate(clip, picks, segment(), model, settings)
+    assert bool(told) is not fit_mask
+    for frame in range(3):
+        for place in (tracks.handles[frame, 0, 4], tracks.targets[frame, 0, 4]):
+            x, y = place.round().int().tolist()
+            assert bool(tracks.edit_mask[frame, 0, y, x]) is fit_mask
+    assert tracks.edit_mask[0, 0, 4, 4] and not tracks.edit_mask.all()
+
+
+def test_the_surest_finder_takes_flow_where_it_is_sure_and_dift_elsewhere():
+    class Says:
+        def __init__(self, place, seen):
+            self.place, self.seen, self.told = torch.tensor(place), torch.tensor(seen), []
+
+        def find(self, i, here):
+            return self.place, self.seen
+
+        def settle(self, i, here, seen):
+            self.told.append(here)
+
+    flow, features = (Says([[1.0, 1], [2, 2], [3, 3]], [True, False, False]), Says([[7.0, 7], [8, 8], [9, 9]], [True, True, False]))
+    finder = finders.SurestFinder(flow, features)
+    found, seen = finder.find(1, torch.zeros(3, 2))
+    assert found.tolist() == [[1, 1], [8, 8], [9, 9]] and seen.tolist() == [True, True, False]
+    finder.settle(1, found, seen)
+    assert len(flow.told) == len(features.told) == 1
