@@ -103,10 +103,27 @@ class PointTracks:
     visible: Tensor  # (N, J, S) bool: False where the point is hidden in that frame
     edit_mask: Tensor  # (N, 1, H, W) bool, True = may change
     mask_points: Tensor  # (N, Q, 2), Q may be 0
+    layer: Tensor | None = None  # (N, 1, H, W) float32 in [0, 1]: how much of each pixel the thing covers; None: not known
+    front: Tensor | None = None  # the same of things that stay in front of it; None: there are none
 
     def of_frames(self, frames: slice) -> PointTracks:
         """The tracks of some frames alone."""
-        return PointTracks(**{field.name: getattr(self, field.name)[frames] for field in fields(self)})
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return PointTracks(**{name: None if value is None else value[frames] for name, value in values.items()})
+
+
+@dataclass(frozen=True)
+class Displacement:
+    """The clip with the dragged part moved as a piece, and nothing made up but what fills the freed ground."""
+
+    frames: Tensor  # (N, 3, H, W) float32 RGB in [0, 1]: the displaced layer over the ground
+    backward: Tensor  # (N, H, W, 2) float32 px, (x, y): where in the same frame each pixel comes from; itself where nothing moved
+    matte: Tensor  # (N, 1, H, W) float32 in [0, 1]: how much of each pixel the displaced layer covers
+    freed: Tensor  # (N, 1, H, W) bool: ground that the layer covered and covers no more
+    found: Tensor  # (N, 1, H, W) bool: freed ground that another frame shows; the rest of it is a smooth fill
+    stretch: (
+        Tensor  # (N, 1, H, W) float32: how many times as long the layer is there, along its most stretched direction; 1 = as it was
+    )
 
 
 class LatentCodec(Protocol):

@@ -20,7 +20,10 @@ MAY_IMPORT = {
     "exchange": {"types", "exchange"},
     "points": {"types", "points", "diffusion"},
     "temporal": {"types", "temporal", "points", "diffusion"},
-    "dragging": {"types", "dragging", "points", "diffusion", "files"},
+    "ground": {"types", "ground", "points"},
+    "layers": {"types", "layers", "points"},
+    "displacement": {"types", "displacement", "ground", "layers", "points"},
+    "dragging": {"types", "dragging", "displacement", "points", "diffusion", "files"},
     "embedded": {"types", "diffusion", "embedded"},
 }
 IDEAS = {*MAY_IMPORT}
