@@ -36,8 +36,13 @@ def sampled(picture: np.ndarray, places: np.ndarray) -> np.ndarray:
 
 def covered(matte: np.ndarray) -> np.ndarray:
     """The pixels (H, W) where what the matte covers shows in the colours: its own and a rim."""
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * RIM + 1, 2 * RIM + 1))
-    return cv2.dilate((matte > 0.02).astype(np.uint8), kernel) > 0
+    return widened(matte > 0.02, RIM)
+
+
+def widened(mask: np.ndarray, radius: int) -> np.ndarray:
+    """The mask (H, W) bool and what lies within `radius` px of it."""
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    return cv2.dilate(mask.astype(np.uint8), kernel) > 0
 
 
 def displaced_matte(matte: np.ndarray, warp: Warp) -> np.ndarray:
@@ -62,8 +67,14 @@ def freed(matte: np.ndarray, after: np.ndarray, mask: np.ndarray, warp: Warp) ->
 
 
 def composed(
-    picture: np.ndarray, ground: np.ndarray, matte: np.ndarray, after: np.ndarray, front: np.ndarray | None, mask: np.ndarray,
-    freed: np.ndarray, warp: Warp,
+    picture: np.ndarray,
+    ground: np.ndarray,
+    matte: np.ndarray,
+    after: np.ndarray,
+    front: np.ndarray | None,
+    mask: np.ndarray,
+    freed: np.ndarray,
+    warp: Warp,
 ) -> np.ndarray:
     """The edited picture (H, W, 3).
 

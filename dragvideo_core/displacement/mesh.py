@@ -38,25 +38,26 @@ def spacing_for(size: tuple[int, int]) -> int:
     return max(SMALLEST, round(min(size) / CELLS))
 
 
-def layer_mesh(layer: np.ndarray, mask: np.ndarray, spacing: int, origin: tuple[int, int], beyond: int) -> Mesh:
-    """The mesh over what is True in `layer` (H, W), inside of the edit `mask` (H, W) and one ring beyond.
+def layer_mesh(region: np.ndarray, layer: np.ndarray, mask: np.ndarray, spacing: int, origin: tuple[int, int], beyond: int) -> Mesh:
+    """The mesh over `region` (H, W) bool, which is the `layer` (H, W) bool and a rim, inside of the edit `mask` (H, W) bool.
 
     origin: px (x, y), a place that a vertex falls on: let it move with the thing, and the mesh does not flicker. beyond: px by which
     the layer is continued over the border of the picture.
     """
-    rows, first_row = _grid_lines(layer.shape[0], beyond, spacing, origin[1])
-    columns, first_column = _grid_lines(layer.shape[1], beyond, spacing, origin[0])
-    pads = [(-first, count * spacing + first - side) for first, count, side in zip(
-        (first_row, first_column), (rows, columns), layer.shape
-    )]
-    layer, mask = (np.pad(picture, pads, mode="edge") for picture in (layer, mask))
+    rows, first_row = _grid_lines(mask.shape[0], beyond, spacing, origin[1])
+    columns, first_column = _grid_lines(mask.shape[1], beyond, spacing, origin[0])
+    pads = [
+        (-first, count * spacing + first - side)
+        for first, count, side in zip((first_row, first_column), (rows, columns), mask.shape)
+    ]
+    region, layer, mask = (np.pad(picture, pads, mode="edge") for picture in (region, layer, mask))
 
     def in_cell(picture: np.ndarray) -> np.ndarray:
         return picture.reshape(rows, spacing, columns, spacing).any((1, 3))
 
     may_change = np.pad(in_cell(mask), 1)
     near = np.lib.stride_tricks.sliding_window_view(may_change, (3, 3)).any((2, 3))
-    chosen = in_cell(layer) & near
+    chosen = in_cell(region) & near
     is_corner, is_held = np.zeros((rows + 1, columns + 1), bool), np.zeros((rows + 1, columns + 1), bool)
     fixed = chosen & in_cell(layer & ~mask)
     for down, right in ((0, 0), (0, 1), (1, 0), (1, 1)):
