@@ -31,7 +31,7 @@ from ..dragging import offsets as latent_offsets
 from ..dragging import rounds, supervision, tracking, warm_start
 from ..dragging import state as drag_state
 from ..dragging.sharing import Carrying
-from ..files.unfinished import Unfinished
+from ..files.unfinished import NOT_KEPT, Unfinished
 from ..media.drawing import draw_points
 from ..points.sampling import lookup, mask_to_cells
 from ..types import DragModel, DragResult, Inversion, OnProgress, PointTracks, UserError, ignore_progress
@@ -65,7 +65,7 @@ def drag(
     settings: DragSettings = DragSettings(),
     on_progress: OnProgress = ignore_progress,
     start: DragResult | None = None,
-    unfinished: Unfinished = Unfinished(),
+    unfinished: Unfinished = NOT_KEPT,
 ) -> DragResult:
     """Find the offsets. Stops when every pair has arrived or the iterations are used up.
 
@@ -177,7 +177,7 @@ class _Run:
 
         A handle that an earlier round moved keeps the look that it had in the clip.
         """
-        sums = {step: 0.0 for step in self.steps}
+        sums = dict.fromkeys(self.steps, 0.0)
         for step in self.steps:
             self.residuals[step] = torch.zeros_like(self.z[step])
         tick()
