@@ -36,6 +36,9 @@ class ColourTags:
         return self.transfer in (PQ, HLG)
 
 
+PLAIN = ColourTags()  # of a file that says nothing
+
+
 def colour_tags(frame: av.VideoFrame, context: av.VideoCodecContext) -> ColourTags:
     """Of a frame that `context` has decoded. PyAV before 17 tells primaries and transfer of the decoder only."""
     primaries = getattr(frame, "color_primaries", None) or context.color_primaries

@@ -13,12 +13,13 @@ from pathlib import Path
 import av
 
 from ..types import UserError
-from .colour import ColourTags, colour_tags
+from .colour import PLAIN, ColourTags, colour_tags
 from .container import DECODER_ERRORS, DamagedVideoWarning, VideoHeader, VideoWarning, open_container, seconds_of, video_stream
 from .deinterlace import deinterlaced
 from .webp import is_animated_webp, webp_frames
 
 FIRST_FRAME_SECONDS = 8.0  # a file that has shown no picture by then is given up
+_NO_KEY = 600  # packets
 _NO_TYPE = 0  # of a picture: left to the encoder
 
 
@@ -68,10 +69,7 @@ class _Decoder:
         self._context: av.VideoCodecContext | None = None
 
     def frames(self) -> Iterator[av.VideoFrame]:
-        if is_animated_webp(self._path):
-            frames = self._webp_frames()
-        else:
-            frames = self._stream_frames()
+        frames = self._webp_frames() if is_animated_webp(self._path) else self._stream_frames()
         count, first, last = 0, None, -math.inf
         for frame in frames:
             at = float(seconds_of(frame) or count / self._header.rate)
@@ -86,13 +84,14 @@ class _Decoder:
 
     def _stream_frames(self) -> Iterator[av.VideoFrame]:
         opened, name = time.monotonic(), self._path.name
-        shown, bad, warned, early = False, False, False, 0
+        shown, bad, warned = False, False, False
         with open_container(self._path) as container:
             stream = video_stream(container, name)
             self._context = stream.codec_context
             if self._start is not None:
                 _seek(container, stream, self._start)
-            for packet in _packets(container, stream):
+            packets = _packets(container, stream)
+            for packet in packets if self._start is not None else self._from_key_frame(packets):
                 self._note(packet)
                 try:
                     decoded = stream.decode(packet)
@@ -106,6 +105,22 @@ class _Decoder:
                     yield frame
                 if not shown and time.monotonic() - opened > FIRST_FRAME_SECONDS:
                     return
+
+    def _from_key_frame(self, packets: Iterator[av.Packet | None]) -> Iterator[av.Packet | None]:
+        """Leaves out what comes before the first key frame, which shows nothing but grey; all of it stays where there
+        is no key frame among the first `_NO_KEY` packets."""
+        before: list[av.Packet | None] = []
+        for packet in packets:
+            if packet is None or packet.size == 0 or len(before) == _NO_KEY:  # its end, or no use in waiting
+                yield from (*before, packet)
+                break
+            if packet.is_keyframe:
+                if before:
+                    self.warn(f"it begins in the middle of a shot: {len(before)} frames before its first key frame are left out")
+                yield packet
+                break
+            before.append(packet)
+        yield from packets
 
     def _webp_frames(self) -> Iterator[av.VideoFrame]:
         try:
@@ -126,7 +141,7 @@ class _Decoder:
         return duration
 
     def colours(self, frame: av.VideoFrame) -> ColourTags:
-        return ColourTags() if self._context is None else colour_tags(frame, self._context)
+        return PLAIN if self._context is None else colour_tags(frame, self._context)
 
     def _check_length(self, count: int, first: float | None, last: float) -> None:
         """Warns where the film ends earlier than its header says."""

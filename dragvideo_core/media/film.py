@@ -7,7 +7,7 @@ length of the film.
     film = open_film(path)
     with FilmWriter(edited_path, like=film) as writer:
         for frame in film.frames():
-            writer.write(frame, edit(frame.rgb()))
+            writer.write(frame, edit(frame.rgb))
 """
 
 from __future__ import annotations
@@ -45,14 +45,15 @@ class FilmFrame:
     stored: av.VideoFrame  # as decoded: not turned, in the film's own colours
     film: Film
 
+    @cached_property
     def rgb(self) -> np.ndarray:
         """(H, W, 3) uint8, or uint16 (0 to 65535) of films with more than 8 bits: upright, over black where it is
-        transparent, and in BT.709 where the film is HDR, unless it was opened with `keep_hdr`."""
+        transparent, in BT.709 where the film is HDR, unless it was opened with `keep_hdr`. Not to be written to."""
         values, has_alpha = to_rgb(self.stored)
         values = self.film.orientation.apply(over_black(values) if has_alpha else values)
-        if self.film.is_toned:
-            return to_sdr(values, self.film.colours.transfer)
-        return np.ascontiguousarray(values)
+        values = to_sdr(values, self.film.colours.transfer) if self.film.is_toned else np.ascontiguousarray(values)
+        values.flags.writeable = False
+        return values
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,14 @@ class Film:
         with warnings.catch_warnings():  # whoever walks over the frames is warned
             warnings.simplefilter("ignore", VideoWarning)
             return next(self.decoded())
+
+    @cached_property
+    def metadata(self) -> dict[str, str]:
+        """Title, date and the like."""
+        if is_animated_webp(self.path):
+            return {}
+        with open_container(self.path) as container:
+            return dict(container.metadata)
 
     @cached_property
     def orientation(self) -> Orientation:

@@ -14,17 +14,18 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..types import UserError, VideoClip
-from .colour import ColourTags, to_rgb
+from .colour import PLAIN, ColourTags, to_rgb
 from .hdr import to_sdr
 from .orientation import orientation_of
 
 
 def picture(
-    frame: av.VideoFrame, size: tuple[int, int], aspect: float = 1.0, scale: bool = True, colours: ColourTags = ColourTags()
+    frame: av.VideoFrame, size: tuple[int, int], aspect: float = 1.0, scale: bool = True, colours: ColourTags = PLAIN
 ) -> Tensor:
     """A decoded frame, whose stored pixels are `aspect` times as wide as high, as it is meant to be seen: turned as
     its display matrix says, over black where it is transparent, in BT.709 where `colours` are HDR, cut by
-    `centre_window` and resized to `size` (H, W). (3, H, W) float32 RGB in [0, 1]. Raises `UserError` for a pixel format that has no way to RGB.
+    `centre_window` and resized to `size` (H, W). (3, H, W) float32 RGB in [0, 1]. Raises `UserError` for a pixel format
+    that has no way to RGB.
     """
     shrink = _shrink(frame, size) if scale else 1
     stored, _ = to_rgb(frame, (frame.height // shrink, frame.width // shrink) if shrink > 1 else None)
