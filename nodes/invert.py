@@ -63,9 +63,7 @@ class Invert(io.ComfyNode):
         )
 
     @classmethod
-    def execute(
-        cls, video, model: DragModel, clip_latent: dict | None = None, refinements: int = 0, **settings
-    ) -> io.NodeOutput:
+    def execute(cls, video, model: DragModel, clip_latent: dict | None = None, refinements: int = 0, **settings) -> io.NodeOutput:
         clip, settings = values.to_clip(video), InvertSettings(**settings)
         given = None if clip_latent is None else values.from_latent(clip_latent, model)
         with messages.warnings_on_node(cls.hidden.unique_id):

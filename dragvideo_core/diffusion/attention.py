@@ -85,7 +85,7 @@ def _processor(processor: CrossBranch | _TextOnce, layers: list) -> Iterator[Non
             layer.set_processor(processor)
         yield
     finally:
-        for layer, own in zip(layers, before):
+        for layer, own in zip(layers, before, strict=True):
             layer.set_processor(own)
         processor.kept.clear()
 

@@ -21,9 +21,7 @@ class Chunks:
     stages do not depend on it.
     """
 
-    def __init__(
-        self, model: DragModel, cells: int, count: int, chosen: int = 0, per_cell: int = memory.FORWARD, held: int = 0
-    ):
+    def __init__(self, model: DragModel, cells: int, count: int, chosen: int = 0, per_cell: int = memory.FORWARD, held: int = 0):
         """cells: latent cells of a frame; held: bytes that are taken besides, see `memory.need`."""
         if chosen < 0:
             raise UserError(f"'chunk' must be 0 (as many frames as fit) or more: got {chosen}.")

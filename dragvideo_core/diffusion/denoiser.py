@@ -6,7 +6,7 @@ the latents; whatever comes after it runs without an autograd graph.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import torch
 from torch import Tensor
@@ -45,11 +45,8 @@ class _Enough(Exception):
 
 
 def _features(model: DragModel, latents: Tensor, timestep: int, block: int, context: Tensor) -> Tensor:
-    with _captured(model.denoiser, block, stop=True) as caught:
-        try:
-            _call(model, latents, timestep, context)
-        except _Enough:
-            pass
+    with _captured(model.denoiser, block, stop=True) as caught, suppress(_Enough):
+        _call(model, latents, timestep, context)
     return caught["features"].float()
 
 

@@ -55,9 +55,7 @@ def measure(plan: Plan, initial: Initial, earlier: Earlier, chunks: batches.Chun
 
 
 @torch.no_grad()
-def _patches_in_clip(
-    plan: Plan, initial: Initial, residuals: dict[int, Tensor], handles: Tensor, part: slice
-) -> dict[int, Tensor]:
+def _patches_in_clip(plan: Plan, initial: Initial, residuals: dict[int, Tensor], handles: Tensor, part: slice) -> dict[int, Tensor]:
     """Step -> patches (n, J, S, D, C) around the handles (K, J, S, 2) of a chunk in the clip; its residuals are written."""
     chain, patches, above = plan.chain, {}, None
     for step in plan.steps:

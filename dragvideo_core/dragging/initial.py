@@ -35,18 +35,14 @@ def from_offsets(plan: Plan, inversion: Inversion, earlier: Earlier) -> Initial:
     return Initial(offsets, _of_keys(plan, offsets), plan.latents)
 
 
-def from_warm_start(
-    plan: Plan, inversion: Inversion, tracks: PointTracks, model: DragModel, chunks: batches.Chunks
-) -> Initial:
+def from_warm_start(plan: Plan, inversion: Inversion, tracks: PointTracks, model: DragModel, chunks: batches.Chunks) -> Initial:
     """The first offset puts the dragged parts where they are to be; the chain takes them down unchanged."""
     moved = warm_start.moved_latents(inversion, tracks, model, plan.steps, chunks)
     keys, top = key_frames(plan.settings), plan.steps[0]
     cells = mask_to_cells(tracks.edit_mask, inversion.latents.shape[-2:])
     may_change = cells if plan.settings.lock else torch.ones_like(cells)
     on_keys = may_change[keys].to(plan.cell_mask.device)
-    latents = {
-        step: z_t + on_keys * (moved[step][keys].to(z_t.device) - z_t) for step, z_t in plan.latents.items()
-    }
+    latents = {step: z_t + on_keys * (moved[step][keys].to(z_t.device) - z_t) for step, z_t in plan.latents.items()}
     offsets = latent_offsets.zero_offsets(plan.steps, inversion.latents[0])
     offsets[top] = may_change * (moved[top] - inversion.latents[top])
     return Initial(offsets, _of_keys(plan, offsets), latents)

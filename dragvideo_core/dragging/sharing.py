@@ -42,9 +42,7 @@ class _Servers:
 class Sharing:
     """From corrections of key frames (K, 4, h, w) to those of all: linear, and differentiable in the corrections."""
 
-    def __init__(
-        self, tracks: PointTracks, cells: tuple[int, int], every: int, reach: float, device: torch.device | None = None
-    ):
+    def __init__(self, tracks: PointTracks, cells: tuple[int, int], every: int, reach: float, device: torch.device | None = None):
         """every: frames from one key frame to the next, the first frame is one; reach: in key frames, 0: none; device: that of
         the corrections."""
         self.every, self.reach, self.cells = every, reach, cells

@@ -55,7 +55,7 @@ class DragState:
         self.arrived = self.remaining.mean(-1) < self.plan.settings.arrive * supervision.GRID  # (J,): the set is, on average
         tensors = [handles, *others, self.arrived.to(handles.dtype)]
         pieces = torch.cat([tensor.flatten() for tensor in tensors]).cpu().split([tensor.numel() for tensor in tensors])
-        *on_cpu, arrived = [piece.view(tensor.shape).clone() for piece, tensor in zip(pieces, tensors)]
+        *on_cpu, arrived = [piece.view(tensor.shape).clone() for piece, tensor in zip(pieces, tensors, strict=True)]
         self.arrived_on_cpu = arrived.bool()
         return on_cpu
 
@@ -110,9 +110,7 @@ class DragState:
         set_adam_state(self.corrections.optimiser, kept)
 
 
-def name(
-    inversion: Inversion, tracks: PointTracks, model: DragModel, settings: DragSettings, start: DragResult | None
-) -> str:
+def name(inversion: Inversion, tracks: PointTracks, model: DragModel, settings: DragSettings, start: DragResult | None) -> str:
     """What a state depends on: not on how many iterations there may be, nor on the chunks.
 
     start: the edit that it goes on from.

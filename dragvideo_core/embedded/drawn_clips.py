@@ -73,7 +73,7 @@ def _background(scene: Scene, camera: float) -> Image.Image:
     xs = np.arange(-40, SIZE + 41, 6.0)
     hill = horizon - rng.uniform(2, 12) * (1.2 + np.sin(xs * rng.uniform(0.04, 0.1) + rng.uniform(0, 6)))
     hill_colour = 0.5 * sky + 0.5 * rng.uniform([40, 80, 40], [120, 150, 120])
-    pen.polygon([(-40 + camera, horizon), *zip(xs + camera, hill), (SIZE + 40 + camera, horizon)], hill_colour)
+    pen.polygon([(-40 + camera, horizon), *zip(xs + camera, hill, strict=True), (SIZE + 40 + camera, horizon)], hill_colour)
     for _ in range(int(rng.integers(0, 4))):  # clouds
         x, y = rng.uniform(-20, SIZE + 20) + camera, rng.uniform(8, 46)
         for _ in range(3):
@@ -188,7 +188,7 @@ def _robot(pen: _Pen, scene: Scene, pose: Pose) -> None:
 
 
 def _crocodile(pen: _Pen, scene: Scene, pose: Pose) -> None:
-    body, bands, head, detail, accessory, _ = scene.colours
+    body, bands, head, _detail, accessory, _ = scene.colours
     k, f = scene.scale, scene.facing
     x, y = pose.root
     low = np.array([x + f * 38 * k, y + 9 * k])

@@ -175,7 +175,7 @@ def _check_layout(kinds: dict[str, tuple[str, tuple[int, ...]]]) -> dict[str, in
     offsets = [name for name in kinds if OFFSET.fullmatch(name)]
     if not 1 <= len(offsets) <= MOST_STEPS or any(int(OFFSET.fullmatch(name)[1]) > LAST_STEP for name in offsets):
         raise ValueError(f"expected offsets of 1 to {MOST_STEPS} steps up to {LAST_STEP}, got {reprlib.repr(offsets)}")
-    wanted = LAYOUT | {name: ("F32", "N4hw") for name in offsets}
+    wanted = LAYOUT | dict.fromkeys(offsets, ("F32", "N4hw"))
     if kinds.keys() != wanted.keys():
         odd = sorted(kinds.keys() ^ wanted.keys())
         raise ValueError(f"expected the tensors {sorted(LAYOUT)} and offsets, got others: {reprlib.repr(odd)}")
@@ -185,7 +185,7 @@ def _check_layout(kinds: dict[str, tuple[str, tuple[int, ...]]]) -> dict[str, in
         if found != kind or len(shape) != len(axes):
             got = f"{reprlib.repr(found)} {reprlib.repr(shape)}"
             raise ValueError(f"expected {name} to be {kind} with {len(axes)} axes, got {got}")
-        for axis, side in zip(axes, shape):
+        for axis, side in zip(axes, shape, strict=True):
             _check_axis(name, axis, side, sizes)
     steps = sizes["H"] // sizes["h"], sizes["W"] // sizes["w"]
     if (

@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ..types import UserError
-from .unfinished import Unfinished, write
+from .unfinished import NOT_KEPT, Unfinished, write
 
 PREFIX = "lora_unet_"
 ENDINGS = {".lora_A.weight": ".lora_down.weight", ".lora_B.weight": ".lora_up.weight"}  # peft's, the common ones
@@ -32,7 +32,7 @@ class LoraStore:
     """Where a training keeps what it makes."""
 
     file: Path | None = None  # of the finished LoRA; None: it is not kept
-    unfinished: Unfinished = Unfinished()  # for trainings that were broken off, or have no file
+    unfinished: Unfinished = NOT_KEPT  # for trainings that were broken off, or have no file
 
     def check(self) -> None:
         """UserError, before the training, if the file exists and is somebody else's."""
@@ -51,7 +51,7 @@ class LoraStore:
         try:
             losses = tuple(float(loss) for loss in json.loads(told[LOSSES]))
             with safe_open(str(self.file), "pt") as file:
-                return {name: file.get_tensor(name) for name in file.keys()}, losses
+                return {name: file.get_tensor(name) for name in file.keys()}, losses  # noqa: SIM118  safe_open is no dict
         except (SafetensorError, LookupError, TypeError, ValueError, OverflowError, RuntimeError) as error:
             raise UserError(
                 f"the LoRA file {self.file.name} is damaged: expected what was trained before ({type(error).__name__}). "
@@ -73,6 +73,9 @@ class LoraStore:
             )
             return False
         return True
+
+
+NO_STORE = LoraStore()
 
 
 def common_names(lora: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -79,10 +79,7 @@ def _stored_values(frame: av.VideoFrame, shrink: int) -> tuple[np.ndarray, bool]
     """(H, W, 3 or 4) uint8 or uint16, not turned yet; and whether the fourth channel, alpha, is there."""
     is_deep = any(c.bits > 8 for c in frame.format.components)
     has_alpha = frame.format.has_palette or any(c.is_alpha for c in frame.format.components)
-    if has_alpha:
-        layout = "rgba64le" if is_deep else "rgba"
-    else:
-        layout = "rgb48le" if is_deep else "rgb24"
+    layout = ("rgba64le" if is_deep else "rgba") if has_alpha else "rgb48le" if is_deep else "rgb24"
     try:
         return frame.to_ndarray(
             format=layout, width=frame.width // shrink, height=frame.height // shrink, interpolation="AREA"

@@ -21,7 +21,7 @@ from ..dragging.first_pass import measure
 from ..dragging.iteration import iterate, result
 from ..dragging.plan import Plan, make_plan
 from ..dragging.settings import DragSettings
-from ..files.unfinished import State, Unfinished
+from ..files.unfinished import NOT_KEPT, State, Unfinished
 from ..media.drawing import draw_points
 from ..types import DragModel, DragResult, Inversion, OnProgress, PointTracks, ignore_progress
 
@@ -35,7 +35,7 @@ def drag(
     settings: DragSettings = DragSettings(),
     on_progress: OnProgress = ignore_progress,
     start: DragResult | None = None,
-    unfinished: Unfinished = Unfinished(),
+    unfinished: Unfinished = NOT_KEPT,
 ) -> DragResult:
     """Find the offsets. Stops when every pair has arrived or the iterations are used up.
 

@@ -12,7 +12,7 @@ from ..diffusion.attention import text_once
 from ..diffusion.ddim import STEPS, Ddim, check_stride
 from ..diffusion.denoiser import predict
 from ..files.lora_file import fingerprint
-from ..files.unfinished import State, Unfinished, fits
+from ..files.unfinished import NOT_KEPT, State, Unfinished, fits
 from ..types import DragModel, Inversion, OnProgress, UserError, VideoClip, ignore_progress
 
 LAYOUT = "invert 1"  # of what is kept of unfinished work; one of another layout is not read
@@ -31,7 +31,7 @@ def invert(
     settings: InvertSettings = InvertSettings(),
     on_progress: OnProgress = ignore_progress,
     given: Tensor | None = None,
-    unfinished: Unfinished = Unfinished(),
+    unfinished: Unfinished = NOT_KEPT,
 ) -> Inversion:
     """Latents of the clip at steps 0 to `until`. `given`: its clean latents (N, 4, h, w), made elsewhere; None: the frames
     are encoded. With `unfinished`, work that was broken off goes on where it was.

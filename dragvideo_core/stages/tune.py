@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from ..diffusion import batches, lora, memory
 from ..files import lora_file
-from ..files.lora_file import LoraStore
+from ..files.lora_file import NO_STORE, LoraStore
 from ..files.unfinished import State, adam_state, fits, set_adam_state
 from ..media.curve import draw_curve
 from ..types import DragModel, OnProgress, UserError, VideoClip, ignore_progress
@@ -36,7 +36,7 @@ def tune(
     model: DragModel,
     settings: TuneSettings = TuneSettings(),
     on_progress: OnProgress = ignore_progress,
-    store: LoraStore = LoraStore(),
+    store: LoraStore = NO_STORE,
 ) -> DragModel:
     """A copy of the model that knows the clip: the adapters fused into its denoiser and kept in `lora`.
 
@@ -129,7 +129,7 @@ class _Run:
             self.optimiser.zero_grad(set_to_none=True)
             for _, (loss, grads) in self.chunks.map(lambda part: self._gradients(drawn, part, weights)):
                 total = total + loss
-                for weight, grad in zip(weights, grads):
+                for weight, grad in zip(weights, grads, strict=True):
                     weight.grad = grad if weight.grad is None else weight.grad + grad
         except BaseException:
             self.generator.set_state(drawn_from)  # as before the step that was not made
@@ -157,7 +157,7 @@ class _Run:
             )
         group = self.optimiser.param_groups[0]
         group["lr"] /= 2
-        for weight, before in zip(lora.trained(self.adapted), self.before):
+        for weight, before in zip(lora.trained(self.adapted), self.before, strict=True):
             weight.detach().lerp_(before, 0.5)
         warnings.warn(
             f"a gradient of the LoRA was not finite in step {self.step + 1}: the step is skipped and the learning rate halved "

@@ -108,7 +108,7 @@ def random_lora(model) -> dict[str, torch.Tensor]:
     lora = {}
     for name, weight in model.model.state_dict().items():
         inner = name.removeprefix("diffusion_model.").removesuffix(".weight")
-        if not name.endswith(".weight") or "attn" not in name and inner != "input_blocks.1.0.in_layers.2":
+        if not name.endswith(".weight") or ("attn" not in name and inner != "input_blocks.1.0.in_layers.2"):
             continue
         rows, columns = weight.shape[0], weight[0].numel()
         sides = weight.shape[2:]
