@@ -33,9 +33,9 @@ _KEPT_BYTES = 2 * 3 * 4  # per pixel of a chosen frame: float32 RGB, twice while
 class LoadSettings:
     """Which frames, at which size. The frame rate is changed first, then frames are skipped, then selected."""
 
-    width: int = 512  # px, a multiple of 64 (Sec. 4.1); width = height = 0 keeps the source's, floored to such
+    width: int = 512  # px, a multiple of 64 (Sec. 4.2); width = height = 0 keeps the source's, floored to such
     height: int = 512
-    select_every_nth: int = 3  # Sec. 4.1: one frame in three
+    select_every_nth: int = 3  # Sec. 4.2: one frame in three
     skip_first_frames: int = 0
     frame_load_cap: int = 16  # at most this many frames; 0 = all
     force_rate: float = 0.0  # frames per second that the file is resampled to by its time stamps; 0 = its own
