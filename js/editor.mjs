@@ -168,9 +168,15 @@ export class Editor {
     return `${Math.round(this.stage.currentView().scale * 100)} %`;
   }
 
-  dispose() {
+  /** The node is in a graph now; ComfyUI makes nodes as well that never get there. */
+  start() {
+    this.stage.start();
+  }
+
+  /** The node was taken out of its graph; it may come back. */
+  stop() {
     this.window.dispose();
-    this.stage.dispose();
+    this.stage.stop();
     this.pictures.dispose();
   }
 }

@@ -104,23 +104,29 @@ export class PointPicker extends Editor {
     const wanted = `${isRunFresh ? this.run.frames[index]?.filename : source?.file && source.key} ${index}`;
     if (wanted === this.wanted) return;
     this.wanted = wanted;
+    const request = (this.request = {});
     this.missing = null;
-    let found = null;
-    try {
-      const saved = isRunFresh ? this.run.frames[index] : undefined;
-      if (saved) found = { ...(await this.pictures.ofRun(saved)), frames: this.run.frames.length };
-      else if (!isRunFresh && source?.file) found = await this.pictures.ofSource(source, index);
-      else if (isRunFresh) this.missing = `The clip has frames 0 to ${this.run.frames.length - 1}: choose one of them.`;
-    } catch {
-      this.missing = "The browser cannot show this file: queue once to see the frame. You can draw already.";
-    }
-    if (wanted !== this.wanted) return; // another frame was asked for in the meantime
-    if (found && !isRunFresh) this.#fits(found.size);
-    this.frames = found?.frames ?? this.frames;
-    this.picture = found?.picture ?? null;
-    this.loadedFrames = found?.frames ?? null;
+    const found = await this.#picture(index, isRunFresh, source);
+    if (request !== this.request) return; // another one was asked for in the meantime
+    if (found.picture && !isRunFresh) this.#fits(found.size);
+    this.frames = found.frames ?? this.frames;
+    this.picture = found.picture ?? null;
+    this.loadedFrames = found.frames ?? null;
+    this.missing = found.missing ?? null;
     this.pixels = inPixels(this.readGraph().settings, this.present.size);
     this.show();
+  }
+
+  /** `{ picture, size, frames }` of one frame, `{ missing: why it cannot be shown }`, or `{}` where nothing is wired. */
+  async #picture(index, isRunFresh, source) {
+    try {
+      if (!isRunFresh) return source?.file ? await this.pictures.ofSource(source, index) : {};
+      const { frames } = this.run;
+      if (!frames[index]) return { missing: `The clip has frames 0 to ${frames.length - 1}: choose one of them.` };
+      return { ...(await this.pictures.ofRun(frames[index])), frames: frames.length };
+    } catch {
+      return { missing: "The browser cannot show this file: queue once to see the frame. You can draw already." };
+    }
   }
 
   /** Brings everything on the screen in line with the state. */

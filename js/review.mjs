@@ -246,9 +246,9 @@ export class PropagationReview extends Editor {
     this.ask("Clear all corrections?", () => this.put({ ...this.present, moves: [] }));
   }
 
-  dispose() {
+  stop() {
     this.play(false);
-    super.dispose();
+    super.stop();
   }
 }
 
