@@ -11,6 +11,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +41,9 @@ class Unfinished:
         return Work(None if self.folder is None else self.folder / (fingerprint + ENDING), self.seconds)
 
 
+NOT_KEPT = Unfinished()
+
+
 class Work:
     """One piece of work that can be broken off and taken up again."""
 
@@ -55,7 +59,7 @@ class Work:
             if self.path.stat().st_size > MOST_BYTES:
                 raise OSError(f"it is larger than {MOST_BYTES} bytes")
             with safe_open(str(self.path), "pt") as file:
-                return {name: file.get_tensor(name).clone() for name in file.keys()}
+                return {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118  safe_open is no dict
         except (OSError, SafetensorError, ValueError, RuntimeError) as error:
             warnings.warn(f"unfinished work could not be read ({error}): it starts anew.", stacklevel=2)
             return None
@@ -90,10 +94,8 @@ class Work:
     def finished(self) -> None:
         """Forget it."""
         if self.path is not None:
-            try:
+            with suppress(OSError):  # read-only: it is pruned when something can be written again
                 self.path.unlink(missing_ok=True)
-            except OSError:
-                pass  # read-only: it is pruned when something can be written again
 
 
 def write(path: Path, tensors: State, metadata: dict[str, str] | None = None) -> None:

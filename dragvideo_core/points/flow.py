@@ -98,7 +98,8 @@ def _dis():
         import cv2
     except ImportError:
         raise UserError(
-            "optical flow needs OpenCV, which is not installed. Install it into ComfyUI's Python: pip install opencv-python-headless"
+            "optical flow needs OpenCV, which is not installed. Install it into ComfyUI's Python: "
+            "pip install opencv-python-headless"
         ) from None
     dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     dis.setFinestScale(0)  # small pictures need the full resolution

@@ -37,5 +37,5 @@ def mask_to_cells(mask: Tensor, cells: tuple[int, int]) -> Tensor:
 
 def _normalised(points: Tensor, size: tuple[int, int]) -> Tensor:
     height, width = size
-    extent = torch.tensor([width, height], dtype=points.dtype, device=points.device)
-    return (points + 0.5) * 2 / extent - 1
+    x, y = points.unbind(-1)  # each by a plain number: a tensor of both would be copied to the device, which waits for it
+    return torch.stack([(x + 0.5) * 2 / width - 1, (y + 0.5) * 2 / height - 1], -1)

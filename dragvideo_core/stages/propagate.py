@@ -107,7 +107,8 @@ def unreachable(picks: PointPicks, radius: float) -> str:
 def _check(clip: VideoClip, picks: PointPicks, corrections: Sequence[Correction]) -> None:
     if picks.size != clip.size:
         raise UserError(
-            f"the points were picked on {picks.size[1]} x {picks.size[0]} frames, but the clip here is {clip.size[1]} x {clip.size[0]}. "
+            f"the points were picked on {picks.size[1]} x {picks.size[0]} frames, but the clip here is "
+            f"{clip.size[1]} x {clip.size[0]}. "
             "Wire the same frames into the Pick Points and the Propagate node."
         )
     if not 0 <= picks.frame < len(clip):
@@ -118,13 +119,13 @@ def _check(clip: VideoClip, picks: PointPicks, corrections: Sequence[Correction]
     for one in corrections:
         if not (0 <= one.frame < len(clip) and 0 <= one.pair < len(picks.handles)):
             raise UserError(
-                f"a correction is for pair {one.pair + 1} on frame {one.frame}, but there are {len(picks.handles)} pairs and the frames "
-                f"0 to {len(clip) - 1}. Clear the corrections on the Propagate node."
+                f"a correction is for pair {one.pair + 1} on frame {one.frame}, but there are {len(picks.handles)} pairs and "
+                f"the frames 0 to {len(clip) - 1}. Clear the corrections on the Propagate node."
             )
         if one.frame == picks.frame:
             raise UserError(
-                f"a correction is for frame {one.frame}, where the points were picked. Move the handle on the Pick Points node instead, "
-                "and clear the correction on the Propagate node."
+                f"a correction is for frame {one.frame}, where the points were picked. Move the handle on the Pick Points node "
+                "instead, and clear the correction on the Propagate node."
             )
 
 

@@ -122,8 +122,8 @@ class ComfyCodec:
         shape = (vae.latent_channels, vae.downscale_ratio, vae.latent_dim)
         if shape != (4, 8, 2):
             raise UserError(
-                f"expected a Stable Diffusion 1.x or 2.x VAE with 4 latent channels at 1/8 of the picture: got {shape[0]} channels at "
-                f"1/{shape[1]}. Wire the VAE of the same checkpoint as the MODEL."
+                "expected a Stable Diffusion 1.x or 2.x VAE with 4 latent channels at 1/8 of the picture: "
+                f"got {shape[0]} channels at 1/{shape[1]}. Wire the VAE of the same checkpoint as the MODEL."
             )
         self._vae, self.scaling_factor = vae, float(latent_format.scale_factor)
 

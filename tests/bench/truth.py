@@ -22,7 +22,10 @@ def distances(true_edit: VideoClip, edited: VideoClip, places: np.ndarray, radiu
     squared error, to a fraction of a pixel by a parabola through its neighbours.
     """
     return torch.stack(
-        [_displacement(true, made, place, radius) for true, made, place in zip(true_edit.frames, edited.frames, places)]
+        [
+            _displacement(true, made, place, radius)
+            for true, made, place in zip(true_edit.frames, edited.frames, places, strict=True)
+        ]
     ).norm(dim=-1)
 
 
@@ -66,7 +69,7 @@ def ssim(made: Tensor, wanted: Tensor, where: Tensor) -> float:
 def _displacement(true: Tensor, made: Tensor, target: np.ndarray, radius: float) -> Tensor:
     """(dx, dy) px from the part's true place to where the frame `made` (3, H, W) shows it."""
     half = int(np.ceil(radius))
-    x, y = (int(round(float(v))) for v in target)
+    x, y = (round(float(v)) for v in target)
     margin = REACH + half + 1
     true, made = (functional.pad(f[None], [margin] * 4, mode="replicate")[0] for f in (true, made))
     top, left = y + margin - half, x + margin - half

@@ -85,7 +85,7 @@ def test_the_frame_is_there_before_the_first_run(page: ComfyPage, comfy: ComfyUI
     page.settle(800)
     assert clip.data["size"] == [256, 128]
     assert clip.points == [[2 * x + 0.5, y] for x, y in ONE]
-    assert "rescaled from 128 × 128 to 256 × 128" in clip.said
+    assert "rescaled from 128 \u00d7 128 to 256 \u00d7 128" in clip.said
     assert not pack_errors(page)
 
 

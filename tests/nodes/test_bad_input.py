@@ -177,7 +177,7 @@ def test_a_target_outside_every_mask_square_is_a_warning_on_the_node_before_the_
     ((node, text),) = outcome.listener.node_texts
     assert node == "propagate" and "target 1 lies outside every mask square" in text
     assert outcome.ui["propagate"]["drag_a_video_warnings"]
-    kinds = [kind for kind, data in outcome.listener.messages if kind == "text" or kind == "progress" and data["node"] == node]
+    kinds = [kind for kind, data in outcome.listener.messages if kind == "text" or (kind == "progress" and data["node"] == node)]
     assert kinds[0] == "text" and "progress" in kinds
 
 

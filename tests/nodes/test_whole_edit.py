@@ -50,7 +50,7 @@ def test_the_tuned_model_differs_and_the_loaded_one_stays(edit: Outcome, comfy: 
     loaded, tuned = edit.values["model"][0], edit.values["tune"][0]
     assert loaded.lora is None and tuned.lora
     again = comfy.module("dragvideo_core.embedded.model").load()
-    assert all(torch.equal(a, b) for a, b in zip(loaded.denoiser.parameters(), again.denoiser.parameters()))
+    assert all(torch.equal(a, b) for a, b in zip(loaded.denoiser.parameters(), again.denoiser.parameters(), strict=True))
 
 
 def test_long_nodes_report_progress_to_its_end(edit: Outcome):

@@ -40,7 +40,7 @@ def test_links_agree_on_both_ends(path: Path):
     for number, origin, slot, target, place, kind in links.values():
         source, sink = nodes[origin]["outputs"][slot], nodes[target]["inputs"][place]
         assert number in source["links"] and sink["link"] == number
-        assert source["type"] == kind and kind in sink["type"].split(",") + ["*"] or sink["type"] == "*"
+        assert (source["type"] == kind and kind in sink["type"].split(",") + ["*"]) or sink["type"] == "*"
     used = {part["link"] for node in nodes.values() for part in node.get("inputs", []) if part.get("link") is not None}
     assert used == links.keys()
 
