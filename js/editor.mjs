@@ -159,9 +159,9 @@ export class Editor {
     fit.input.disabled = this.stage.isFitted;
   }
 
-  /** Asks before all is cleared; `act` is called if it may be. */
-  ask(question, act) {
-    this.status.ask(question, "Clear", act, () => this.stage.focus());
+  /** Asks before something is cleared: `answers` is a list of `[text, act]`. */
+  ask(question, answers) {
+    this.status.ask(question, answers, () => this.stage.focus());
   }
 
   get zoomText() {

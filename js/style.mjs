@@ -100,6 +100,8 @@ const FRAME = `
   flex: 1;
 }
 .dav-button[hidden],
+.dav-brush[hidden],
+.dav-frame-acts[hidden],
 .dav-away[hidden],
 .dav-ask[hidden],
 .dav-said[hidden],

@@ -10,7 +10,7 @@ SHOWN = """([id, name]) => {
     const field = document.querySelector(`[data-node-id="${id}"] [aria-label="${name}"]`);
     return field?.querySelector?.('input')?.value ?? field?.value ?? null;
 }"""
-LONGEST = "The frame's size has changed: points rescaled from 1920 × 1080 to 1024 × 1024. (and 12 more)"
+LONGEST = "The frame's size has changed: points rescaled from 1920 x 1080 to 1024 x 1024. (and 12 more)"
 
 
 @pytest.mark.parametrize("renderer", ["nodes2"], indirect=True)
