@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ import av
 import torch
 from torch import Tensor
 
-from ..types import UserError, VideoClip
+from ..types import UserError, VideoClip, warn
 
 MAX_PIXELS = 2**26  # of one source frame: twice 8K video
 MAX_AUDIO_VALUES = 2**28  # samples times channels: 1 GiB
@@ -122,7 +121,7 @@ class VideoReader:
 
     def _warn(self, what: str) -> None:
         text = f"'{self._name}' is truncated or damaged: {what}. What could be decoded is used; convert the file again."
-        warnings.warn(text, DamagedVideoWarning, stacklevel=3)
+        warn(text, DamagedVideoWarning)
 
 
 @contextmanager

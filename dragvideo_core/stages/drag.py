@@ -15,7 +15,6 @@ bit for bit as if it had not been broken off (same device, same chunks).
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -34,7 +33,7 @@ from ..dragging.sharing import Carrying
 from ..files.unfinished import NOT_KEPT, Unfinished
 from ..media.drawing import draw_points
 from ..points.sampling import lookup, mask_to_cells
-from ..types import DragModel, DragResult, Inversion, OnProgress, PointTracks, UserError, ignore_progress
+from ..types import DragModel, DragResult, Inversion, OnProgress, PointTracks, UserError, ignore_progress, warn
 
 MOST_SKIPPED = 3  # steps whose gradient is no number, until the work is given up
 
@@ -284,10 +283,9 @@ class _Run:
         group["lr"] /= 2
         for step, own in self.corrections.items():
             own.detach().lerp_(self.before[step], 0.5)
-        warnings.warn(
+        warn(
             f"a gradient was not finite in iteration {self.done + 1}: the step is skipped and the learning rate halved to "
             f"{group['lr']:g}.",
-            stacklevel=3,
         )
 
     def _supervised(
