@@ -8,7 +8,6 @@ and a training that was broken off goes on where it was (`unfinished`).
 from __future__ import annotations
 
 import json
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from ..types import UserError
+from ..types import UserError, warn
 from .unfinished import NOT_KEPT, Unfinished, write
 
 PREFIX = "lora_unet_"
@@ -63,10 +62,9 @@ class LoraStore:
         try:
             write(self.file, lora, told)
         except OSError as error:
-            warnings.warn(
+            warn(
                 f"the LoRA could not be written to {self.file.name} ({error}); the edit goes on with it. Free some space "
                 "in models/loras, or make the folder writable.",
-                stacklevel=3,
             )
             return False
         return True

@@ -86,6 +86,11 @@ def is_ycbcr(pixels: av.VideoFormat) -> bool:
     return not pixels.is_rgb and not pixels.has_palette and len([c for c in pixels.components if not c.is_alpha]) > 1
 
 
+def is_grey(pixels: av.VideoFormat) -> bool:
+    """Grey alone, without alpha"""
+    return len(pixels.components) == 1 and not pixels.has_palette
+
+
 def _source_of(frame: av.VideoFrame) -> str:
     if not is_ycbcr(frame.format):
         return ""

@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 
 from ..types import UserError
-from .colour import is_ycbcr
+from .colour import is_grey, is_ycbcr
 from .filters import bits_of
 
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}  # of a file's ending
@@ -29,7 +29,7 @@ class Codec:
 CODECS = {
     "h264": Codec("libx264", ("mp4", "mov", "matroska"), (8, 10)),
     "hevc": Codec("libx265", ("mp4", "mov", "matroska"), (8, 10, 12), tag="hvc1"),
-    "ffv1": Codec("ffv1", ("mov", "matroska"), (8, 10, 12, 16), is_lossless=True),
+    "ffv1": Codec("ffv1", ("matroska",), (8, 10, 12, 16), is_lossless=True),
 }
 
 
@@ -56,17 +56,19 @@ def options_for(codec: str, quality: int) -> dict[str, str]:
 
 def pixels_for(source: av.VideoFormat, codec: str, size: tuple[int, int], is_quarter: bool) -> str:
     """The pixel format nearest to `source` that the codec holds in frames of `size` (H, W): no fewer bits than the
-    source as far as the codec goes, no less chroma. Odd sizes and turned 4:2:2 need 4:4:4.
+    source as far as the codec goes, no less chroma. Turned 4:2:2 needs 4:4:4, and so do odd sizes in all but FFV1.
     """
     depths = CODECS[codec].depths
     bits = next((depth for depth in depths if depth >= bits_of(source)), depths[-1])
     suffix = "" if bits == 8 else f"{bits}le"
-    if codec == "ffv1" and len(source.components) == 1 and not source.has_palette:
+    if codec == "ffv1" and is_grey(source):
         return "gray" + suffix
-    halved = is_ycbcr(source) and source.chroma_width(64) <= 32, is_ycbcr(source) and source.chroma_height(64) <= 32
+    halved = (is_grey(source),) * 2  # which has no chroma to lose
+    if is_ycbcr(source):
+        halved = source.chroma_width(64) <= 32, source.chroma_height(64) <= 32
     if is_quarter:
         halved = halved[::-1]
-    if codec != "ffv1":  # its own planes may be of odd sizes
-        halved = halved[0] and size[1] % 2 == 0, halved[1] and size[0] % 2 == 0
+    if codec != "ffv1" and ((halved[0] and size[1] % 2) or (halved[1] and size[0] % 2)):
+        halved = False, False
     chroma = {(True, True): "420", (True, False): "422"}.get(halved, "444")
     return f"yuv{chroma}p{suffix}"

@@ -32,7 +32,7 @@ _NOT_COPIED = ("encoder", "major_brand", "minor_version", "compatible_brands")  
 class FilmWriter:
     """Use in a `with`: leaving it without an error puts the film in its place, leaving it with one removes all of it.
 
-    `codec`: "h264", "hevc" (both in .mp4, .mov, .mkv) or "ffv1" (lossless; .mkv, .mov). `quality`: CRF, 0 = lossless to
+    `codec`: "h264", "hevc" (both in .mp4, .mov, .mkv) or "ffv1" (lossless; .mkv). `quality`: CRF, 0 = lossless to
     51 = worst. A 10-bit film stays one. .mkv keeps times to the millisecond, the others exactly. Raises `UserError`
     where the codec does not go with the file's ending, the folder is missing, or the file is the film itself.
     """
@@ -43,8 +43,8 @@ class FilmWriter:
         _check_place(self.path, like)
         first = like.first.frame
         self._tags = tags_to_write(like.colours, like.is_toned, first.format)
-        self._keeps_planes = keeps_planes(first.format) and not like.is_toned
         self._pixels = pixels_for(first.format, codec, like.size, like.orientation.is_quarter)
+        self._keeps_planes = keeps_planes(first.format, self._pixels) and not like.is_toned
         self._tick = like.header.tick or _TICK
         self._origin = min(at for at in (like.first.time, sound_start(like)) if at is not None)
         self._last: int | None = None  # the time of the last frame, in ticks

@@ -22,6 +22,7 @@ class SoundCopy:
 
     def __init__(self, film: Film, output: av.container.OutputContainer):
         self._name, self._output, self._stack = film.name, output, ExitStack()
+        self._hides = output.format.name in ("mp4", "mov")  # what comes before time 0, by an edit list of its own
         self._tracks: dict[int, _Track] = {}  # by their number in the source
         self._next: tuple[Fraction, av.Packet] | None = None
         if not film.header.has_sound:
@@ -56,7 +57,7 @@ class SoundCopy:
         try:
             for packet in packets:
                 at = seconds_of(packet)
-                if at is not None and packet.dts is not None and packet.size > 0 and not packet.is_discard:
+                if at is not None and packet.dts is not None and packet.size > 0 and (self._hides or not packet.is_discard):
                     yield at, packet
         except DECODER_ERRORS as error:
             text = f"the sound of '{self._name}' breaks off: it can be read no further ({type(error).__name__})."

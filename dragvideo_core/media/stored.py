@@ -9,7 +9,7 @@ from __future__ import annotations
 import av
 import numpy as np
 
-from .colour import UNSPECIFIED, ColourTags, is_ycbcr, matrix_and_range
+from .colour import UNSPECIFIED, ColourTags, is_grey, is_ycbcr, matrix_and_range
 from .filters import FilterChain, frame_of, planes_of
 from .orientation import Orientation
 
@@ -48,17 +48,22 @@ def with_edit(own: av.VideoFrame, edited: av.VideoFrame, changed: np.ndarray) ->
     return frame_of(planes, own.format.name, width, height)
 
 
-def keeps_planes(source: av.VideoFormat) -> bool:
-    """Can frames of this pixel format be written without a way over RGB? Not RGB, palettes, alpha."""
-    has_alpha = any(c.is_alpha for c in source.components)
-    return not has_alpha and (is_ycbcr(source) or (len(source.components) == 1 and not source.has_palette))
+def keeps_planes(source: av.VideoFormat, pixels: str) -> bool:
+    """Can frames of the pixel format `source` be written in `pixels` without a way over RGB? Not RGB, palettes and alpha,
+    nor where the chroma is of another resolution."""
+    written = av.VideoFormat(pixels)
+    if is_grey(source):
+        return is_grey(written)
+    if not is_ycbcr(source) or any(c.is_alpha for c in source.components):
+        return False
+    return (written.chroma_width(64), written.chroma_height(64)) == (source.chroma_width(64), source.chroma_height(64))
 
 
 def tags_to_write(tags: ColourTags, is_toned: bool, source: av.VideoFormat) -> ColourTags:
     """The film's own; BT.709 where its frames were brought down from HDR, or had no YCbCr matrix."""
     if is_toned:
         return ColourTags(1, 1, 1, 1)
-    if not is_ycbcr(source) and not (len(source.components) == 1 and not source.has_palette):
+    if not is_ycbcr(source) and not is_grey(source):
         return ColourTags(1, 1, 1 if tags.primaries == UNSPECIFIED else tags.primaries, tags.transfer)
     return tags
 

@@ -6,7 +6,6 @@ added up. How far the handles come with half the offsets is unknown without deco
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, fields, replace
 
 import torch
@@ -14,7 +13,7 @@ from torch import Tensor
 
 from ..files.edit_file import EditFile, clip_fingerprint, model_fingerprint
 from ..files.fingerprint import is_of_version_0_1
-from ..types import DragModel, DragResult, PointTracks, UserError, VideoClip
+from ..types import DragModel, DragResult, PointTracks, UserError, VideoClip, warn
 
 STRONGEST = 1.5
 
@@ -93,10 +92,9 @@ def check_source(saved: EditFile, clip: VideoClip | None, model: DragModel | Non
             f"{clip.size[1]} x {clip.size[0]}. Load the video with the frames and the size that the edit was made on."
         )
     if is_of_version_0_1(saved.clip) or is_of_version_0_1(saved.model):
-        warnings.warn(
+        warn(
             "the edit was saved by version 0.1 of Drag-A-Video: whether it was made on these frames and this model cannot be told "
             "any more. Save it again, to have that checked.",
-            stacklevel=2,
         )
         return
     others = []
@@ -109,7 +107,7 @@ def check_source(saved: EditFile, clip: VideoClip | None, model: DragModel | Non
     text = f"the edit was made on {' and on '.join(others)}: what it does here may be wrong."
     if not settings.use_anyway:
         raise UserError(f"{text} Wire in what it was made on, or turn on 'use_anyway'.")
-    warnings.warn(text, stacklevel=2)
+    warn(text)
 
 
 def report(saved: EditFile) -> str:
