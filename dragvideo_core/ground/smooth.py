@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from .motion import Array, Mask
+from .camera import Array, Mask
 
 
 def smooth_fill(picture: Array, known: Mask) -> Array:
