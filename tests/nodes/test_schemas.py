@@ -32,7 +32,7 @@ SETTINGS = {
     "DragAVideo_LoadVideo": ("load", "LoadSettings", {"memory_limit"}),
     "DragAVideo_Propagate": ("propagate", "PropagateSettings", set()),
     "DragAVideo_Tune": ("tune", "TuneSettings", set()),
-    "DragAVideo_Invert": ("invert", "InvertSettings", {"total"}),
+    "DragAVideo_Invert": ("invert", "InvertSettings", set()),
     "DragAVideo_Drag": ("drag", "DragSettings", set()),
     "DragAVideo_Decode": ("decode", "DecodeSettings", set()),
     "DragAVideo_Evaluate": ("evaluate", "EvaluateSettings", set()),
