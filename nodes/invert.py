@@ -67,6 +67,6 @@ class Invert(io.ComfyNode):
         clip, settings = values.to_clip(video), InvertSettings(**settings)
         given = None if clip_latent is None else values.from_latent(clip_latent, model)
         with messages.warnings_on_node(cls.hidden.unique_id):
-            on_progress = progress(clip.frames)
+            on_progress = progress()
             inversion = run(invert, clip, model, settings, on_progress, given, folders.unfinished())
         return io.NodeOutput(inversion, values.to_latent(inversion.latents[-1], model))

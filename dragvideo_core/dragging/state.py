@@ -10,7 +10,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from ..files.lora_file import fingerprint
+from ..files.fingerprint import fingerprint
 from ..files.unfinished import State, adam_state, fits, set_adam_state
 from ..types import DragModel, DragResult, Inversion, PointTracks
 from . import supervision

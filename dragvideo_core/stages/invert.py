@@ -11,7 +11,7 @@ from ..diffusion import batches, memory
 from ..diffusion.attention import text_once
 from ..diffusion.ddim import STEPS, Ddim, check_stride
 from ..diffusion.denoiser import predict
-from ..files.lora_file import fingerprint
+from ..files.fingerprint import fingerprint
 from ..files.unfinished import NOT_KEPT, State, Unfinished, fits
 from ..types import DragModel, Inversion, OnProgress, UserError, VideoClip, ignore_progress
 

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from ..diffusion import batches, lora, memory
 from ..files import lora_file
+from ..files.fingerprint import fingerprint
 from ..files.lora_file import NO_STORE, LoraStore
 from ..files.unfinished import State, adam_state, fits, set_adam_state
 from ..media.curve import draw_curve
@@ -50,7 +51,7 @@ def tune(
     if settings.rank < 1 or settings.batch < 1 or settings.passes < 0:
         raise UserError(f"rank and batch must be at least 1 and passes at least 0: got {settings}.")
     store.check()
-    name = lora_file.fingerprint(clip.frames, model.denoiser, model.context, model.prediction, settings)
+    name = fingerprint(clip.frames, model.denoiser, model.context, model.prediction, settings)
     trained_before = store.finished(name)
     if trained_before is not None:
         weights, losses = trained_before
