@@ -117,3 +117,14 @@ def test_nodes_leave_comfyuis_internals_to_the_files_made_for_that(comfy: Comfy)
         text = path.read_text(encoding="utf-8")
         internals = r"^\s*(import|from) (comfy\b|comfy_execution|folder_paths|server|execution)"
         assert not re.search(internals, text, re.M), path.name
+
+
+def test_drag_shows_a_beginner_at_most_five_settings(comfy: Comfy):
+    asked = comfy.node_classes["DragAVideo_Drag"].INPUT_TYPES()
+    shown = [
+        name
+        for section in ("required", "optional")
+        for name, (kind, *options) in asked.get(section, {}).items()
+        if not kind.startswith("DRAGVIDEO_") and not (options and options[0].get("advanced"))
+    ]
+    assert shown == ["iterations", "steps", "learning_rate", "max_move", "lock"]
