@@ -25,7 +25,8 @@ from .plans import FRAMES, SIZE, STRIDE, Plan, mask_points
 OVERSAMPLED = 3
 SOFT = 1.0  # px of the film: sigma of the cut-out's edge
 LOOK = 10.0  # px: radius of what is looked for around the handle
-FPS = 12.0
+FPS = 24.0
+NOWHERE = 1e5  # px: far outside of every film
 
 Warp = Callable[[np.ndarray], np.ndarray]  # places (.., 2) px of the result to where they come from
 
@@ -96,6 +97,7 @@ def _undone(plan: Plan, shift: np.ndarray) -> Warp:
     line = np.arange(SIZE, dtype=np.float64)
     grid = np.stack(np.meshgrid(line, line), -1)
     moves = (plan.field.inverse(grid - shift) + shift - grid).astype(np.float32)
+    moves[np.isnan(moves)] = NOWHERE
 
     def undo(places: np.ndarray) -> np.ndarray:
         x, y = (np.ascontiguousarray(places[..., k], dtype=np.float32) for k in (0, 1))

@@ -35,13 +35,12 @@ class Field:
         return _BY_KIND[self.kind](own, length, self.amount, self.more) @ axes + self.joint
 
     def inverse(self, places: np.ndarray) -> np.ndarray:
-        """What goes to places (.., 2) px: fixed-point iteration, exact to 0.01 px, ValueError where it does not settle."""
+        """What goes to places (.., 2) px, exact to 0.01 px; NaN where the fixed-point iteration does not settle: far to the sides."""
         source = places.copy()
         for _ in range(ROUNDS):
             source = source + 0.8 * (places - self.forward(source))
-        if np.abs(self.forward(source) - places).max() > 0.01:
-            raise ValueError("the deformation cannot be undone: it is too strong")
-        return source
+        settled = np.abs(self.forward(source) - places).max(-1, keepdims=True) <= 0.01
+        return np.where(settled, source, np.nan)
 
 
 def _turned(own: np.ndarray, length: float, angle: float, scale: float) -> np.ndarray:

@@ -4,8 +4,9 @@ Its region is elastic material that the user outlines: here the layer inside the
 Bidirectional warping, frame by frame. Forward: every pixel of the region moves by the mean of the control points' displacements,
 weighted by the inverse of its distance to each, and the region's moved contours bound where it lands. Backward: every
 pixel inside these takes its displacement from the nearest moved pixels, weighted in the same way, so that no gaps are left, and
-is drawn where it comes from the region. Control points are the middles of the visible sets and, as a user would place them, pins
-that hold the layer where it runs out of the mask. What comes free is filled by Telea's method: no model paints it here.
+is drawn where it comes from the region. Control points are the visible points of the sets and, as a user would place them, pins
+that hold the layer where it runs out of the mask. What comes free is filled by Telea's method: no model paints it here. Power, pins
+and control points are the best of twelve combinations on the drawn clips of seeds 100 to 104.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from dragvideo_core.types import PointTracks
 NEAREST = 4  # moved pixels that a pixel's displacement is interpolated from
 PIN_GAP = 8  # px of 128 between the pins along one edge
 FILL_RADIUS = 3  # px, of Telea's method
-POWER = 1  # of the inverse distances
+POWER = 2  # of the inverse distances
 
 
 def displaced(frames: Tensor, tracks: PointTracks) -> Tensor:
@@ -47,18 +48,17 @@ def _frame(frame: Tensor, tracks: PointTracks, i: int) -> Tensor:
     filled = cv2.inpaint(picture, covered.astype(np.uint8), FILL_RADIUS, cv2.INPAINT_TELEA)
     x, y = backward[..., 0], backward[..., 1]
     moved = cv2.remap(frame.permute(1, 2, 0).numpy(), x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    made = np.where((target & may_change)[..., None], moved, np.where(freed[..., None], filled / 255, frame.permute(1, 2, 0).numpy()))
+    made = np.where(
+        (target & may_change)[..., None], moved, np.where(freed[..., None], filled / 255, frame.permute(1, 2, 0).numpy())
+    )
     return torch.from_numpy(made.clip(0, 1).astype(np.float32)).permute(2, 0, 1).contiguous()
 
 
 def _controls(tracks: PointTracks, i: int) -> tuple[np.ndarray, np.ndarray]:
-    """The middles of the sets that frame i shows, (J', 2) px, and how far each has to go."""
-    handles, moves = [], []
-    for handle, target, seen in zip(tracks.handles[i], tracks.targets[i], tracks.visible[i]):
-        if bool(seen.any()):
-            handles.append(handle[seen].mean(0).numpy())
-            moves.append((target - handle)[seen].mean(0).numpy())
-    return np.array(handles).reshape(-1, 2), np.array(moves).reshape(-1, 2)
+    """The points that frame i shows, (P, 2) px, and how far each has to go."""
+    seen = tracks.visible[i]
+    handles, targets = tracks.handles[i][seen], tracks.targets[i][seen]
+    return handles.double().numpy(), (targets - handles).double().numpy()
 
 
 def _pins(region: np.ndarray, beyond: np.ndarray, gap: float) -> np.ndarray:

@@ -51,7 +51,9 @@ def _search(film: MaskedFilm, number: int) -> Case | None:
         inside = ((np.stack([handles, targets]) >= MARGIN) & (np.stack([handles, targets]) <= SIZE - 1 - MARGIN)).all((0, 2))
         handles, targets = handles[inside], targets[inside]
         if len(handles) and LENGTHS[0] <= np.median(np.linalg.norm(targets - handles, axis=1)) <= LENGTHS[1]:
-            case = _case(film, first, gap, motion, crop, *_spread(handles, targets), f"{number + 1} {film.name} {first}-{first + gap}")
+            case = _case(
+                film, first, gap, motion, crop, *_spread(handles, targets), f"{number + 1} {film.name} {first}-{first + gap}"
+            )
             if case is not None:
                 return case
     return None

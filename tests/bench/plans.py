@@ -87,9 +87,7 @@ def _plan(films: Sequence[MaskedFilm], number: int) -> Plan:
     raise ValueError(f"no part of '{cut_out.name}' could be {kind}: expected a thing with a part that sticks out.")
 
 
-def _propose(
-    cut_out: MaskedFilm, ground: MaskedFilm, kind: str, name: str, rng: np.random.Generator
-) -> tuple[Plan, float] | None:
+def _propose(cut_out: MaskedFilm, ground: MaskedFilm, kind: str, name: str, rng: np.random.Generator) -> tuple[Plan, float] | None:
     """A plan whose part does not move by itself yet, and the part's length in px of the film."""
     first, ground_first = (int(rng.integers(len(film.frames) - (FRAMES - 1) * STRIDE)) for film in (cut_out, ground))
     found = _way_to_the_body(cut_out, first, rng)
@@ -195,10 +193,11 @@ def _passes(plan: Plan) -> bool:
         across, down = np.gradient(went, COARSE, axis=1), np.gradient(went, COARSE, axis=0)
         if (across[..., 0] * down[..., 1] - across[..., 1] * down[..., 0])[layer].min() < 0.35:
             return False
+        back = plan.field.inverse(went[layer] - shift) + shift
+        if not np.abs(back - grid[layer]).max() < 0.1:  # NaN too: another place of the picture goes there as well
+            return False
         moved = layer & (np.linalg.norm(went - grid, axis=-1) > 0.75)
-        held = [
-            (np.abs(places[:, None] - points - shift).max(-1) <= MASK_RADIUS).any(1) for places in (grid[moved], went[moved])
-        ]
+        held = [(np.abs(places[:, None] - points - shift).max(-1) <= MASK_RADIUS).any(1) for places in (grid[moved], went[moved])]
         if moved.sum() < 300 / COARSE**2 or min(part.mean() for part in held) < 0.95:
             return False
     return True

@@ -14,7 +14,7 @@ from dragvideo_core import embedded
 from dragvideo_core.stages.pick import pick
 from dragvideo_core.stages.propagate import PropagateSettings, propagate
 from dragvideo_core.stages.segment import segment
-from dragvideo_core.types import PointTracks, VideoClip
+from dragvideo_core.types import DragModel, PointTracks, VideoClip
 
 from . import inpaint4drag, today
 from .cases import Case
@@ -58,9 +58,9 @@ def variants() -> dict[str, Displacing]:
     return known
 
 
-def tracks_of(case: Case, layer: LayerSource, settings: PropagateSettings = BY_FLOW) -> PointTracks:
-    """The case's points in every frame, and its layer from that source."""
+def tracks_of(case: Case, layer: LayerSource, settings: PropagateSettings = BY_FLOW, model: DragModel | None = None) -> PointTracks:
+    """The case's points in every frame, and its layer from that source. model: for trackers that look by features."""
     settings, clip = replace(settings, fit_mask=case.fit_mask), case.clip
     picks = pick(case.picks, clip.size, len(clip))
-    tracks = propagate(clip, picks, segment(), embedded.drag_model(case.kind), settings)
+    tracks = propagate(clip, picks, segment(), model or embedded.drag_model(case.kind), settings)
     return tracks if layer == "none" else replace(tracks, layer=case.layer, front=case.front)
