@@ -121,7 +121,7 @@ def _as_data(picks: PointPicks) -> dict:
     def rows(points) -> list[list[float]]:
         return [[round(float(x), 2), round(float(y), 2)] for x, y in points]
 
-    pairs = zip(rows(picks.handles), rows(picks.targets))
+    pairs = zip(rows(picks.handles), rows(picks.targets), strict=True)
     return {
         "version": 1,
         "size": [picks.size[1], picks.size[0]],

@@ -46,7 +46,7 @@ def draw_points(picture: Tensor, handles: Tensor, targets: Tensor, mask: Tensor 
         picture = draw_mask(picture, mask)
     handles, targets = _sets(handles), _sets(targets)
     marks = _Marks(picture.shape[-2:], scale)
-    for set_from, set_to in zip(handles, targets):
+    for set_from, set_to in zip(handles, targets, strict=True):
         marks.arrow(_middle(set_from), _middle(set_to))
     for points in targets:
         marks.ring(points[0], TARGET) if len(points) == 1 else marks.dots(points, TARGET)

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..diffusion import batches
-from ..diffusion.attention import CrossBranch, cross_branch, text_once
+from ..diffusion import batches, memory
+from ..diffusion.attention import CrossBranch, cross_branch, kept_bytes, text_once
 from ..diffusion.ddim import Ddim, check_stride
 from ..diffusion.denoiser import predict
 from ..dragging import offsets as latent_offsets
@@ -50,7 +50,10 @@ def decode(
     latent_offsets.check_offsets(result.offsets, inversion.latents)
     if not any(bool(offset.any()) for offset in result.offsets.values()):
         return clip, inversion.latents[0]  # bit for bit
-    chunks = batches.Chunks(model, inversion.latents.shape[-2:].numel(), len(clip), settings.chunk)
+    cells = inversion.latents.shape[-2:].numel()
+    held = held_bytes(model, cells, len(clip), settings)
+    _check_room(model, held, len(clip))
+    chunks = batches.Chunks(model, cells, len(clip), settings.chunk, held=held)
     latents = _replay(inversion, result, tracks, model, settings, chunks, on_progress)
     frames = batches.decode(model, latents, chunks)
     if settings.lock:
@@ -68,6 +71,20 @@ def _check(clip: VideoClip, inversion: Inversion, tracks: PointTracks, model: Dr
                 f"expected one clip everywhere: got {count} frames of {width} x {height} in the {name}, {len(clip)} frames of "
                 f"{clip.size[1]} x {clip.size[0]} in the video. Wire the same frames into all nodes, Decode Edit too."
             )
+
+
+def held_bytes(model: DragModel, cells: int, frames: int, settings: DecodeSettings) -> int:
+    """What decoding so many frames of `cells` latent cells takes for its whole time, beside the frames at work."""
+    return kept_bytes(model.denoiser, cells, frames, model.dtype.itemsize) if settings.cross_branch == "all_frames" else 0
+
+
+def _check_room(model: DragModel, held: int, frames: int) -> None:
+    free = memory.SPARE * memory.free_bytes(model.device)
+    if held > free:
+        raise UserError(
+            f"with 'cross_branch' all_frames the keys and values of {frames} frames take {held / 1e9:.1f} GB: expected no more "
+            f"than the {free / 1e9:.1f} GB that are free. Choose same_frame or first_frame, or load fewer frames."
+        )
 
 
 def _replay(inversion, result, tracks, model, settings, chunks: batches.Chunks, on_progress) -> Tensor:

@@ -33,9 +33,10 @@ Size = tuple[int, int]  # (H, W)
 
 def pick(text: str, size: Size, frames: int, least: int = 1) -> PointPicks:
     """Reads the points for a clip of `frames` frames of `size` (H, W), at least `least` pairs of them (0 or 1: points
-    to start a drawing from need none). Points that were clicked on a picture of another size are rescaled. Raises `UserError`, naming the Pick Points node, for a text that is not such JSON, an
-    unknown version, unpaired points, no pair at all, points that are no numbers or outside the picture, too many of
-    them, or a frame that the clip does not have.
+    to start a drawing from need none). Points that were clicked on a picture of another size are rescaled.
+
+    UserError, naming the Pick Points node, for a text that is not such JSON, an unknown version, unpaired points, no pair
+    at all, points that are no numbers or outside the picture, too many of them, or a frame that the clip does not have.
     """
     found = _parse(text)
     if isinstance(found, dict) and not {"positive", "negative"} & found.keys():

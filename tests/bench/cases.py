@@ -54,7 +54,7 @@ def plain(count: int = 12, frames: int = FRAMES) -> list[Case]:
     """Every kind in turn, another seed each."""
     kinds = [drawn_world.KINDS[i % len(drawn_world.KINDS)] for i in range(count)]
     demos = [demo_clip(kind, FIRST_SEED + i, frames) for i, kind in enumerate(kinds)]
-    return [drawn(f"{kind} {FIRST_SEED + i}", demo) for i, (kind, demo) in enumerate(zip(kinds, demos))]
+    return [drawn(f"{kind} {FIRST_SEED + i}", demo) for i, (kind, demo) in enumerate(zip(kinds, demos, strict=True))]
 
 
 def special(frames: int = FRAMES) -> list[Case]:
@@ -109,7 +109,7 @@ def tip_at_target(demo: DemoClip) -> tuple[Wanted]:
 def _behind_a_pole(demo: DemoClip) -> DemoClip:
     """A pole goes past in front of the tip: visible in the first and the last frame, hidden in the middle one."""
     across = np.linspace(-16.0, 16.0, len(demo.poses))
-    poses = [replace(pose, occluder=float(pose.tip[0] + x)) for pose, x in zip(demo.poses, across)]
+    poses = [replace(pose, occluder=float(pose.tip[0] + x)) for pose, x in zip(demo.poses, across, strict=True)]
     clips = as_clip(draw_clip(demo.scene, poses)), as_clip(draw_clip(demo.scene, poses, demo.drag))
     return replace(demo, clip=clips[0], true_edit=clips[1], poses=poses)
 
@@ -164,7 +164,7 @@ def _turned(demo: DemoClip, angle: float = 0.8) -> Case:
     before, after = sides(demo.poses), sides(edited)
     dragged = 2 * arm * math.sin(angle / 2)
     wanted = tuple(Wanted(places, SMALL, dragged) for places in after)
-    return _several("two pairs, turning the head", demo, edited, list(zip(before[:, 0], after[:, 0])), wanted)
+    return _several("two pairs, turning the head", demo, edited, list(zip(before[:, 0], after[:, 0], strict=True)), wanted)
 
 
 def _several(

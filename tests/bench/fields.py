@@ -35,7 +35,7 @@ class Field:
         return _BY_KIND[self.kind](own, length, self.amount, self.more) @ axes + self.joint
 
     def inverse(self, places: np.ndarray) -> np.ndarray:
-        """What goes to places (.., 2) px, exact to 0.01 px; NaN where the fixed-point iteration does not settle: far to the sides."""
+        """What goes to places (.., 2) px, to 0.01 px; NaN where the fixed-point iteration does not settle: far to the sides."""
         source = places.copy()
         for _ in range(ROUNDS):
             source = source + 0.8 * (places - self.forward(source))

@@ -56,8 +56,8 @@ def run(folder: Path, count: int, say: Callable[[str], None] = print) -> tuple[d
         drawn += part
         for one in of_case:
             say(
-                f"{one['clip']:34s} {one['variant']:44s} distance {one['distance_ratio']:.2f}, gain {one['inside_gain_db']:+.2f} dB, "
-                f"SSIM {one['inside_ssim']:.2f}"
+                f"{one['clip']:34s} {one['variant']:44s} distance {one['distance_ratio']:.2f}, "
+                f"gain {one['inside_gain_db']:+.2f} dB, SSIM {one['inside_ssim']:.2f}"
             )
     clips, in_pairs = ({case.name for case in part} for part in (composed, paired))
     of_pairs = [one for one in found if one["clip"] in in_pairs]

@@ -38,7 +38,7 @@ def _mean(made: Tensor, wanted: Tensor, where: Tensor) -> float:
     if not available():
         return math.nan
     values = []
-    for one, other, chosen in zip(made, wanted, where[:, 0]):
+    for one, other, chosen in zip(made, wanted, where[:, 0], strict=True):
         rows, columns = (chosen.any(k).nonzero().flatten() for k in (1, 0))
         if len(rows):
             part = tuple(slice(max(0, int(line[0]) - ROOM), int(line[-1]) + 1 + ROOM) for line in (rows, columns))

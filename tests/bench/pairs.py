@@ -1,6 +1,6 @@
 """Pairs of frames with true tracks: one frame is edited by drags to where its points are in a later one, which is the true edit.
 
-The later frame is first laid on the earlier one's ground (the camera's motion is taken out by a similarity), so that what is left to
+The later frame is first laid on the earlier one's ground (the motion of the camera is taken out by a similarity): what is left to
 the drags is what the thing does. Nothing else is taken out: the light, the far background and what the thing shows differ, so a
 pair is never solved, and its figures serve to compare editors.
 """
@@ -93,10 +93,10 @@ def _case(
         "version": 1,
         "size": [SIZE, SIZE],
         "frame": 0,
-        "pairs": [{"handle": handle.tolist(), "target": target.tolist()} for handle, target in zip(handles, targets)],
+        "pairs": [{"handle": handle.tolist(), "target": target.tolist()} for handle, target in zip(handles, targets, strict=True)],
         "mask_points": _mask_points((layers[0] + layers[1])[0, 0].numpy() >= 0.5),
     }
-    wanted = tuple(Wanted(target[None], LOOK, float(length)) for target, length in zip(targets, lengths))
+    wanted = tuple(Wanted(target[None], LOOK, float(length)) for target, length in zip(targets, lengths, strict=True))
     return Case(name, pictures[0], pictures[1], json.dumps(picks), wanted, layers[0], layers[1])
 
 

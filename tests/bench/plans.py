@@ -114,7 +114,7 @@ def _propose(cut_out: MaskedFilm, ground: MaskedFilm, kind: str, name: str, rng:
 
 
 def _way_to_the_body(film: MaskedFilm, i: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray] | None:
-    """Places (K, 2) px inside a mask from the end of a part that sticks out to where the thing is thickest; and how thick, (K,) px."""
+    """Places (K, 2) px inside a mask, from the end of a part to where the thing is thickest, and how thick it is there, (K,) px."""
     thick, far, ends = _parts(film, i)
     if not len(ends):
         return None
@@ -130,7 +130,7 @@ def _way_to_the_body(film: MaskedFilm, i: int, rng: np.random.Generator) -> tupl
 
 @functools.lru_cache(maxsize=256)
 def _parts(film: MaskedFilm, i: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of a smaller mask with a rim of one pixel: thickness, steps inside the mask from where it is thickest, and the far ends (E, 2)."""
+    """Of a smaller mask with a rim of one pixel: thickness, steps on the way inside from its thickest place, far ends (E, 2)."""
     small = cv2.resize(film.masks[i].astype(np.float32), None, fx=1 / SMALLER, fy=1 / SMALLER, interpolation=cv2.INTER_AREA) > 0.5
     padded = np.pad(small, 1)
     thick = cv2.distanceTransform(padded.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
@@ -152,7 +152,7 @@ def _crop_around(place: np.ndarray, side: float, film: MaskedFilm, rng: np.rando
     height, width = film.masks.shape[1:]
     side = float(np.clip(side, 0.4 * min(height, width), min(height, width)))
     corner = place - side * rng.uniform(0.35, 0.65, 2)
-    left, top = (float(np.clip(value, 0, most - side)) for value, most in zip(corner, (width, height)))
+    left, top = (float(np.clip(value, 0, most - side)) for value, most in zip(corner, (width, height), strict=True))
     return Crop(left, top, side)
 
 

@@ -28,7 +28,7 @@ def displaced(frames: Tensor, tracks: PointTracks) -> Tensor:
     moves = torch.stack(
         [
             _moves(handles[seen], targets[seen], mask[0])
-            for handles, targets, seen, mask in zip(tracks.handles, tracks.targets, tracks.visible, tracks.edit_mask)
+            for handles, targets, seen, mask in zip(tracks.handles, tracks.targets, tracks.visible, tracks.edit_mask, strict=True)
         ]
     )
     places = (cell_centres(size, size) - moves + 0.5) * 2 / torch.tensor([size[1], size[0]]) - 1

@@ -29,7 +29,10 @@ def distances(true_edit: VideoClip, edited: VideoClip, places: np.ndarray, radiu
     best place by squared error, to a fraction of a pixel by a parabola through its neighbours.
     """
     return torch.stack(
-        [_displacement(true, made, place, radius, reach) for true, made, place in zip(true_edit.frames, edited.frames, places)]
+        [
+            _displacement(true, made, place, radius, reach)
+            for true, made, place in zip(true_edit.frames, edited.frames, places, strict=True)
+        ]
     ).norm(dim=-1)
 
 
@@ -110,7 +113,7 @@ def _gradient_energy(frames: Tensor) -> Tensor:
 def _displacement(true: Tensor, made: Tensor, target: np.ndarray, radius: float, reach: int) -> Tensor:
     """(dx, dy) px from the part's true place to where the frame `made` (3, H, W) shows it."""
     half = int(np.ceil(radius))
-    x, y = (int(round(float(v))) for v in target)
+    x, y = (round(float(v)) for v in target)
     margin = reach + half + 1
     true, made = (functional.pad(f[None], [margin] * 4, mode="replicate")[0] for f in (true, made))
     top, left = y + margin - half, x + margin - half

@@ -33,7 +33,7 @@ def test_denoising_equals_diffusers_on_the_same_model(prediction):
     model = tiny_model(prediction)
     theirs, ddim = scheduler(prediction), Ddim(model.alphas_cumprod, prediction)
     x = y = torch.randn(2, 4, 16, 16)
-    for step, timestep in zip(range(50, 0, -1), theirs.timesteps):
+    for step, timestep in zip(range(50, 0, -1), theirs.timesteps, strict=True):
         assert ddim.timestep(step) == timestep
         x = ddim.move(x, predict(model, x, ddim.timestep(step)), step, step - 1)
         y = theirs.step(predict(model, y, int(timestep)), timestep, y).prev_sample

@@ -98,7 +98,7 @@ def test_the_chain_carries_the_warm_start_down(inversion, model):
     moved = warm_start.moved_latents(inversion, tracks, model, run.steps, run.chunks)
     cell_mask = mask_to_cells(tracks.edit_mask, inversion.latents.shape[-2:])
     every, carried = slice(0, 3), None
-    for step, step_to in zip(run.steps, (*run.steps[1:], None)):
+    for step, step_to in zip(run.steps, (*run.steps[1:], None), strict=True):
         x_t = run._input(step, every, carried, run.begin_with[step])
         wanted = torch.where(cell_mask > 0, moved[step], inversion.latents[step])
         torch.testing.assert_close(x_t, wanted, rtol=1e-4, atol=1e-4)

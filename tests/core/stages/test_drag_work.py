@@ -86,11 +86,11 @@ def test_the_text_is_looked_at_once_a_stage_with_the_same_result(inversion, mode
     ]
     once, rows = [], []
     for stage in stages:
-        rows.append(rows_of(layer.to_k, lambda: once.append(stage())))
+        rows.append(rows_of(layer.to_k, lambda stage=stage: once.append(stage())))
     assert rows == [1, 1, 1]
     for name in ("invert", "drag", "decode"):
         monkeypatch.setattr(f"dragvideo_core.stages.{name}.text_once", contextlib.nullcontext)
-    for stage, found in zip(stages, once):
+    for stage, found in zip(stages, once, strict=True):
         torch.testing.assert_close(stage(), found, rtol=1e-4, atol=1e-4)
     assert type(layer.processor).__name__ == "AttnProcessor2_0"
 
@@ -122,7 +122,7 @@ def test_frames_that_show_no_point_are_skipped_with_the_same_result(inversion, m
     tracks, found, rows = replace(tracks, visible=visible), [], []
     for chunk in (1, 3):
         settings = replace(SETTINGS, chunk=chunk)
-        rows.append(rows_of(model.denoiser, lambda: found.append(drag(inversion, tracks, model, settings))))
+        rows.append(rows_of(model.denoiser, lambda settings=settings: found.append(drag(inversion, tracks, model, settings))))
     assert rows == [2 * (3 + 2 + 2), 2 * (3 + 3 + 3)]
     torch.testing.assert_close(found[0].losses, found[1].losses, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(found[0].handle_path, found[1].handle_path)
@@ -142,7 +142,7 @@ def test_without_the_lock_a_hidden_frame_is_still_held(inversion, model):
 def test_only_key_frames_are_worked_on_and_all_are_changed(inversion, model):
     tracks, found = tiny_tracks(), []
     settings = replace(SETTINGS, key_every=2)
-    rows = rows_of(model.denoiser, lambda: found.append(drag(inversion, tracks, model, settings)))
+    rows = rows_of(model.denoiser, lambda settings=settings: found.append(drag(inversion, tracks, model, settings)))
     assert rows == 2 * 2 * (1 + SETTINGS.iterations)  # frames, steps, passes
     assert found[0].handle_path.shape == (3, *tracks.handles.shape)
     for offset in found[0].offsets.values():
