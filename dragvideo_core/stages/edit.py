@@ -73,9 +73,15 @@ def combined(
     joined = {
         field.name: torch.cat([getattr(tracks, field.name), getattr(other_tracks, field.name)], 1)
         for field in fields(PointTracks)
-        if field.name != "edit_mask"
+        if field.name not in ("edit_mask", "layer", "front")
     }
-    return added, PointTracks(edit_mask=tracks.edit_mask | other_tracks.edit_mask, **joined)
+    united = {name: _united(getattr(tracks, name), getattr(other_tracks, name)) for name in ("layer", "front")}
+    return added, PointTracks(edit_mask=tracks.edit_mask | other_tracks.edit_mask, **joined, **united)
+
+
+def _united(one: Tensor | None, other: Tensor | None) -> Tensor | None:
+    """Two layers (N, 1, H, W) as one, of which either may not be known."""
+    return torch.maximum(one, other) if one is not None and other is not None else one if other is None else other
 
 
 def check_source(saved: EditFile, clip: VideoClip | None, model: DragModel | None, settings: EditSettings = EditSettings()) -> None:

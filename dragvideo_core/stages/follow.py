@@ -9,8 +9,10 @@ import torch
 from torch import Tensor
 
 from ..exchange.tracks import GivenTracks
+from ..layers import find as layers
+from ..layers.given import NOTHING
 from ..points import sets as points
-from ..types import PointPicks, PointTracks, UserError, VideoClip
+from ..types import PointPicks, PointTracks, Segmenter, UserError, VideoClip
 
 FAR = 0.1  # share of the picture's short side: a track further away than this may belong to something else
 
@@ -30,13 +32,16 @@ def follow(
     given: GivenTracks,
     edit_mask: Tensor | None = None,
     settings: FollowSettings = FollowSettings(),
+    segmenter: Segmenter = NOTHING,
 ) -> PointTracks:
     """Each handle set and each mask point moves like the track that is nearest to it on the picks' frame.
 
     Targets move with their handles (Eq. 2). edit_mask: (N, 1, H, W) bool, in the place of the squares around the mask points.
+    The layer is the segmenter's, or is found from strokes among the picks, as in `propagate`.
     UserError when tracks, picks and clip do not belong together. Warns when the nearest track is far away.
     """
     _check(clip, picks, given)
+    layers.check(picks, segmenter, len(clip))
     scale = min(clip.size) / points.REFERENCE
     handles = points.square_set(picks.handles.float(), settings.set_side, settings.set_spacing * scale)
     targets = points.square_set(picks.targets.float(), settings.set_side, settings.set_spacing * scale)
@@ -56,6 +61,10 @@ def follow(
     if edit_mask is None:
         edit_mask = points.may_change(mask_points, settings.mask_radius * scale, clip.size)
     visible = given.visible[:, serving][:, :, None].expand(moved.shape[:3])
+    layer = layers.known_layer(clip, picks, segmenter)
+    if layer is None and segmenter.asks_points:
+        layer = layers.asked_layer(clip, picks, segmenter, moved, visible)
+    segmenter.free()
     return PointTracks(
         handles=moved,
         targets=points.carry_targets(targets, handles, moved),
@@ -63,6 +72,8 @@ def follow(
         edit_mask=edit_mask,
         is_foreground=torch.ones_like(visible),
         visible=visible.clone(),
+        layer=layer,
+        front=layers.front_of(segmenter, clip),
     )
 
 

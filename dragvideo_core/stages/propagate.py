@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from ..diffusion import batches, memory
+from ..layers import find as layers
+from ..layers.regions import Regions
 from ..points import dift, finders
 from ..points import sets as points
 from ..types import Correction, DragModel, OnProgress, PointPicks, PointTracks, Segmenter, UserError, VideoClip, ignore_progress
@@ -53,7 +55,7 @@ def propagate(
     """
     try:
         _check(clip, picks, corrections)
-        segmenter.check(len(clip))
+        layers.check(picks, segmenter, len(clip))
         scale = min(clip.size) / points.REFERENCE
         handles = points.square_set(picks.handles.float(), settings.set_side, settings.set_spacing * scale)
         targets = points.square_set(picks.targets.float(), settings.set_side, settings.set_spacing * scale)
@@ -64,7 +66,8 @@ def propagate(
         corrected: dict[int, dict[int, Tensor]] = {}
         for one in corrections:
             corrected.setdefault(one.frame, {})[one.pair] = one.handle
-        regions = _Regions(segmenter, clip)
+        layer = layers.known_layer(clip, picks, segmenter, on_progress)
+        regions = Regions(segmenter, clip, layer, len(picks.handles), settings.set_side**2)
         carried = _carry(clip, start, picks.frame, regions, model, settings, scale, corrected, on_progress)
     finally:
         segmenter.free()
@@ -80,6 +83,8 @@ def propagate(
     mask = points.may_change(mask_points, radius, clip.size)
     if settings.fit_mask:
         mask = mask | points.dragged_regions(*middles, regions.found, radius)
+    if layer is None and segmenter.asks_points:
+        layer = layers.layer_of_regions(clip, picks, regions.found)
     return PointTracks(
         handles=moved,
         targets=there,
@@ -87,6 +92,8 @@ def propagate(
         edit_mask=mask,
         is_foreground=foreground[:, :count].unflatten(1, shape),
         visible=visible[:, :count].unflatten(1, shape),
+        layer=layer,
+        front=layers.front_of(segmenter, clip),
     )
 
 
@@ -133,7 +140,7 @@ def _carry(
     clip: VideoClip,
     start: Tensor,
     frame: int,
-    regions: _Regions,
+    regions: Regions,
     model: DragModel,
     settings: PropagateSettings,
     scale: float,
@@ -149,11 +156,11 @@ def _carry(
     places = start.expand(count, -1, -1).clone()
     foreground = torch.ones(count, len(start), dtype=torch.bool)
     visible = torch.ones_like(foreground)
-    foreground[frame] = regions.hold(frame, start)
+    foreground[frame] = regions.of_picks(frame, start)
     new_finder, looked = _finders(clip, start, frame, model, settings, scale, on_progress)
     done, total = looked + 1, looked + count  # the frame of the picks is done
     for order in (range(frame + 1, count), range(frame - 1, -1, -1)):
-        here, before, finder = start, foreground[frame], new_finder()
+        here, before, source, finder = start, foreground[frame], frame, new_finder()
         for i in order:
             found, seen = finder.find(i, here)
             here = points.carry_background(here, before & seen, found)
@@ -166,7 +173,8 @@ def _carry(
             here = torch.stack([here[:, 0].clamp(0, clip.size[1] - 1), here[:, 1].clamp(0, clip.size[0] - 1)], -1)
             places[i], visible[i] = here, seen
             finder.settle(i, here, seen)
-            before = foreground[i] = regions.hold(i, here)
+            before = foreground[i] = regions.of_frame(i, here, before, seen, source)
+            source = i
             done += 1
             on_progress(done, total, None)
     return places, foreground, visible
@@ -208,19 +216,3 @@ def _features(clip, model, settings, recipe, on_progress) -> list[Tensor]:
         described.extend(found)
         on_progress(part.stop, 2 * len(clip), None)
     return described
-
-
-class _Regions:
-    """The foreground of each frame, as the segmenter says when it is prompted with the points there (Sec. 3.2)."""
-
-    def __init__(self, segmenter: Segmenter, clip: VideoClip):
-        self.segmenter, self.clip = segmenter, clip
-        self.found = torch.ones(len(clip), 1, *clip.size, dtype=torch.bool)
-
-    def hold(self, index: int, places: Tensor) -> Tensor:
-        """Which places (P, 2) of a frame lie on the foreground."""
-        mask = self.segmenter.foreground(index, self.clip.frames[index], places)
-        self.found[index, 0] = mask
-        column = places[:, 0].round().long().clamp(0, self.clip.size[1] - 1)
-        row = places[:, 1].round().long().clamp(0, self.clip.size[0] - 1)
-        return mask[row, column]

@@ -18,6 +18,8 @@ QUICK = PropagateSettings(ensemble=1, recipe="video", mask_radius=96.0)
 class Only:
     """The upper left quarter is foreground; remembers what it was asked."""
 
+    masks, front, asks_points = None, None, True
+
     def __init__(self):
         self.asked, self.freed = [], 0
 
