@@ -2,8 +2,8 @@
 
 A single handle is a red disc, a single target a blue ring; the points of a set are small dots; an arrow leads from each
 handle to its target; what the mask leaves out is dimmed and its edge is outlined. Red and blue were chosen so that
-colour-blind people can tell them apart, the shapes differ as well, and a white rim keeps both legible on any ground. The outline of the
-thing's layer is green.
+colour-blind people can tell them apart, the shapes differ as well, and a white rim keeps both legible on any ground.
+The outline of the thing's layer is green.
 """
 
 from __future__ import annotations
