@@ -7,7 +7,10 @@ in pixels of the clip. All dataclasses are frozen and their tensors are never ch
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, fields
 from typing import Protocol
 
@@ -17,6 +20,31 @@ from torch import Tensor
 
 class UserError(ValueError):
     """Something the user can put right: the text says what was expected, what came, and what to do."""
+
+
+_listener: ContextVar[Callable[[str], None] | None] = ContextVar("drag_a_video_listener", default=None)
+
+
+def warn(text: str, category: type[Warning] = UserWarning) -> None:
+    """Something the user should know, while the work goes on: to the listener of this thread's work, else to Python's warnings.
+
+    Python's own way to catch warnings is one switch for the whole process, so it also catches those of other threads.
+    """
+    listener = _listener.get()
+    if listener is None:
+        warnings.warn(text, category, stacklevel=3)
+    else:
+        listener(text)
+
+
+@contextmanager
+def warnings_go_to(listener: Callable[[str], None]) -> Iterator[None]:
+    """Inside, in this thread (or task) alone, every `warn` is one call of the listener with its text."""
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
 
 
 # Called by every long stage after each piece of work with (done, total, picture). `picture()` draws the state of the

@@ -38,15 +38,20 @@ export class Stage {
       rows: 1,
     });
     this.element = element("div", { class: "dav-stage" }, this.canvas, this.keys);
-    this.#listen();
     this.observer = new ResizeObserver(() => this.redraw());
-    this.observer.observe(this.element);
-    this.timer = setInterval(() => this.#redrawIfZoomed(), ZOOM_CHECK_MS);
+    this.#listen();
   }
 
-  dispose() {
+  /** Watches its size and the graph's zoom from now on, until `stop`. */
+  start() {
+    this.observer.observe(this.element);
+    this.timer ??= setInterval(() => this.#redrawIfZoomed(), ZOOM_CHECK_MS);
+  }
+
+  stop() {
     this.observer.disconnect();
     clearInterval(this.timer);
+    this.timer = undefined;
   }
 
   /** Shows a picture (anything a canvas can draw, or null) as a frame of `size` pixels. */

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import time
-import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +18,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
+
+from ..types import warn
 
 MOST_FILES = 6
 MOST_BYTES = 8 * 2**30  # of all files together
@@ -61,7 +62,7 @@ class Work:
             with safe_open(str(self.path), "pt") as file:
                 return {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118  safe_open is no dict
         except (OSError, SafetensorError, ValueError, RuntimeError) as error:
-            warnings.warn(f"unfinished work could not be read ({error}): it starts anew.", stacklevel=2)
+            warn(f"unfinished work could not be read ({error}): it starts anew.")
             return None
 
     def keep(self, state: Callable[[], State]) -> None:
@@ -83,10 +84,9 @@ class Work:
             _prune(self.path)
         except OSError as error:
             self._warned = True
-            warnings.warn(
+            warn(
                 f"the work so far could not be kept in {self.path.parent} ({error}). It goes on; broken off, it would "
                 "start anew. Free some space there, or make the folder writable.",
-                stacklevel=2,
             )
         self._written = time.monotonic()
         self._took = self._written - began

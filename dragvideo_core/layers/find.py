@@ -7,14 +7,12 @@ followed (`regions.py`).
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..types import OnProgress, PointPicks, Segmenter, UserError, VideoClip, ignore_progress
+from ..types import OnProgress, PointPicks, Segmenter, UserError, VideoClip, ignore_progress, warn
 from .carry import carry
 from .matte import matte
 from .pixels import Coverage, as_picture
@@ -45,7 +43,7 @@ def known_layer(
     """The layer as far as it can be known without the points in every frame: (N, 1, H, W); None where it cannot."""
     masks = segmenter.masks
     if masks is not None and bool((masks >= 0.5).all()):
-        warnings.warn("the mask of the thing is white everywhere: it tells no thing from the ground and is not used.", stacklevel=3)
+        warn("the mask of the thing is white everywhere: it tells no thing from the ground and is not used.")
         return None
     if masks is not None and len(masks) == len(clip):
         _warn_of_empty_frames(masks)
@@ -74,7 +72,7 @@ def known_layer(
 def layer_of_regions(clip: VideoClip, picks: PointPicks, regions: Tensor) -> Tensor | None:
     """The layer of what a segmenter found, (N, 1, H, W) bool: soft at its edges. None, and a warning, if it found nothing."""
     if not bool(regions.any()) or bool(regions.all()):
-        warnings.warn("SAM found no thing under the points: the edit goes on without a layer. Move the handles.", stacklevel=3)
+        warn("SAM found no thing under the points: the edit goes on without a layer. Move the handles.")
         return None
     layer = torch.stack([_of_mask(frame, region[0].float()) for frame, region in zip(clip.frames, regions, strict=True)])
     _warn_of_handles_off(layer[picks.frame, 0], picks.handles)
@@ -134,15 +132,14 @@ def _of_mask(frame: Tensor, mask: Tensor) -> Tensor:
 def _warn_of_handles_off(layer: Tensor, handles: Tensor) -> None:
     sentence = off_the_layer(layer, handles)
     if sentence:
-        warnings.warn(sentence, stacklevel=4)
+        warn(sentence)
 
 
 def _warn_of_empty_frames(masks: Tensor) -> None:
     empty = [i + 1 for i, mask in enumerate(masks) if not bool((mask >= 0.5).any())]
     if empty:
         names = ", ".join(map(str, empty[:8])) + (" ..." if len(empty) > 8 else "")
-        warnings.warn(
+        warn(
             f"the mask of the thing is black in frame {names} of {len(masks)}: nothing is moved there. If the thing can be seen "
-            "there, mend the mask.",
-            stacklevel=4,
+            "there, mend the mask."
         )

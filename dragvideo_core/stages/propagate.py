@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -14,8 +13,13 @@ from ..diffusion import batches, memory
 from ..layers import find as layers
 from ..layers.regions import Regions
 from ..points import dift, finders
+from ..points import edit_mask as edit_masks
 from ..points import sets as points
 from ..types import Correction, DragModel, OnProgress, PointPicks, PointTracks, Segmenter, UserError, VideoClip, ignore_progress
+
+OUTSIDE = (
+    "Add a mask point near it on the Pick Points node, paint the wired mask over it, or turn 'fit_mask' on on the Propagate node."
+)
 
 
 @dataclass(frozen=True)
@@ -43,25 +47,36 @@ def propagate(
     settings: PropagateSettings = PropagateSettings(),
     on_progress: OnProgress = ignore_progress,
     corrections: Sequence[Correction] = (),
+    edit_mask: Tensor | None = None,
 ) -> PointTracks:
     """Carry handle sets, targets and mask points from the picks' frame to all others, forward and backward.
 
     Foreground points are found by optical flow, or by DIFT, background points move with their nearest foreground point
     (Eq. 1), targets move with their handles (Eq. 2), the mask is the union of the squares around the mask points
     (with `fit_mask` points along each drag's way are among these, and the mask is larger by the dragged regions). A
-    correction puts a handle where it really is in a frame, and the points go on from there. Warns when a target lies in no
-    square of the mask: it cannot be reached. UserError when picks, corrections or the segmenter's masks do not belong to
-    this clip. What the segmenter held in memory is given back in any case.
+    correction puts a handle where it really is in a frame, and the points go on from there. A point outside the picture counts
+    as hidden. edit_mask: (N, 1, H, W) bool, in the place of the squares; `fit_mask` adds to it as to these.
+
+    Warns when a target lies outside the mask, which cannot be reached: before the work for the picks' frame, afterwards for the
+    others. UserError when picks, corrections, mask or the segmenter's masks do not belong to this clip, or the mask is black.
+    What the segmenter held in memory is given back in any case.
     """
     try:
         _check(clip, picks, corrections)
         layers.check(picks, segmenter, len(clip))
+        if edit_mask is not None:
+            edit_masks.check_given(edit_mask, len(clip), clip.size)
         scale = min(clip.size) / points.REFERENCE
+        radius = settings.mask_radius * scale
         handles = points.square_set(picks.handles.float(), settings.set_side, settings.set_spacing * scale)
-        targets = points.square_set(picks.targets.float(), settings.set_side, settings.set_spacing * scale)
-        warning = "" if settings.fit_mask else unreachable(picks, settings.mask_radius * scale)
-        if warning:
-            warnings.warn(warning, stacklevel=2)
+        handles = points.shifted_inside(handles, clip.size)
+        targets = handles + (picks.targets - picks.handles).float()[:, None]
+        unreached = torch.zeros(len(picks.targets), dtype=torch.bool)
+        if not settings.fit_mask:
+            squares = points.may_change(picks.mask_points.float()[None], radius, clip.size)
+            first = squares if edit_mask is None else edit_mask[picks.frame][None]
+            unreached = edit_masks.targets_outside(first, targets.mean(1)[None])
+            edit_masks.warn_of_targets(unreached, [picks.frame], OUTSIDE)
         start = torch.cat([handles.reshape(-1, 2), picks.mask_points.float().reshape(-1, 2)])
         corrected: dict[int, dict[int, Tensor]] = {}
         for one in corrections:
@@ -77,12 +92,16 @@ def propagate(
     moved = places[:, :count].unflatten(1, shape)
     mask_points = places[:, count:]
     there = points.carry_targets(targets, handles, moved)
-    radius, middles = settings.mask_radius * scale, (moved.mean(2), there.mean(2))
-    if settings.fit_mask and mask_points.shape[1]:
-        mask_points = torch.cat([mask_points, points.way(*middles, radius)], 1)
-    mask = points.may_change(mask_points, radius, clip.size)
+    mask = points.may_change(mask_points, radius, clip.size) if edit_mask is None else edit_mask
     if settings.fit_mask:
-        mask = mask | points.dragged_regions(*middles, regions.found, radius)
+        middles = moved.mean(2), there.mean(2)
+        way = points.way(*middles, radius)
+        mask = mask | points.union_of_squares(way, radius, clip.size) | points.dragged_regions(*middles, regions.found, radius)
+        if edit_mask is None and mask_points.shape[1]:
+            mask_points = torch.cat([mask_points, way], 1)
+    outside = edit_masks.targets_outside(mask, there.mean(2)) & visible[:, :count].unflatten(1, shape).any(2)
+    outside &= ~edit_masks.warn_of_black_frames(mask)[:, None] & ~unreached
+    edit_masks.warn_of_targets(outside, list(range(len(clip))), OUTSIDE)
     if layer is None and segmenter.asks_points:
         layer = layers.layer_of_regions(clip, picks, regions.found)
     return PointTracks(
@@ -94,20 +113,6 @@ def propagate(
         visible=visible[:, :count].unflatten(1, shape),
         layer=layer,
         front=layers.front_of(segmenter, clip),
-    )
-
-
-def unreachable(picks: PointPicks, radius: float) -> str:
-    """A sentence about the targets that lie in no mask square, or nothing. `radius` in the clip's pixels."""
-    if len(picks.mask_points) == 0:
-        return ""
-    outside = (~points.covered(picks.targets, picks.mask_points, radius)).nonzero().flatten().tolist()
-    if not outside:
-        return ""
-    names = ", ".join(str(j + 1) for j in outside)
-    return (
-        f"target {names} lies outside every mask square and cannot be reached: expected each target inside the mask. "
-        "Add a mask point near it on the Pick Points node, or turn 'fit_mask' on on the Propagate node."
     )
 
 
@@ -149,20 +154,21 @@ def _carry(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Points (P, 2) of one frame in all frames: places (N, P, 2), is_foreground (N, P), visible (N, P).
 
-    A hidden point moves like its nearest visible foreground point, as a background point does. corrected: frame -> handle
-    number -> where its centre really is.
+    A hidden point, and one outside the picture, moves like its nearest visible foreground point, as a background point does.
+    corrected: frame -> handle number -> where its centre really is.
     """
     count, members = len(clip), settings.set_side**2
     places = start.expand(count, -1, -1).clone()
     foreground = torch.ones(count, len(start), dtype=torch.bool)
     visible = torch.ones_like(foreground)
+    visible[frame] = points.inside(start, clip.size)
     foreground[frame] = regions.of_picks(frame, start)
     new_finder, looked = _finders(clip, start, frame, model, settings, scale, on_progress)
     done, total = looked + 1, looked + count  # the frame of the picks is done
     for order in (range(frame + 1, count), range(frame - 1, -1, -1)):
         here, before, source, finder = start, foreground[frame], frame, new_finder()
         for i in order:
-            found, seen = finder.find(i, here)
+            found, seen = finder.find(i, points.nearest_inside(here, clip.size))
             here = points.carry_background(here, before & seen, found)
             for handle, centre in corrected.get(i, {}).items():
                 chosen = torch.zeros_like(seen)
@@ -170,7 +176,7 @@ def _carry(
                 here = here + chosen[:, None] * (centre - here[handle * members + members // 2])
                 seen = seen | chosen
                 finder.restart(i, here, chosen)
-            here = torch.stack([here[:, 0].clamp(0, clip.size[1] - 1), here[:, 1].clamp(0, clip.size[0] - 1)], -1)
+            seen = seen & points.inside(here, clip.size)
             places[i], visible[i] = here, seen
             finder.settle(i, here, seen)
             before = foreground[i] = regions.of_frame(i, here, before, seen, source)

@@ -1,0 +1,43 @@
+"""The picker's tools on the real page: pins, two clicks for an arrow, brush, eraser, strokes."""
+
+from host.browser import ComfyPage
+from host.picker_driver import Canvas, build, close_to, demo_graph, pack_errors, run_from_page
+from host.picker_scenarios import ONE, TWO
+
+
+def test_every_tool_draws_and_can_be_undone(page: ComfyPage, renderer: str, artifacts):
+    ids = build(page, demo_graph(seed=9))
+    canvas = Canvas(page, ids["pick"])
+    run_from_page(page)  # it fails for want of points, and brings the frame
+    page.page.keyboard.press("Escape")  # the page's dialog that says so
+    page.settle(500)
+    canvas.center()
+    canvas.wait_for_picture()
+    canvas.click(ONE[0])
+    canvas.click(ONE[1])
+    assert close_to(canvas.points, ONE)
+    canvas.keys("p")
+    canvas.click(TWO[0])
+    assert close_to(canvas.points[2:], [TWO[0], TWO[0]]) and canvas.said == ""
+    canvas.keys("m", "}", "}")
+    canvas.drag((40, 50), (80, 35))
+    masked = canvas.data
+    assert len(masked["mask_points"]) > 5
+    canvas.keys("t")
+    canvas.drag((38, 60), (60, 40))
+    canvas.keys("g")
+    canvas.drag((10, 20), (110, 15))
+    drawn = canvas.data
+    assert [stroke["kind"] for stroke in drawn["strokes"]] == ["thing", "ground"]
+    page.screenshot(artifacts / f"picker_tools_{renderer}.png")
+    canvas.keys("e")
+    canvas.drag((110, 15), (60, 15))
+    assert len(canvas.data["strokes"][1]["points"]) < len(drawn["strokes"][1]["points"])
+    canvas.keys("Control+z")
+    assert canvas.data == drawn
+    canvas.keys("Control+z", "Control+z")
+    assert canvas.data == masked
+    canvas.press_button("Clear")
+    page.page.get_by_role("button", name="Mask", exact=True).click()
+    assert canvas.data["mask_points"] == [] and len(canvas.data["pairs"]) == 2
+    assert not pack_errors(page)
