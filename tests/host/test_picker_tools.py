@@ -9,6 +9,8 @@ def test_every_tool_draws_and_can_be_undone(page: ComfyPage, renderer: str, arti
     ids = build(page, demo_graph(seed=9))
     canvas = Canvas(page, ids["pick"])
     run_from_page(page)  # it fails for want of points, and brings the frame
+    page.page.keyboard.press("Escape")  # the page's dialog that says so
+    page.settle(500)
     canvas.center()
     canvas.wait_for_picture()
     canvas.click(ONE[0])
