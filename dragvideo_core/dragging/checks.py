@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
-from typing import Any
-
 from ..points.sampling import mask_to_cells
-from ..types import DragResult, Inversion, PointTracks, UserError
+from ..types import DragResult, Inversion, PointTracks, UserError, warn
 from . import offsets
+from .settings import DragSettings
 
-MOST_REACH = 8.0  # of carrying, in key frames
+MOST_REACH = 8.0  # of the sharing, in key frames
 
 
-def check(inversion: Inversion, tracks: PointTracks, settings: Any, start: DragResult | None) -> None:
-    """UserError where they do not fit together; a warning where the edit `start` loses something. `settings`: the stage's."""
+def check(inversion: Inversion, tracks: PointTracks, settings: DragSettings, start: DragResult | None) -> None:
+    """UserError where they do not fit together; a warning where the edit `start` loses something."""
     frames, tracked = inversion.latents.shape[1], tracks.handles.shape[0]
     if frames != tracked:
         raise UserError(
@@ -35,8 +33,7 @@ def check(inversion: Inversion, tracks: PointTracks, settings: Any, start: DragR
         offsets.check_offsets(start.offsets, inversion.latents)
         cell_mask = mask_to_cells(tracks.edit_mask, inversion.latents.shape[-2:])
         if settings.lock and any(bool((offset * (1 - cell_mask)).any()) for offset in start.offsets.values()):
-            warnings.warn(
+            warn(
                 "the edit that this round starts from also changed what is outside the mask of these tracks: there it is "
                 "lost. Wire the tracks of both through Combine Edits, or turn 'lock' off.",
-                stacklevel=3,
             )
