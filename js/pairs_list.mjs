@@ -23,6 +23,7 @@ const HELP = [
   ["A, P, M, T, G, E", "arrow, pin, mask, thing, ground, eraser"],
   ["{ and }", "narrower, wider brush"],
   [", and .", "look at the previous, next frame"],
+  ["B", "before, after the drag"],
   ["D", "draw on the frame that is shown"],
   ["F", "full window; Esc leaves it"],
 ];

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import warnings
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -153,7 +154,7 @@ def test_interlaced_frames_are_deinterlaced_and_it_is_said(tmp_path, suffix):
     with pytest.warns(VideoWarning, match="interlaced.*bwdif"):
         frames = list(film.frames())
     assert len(frames) == 6 and combs(combed()[0]) > 5 * combs(frames[2].rgb)
-    gaps = {b.time - a.time for a, b in zip(frames[:-1], frames[1:], strict=True)}
+    gaps = {b.time - a.time for a, b in pairwise(frames)}
     assert {round(1 / gap) for gap in gaps} == {30}
 
 

@@ -41,8 +41,8 @@ def films(tmp_path_factory) -> list[Path]:
 
 def outcome(films: list[Path], version: str | None, folder: Path) -> dict:
     folder.mkdir()
-    paths = [str(ROOT), str(ROOT / "tests")] + ([] if version is None else [str(ROOT / ".cache" / f"pyav-{version}")])[::-1]
-    paths = paths[::-1]
+    other = [] if version is None else [str(ROOT / ".cache" / f"pyav-{version}")]
+    paths = [*other, str(ROOT / "tests"), str(ROOT)]
     run = [sys.executable, "-W", "error::UserWarning", "-m", "core.media.pyav_versions", "--write", str(folder), *map(str, films)]
     done = subprocess.run(
         run, env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)}, capture_output=True, text=True, timeout=120
