@@ -31,7 +31,7 @@ BASELINE = "per-frame baseline"
 def measure(case: Case) -> tuple[list[rows.Row], list[tuple[str, list[Tensor]]], list[str]]:
     """A case's rows, its part of the sheet, and the names of the edits on it."""
     found, edits, tracks = [], {}, {}
-    for name, variant in without_model.variants().items():
+    for name, variant in without_model.VARIANTS.items():
         if variant.layer not in tracks:
             tracks[variant.layer] = without_model.tracks_of(case, variant.layer)
         began = time.perf_counter()
@@ -65,7 +65,7 @@ def run(folder: Path, count: int, say: Callable[[str], None] = print) -> tuple[d
         "rows": found,
         "median_by_variant": rows.median_by_variant(found, clips, BASELINE),
         "median_by_variant_pairs": rows.median_by_variant(found, in_pairs, BASELINE),
-        "settings": {name: one.settings | {"layer": one.layer} for name, one in without_model.variants().items()},
+        "settings": {name: one.settings | {"layer": one.layer} for name, one in without_model.VARIANTS.items()},
         "clips": [film.name for film in films],
         "flip": flip.available(),
         "table": f"Composites:\n\n{rows.table([one for one in found if one['clip'] in clips], clips)}\n\n"

@@ -45,7 +45,7 @@ Edited = dict[str, Tensor]  # by the variants' names: frames (N, 3, H, W) in pix
 def without(case: Case) -> tuple[list[rows.Row], Edited, PointTracks]:
     """Rows and edits that need no model, and the points as they were followed, without a layer."""
     found, edits, tracks = [], {}, {}
-    for name, variant in without_model.variants().items():
+    for name, variant in without_model.VARIANTS.items():
         if variant.layer not in tracks:
             tracks[variant.layer] = without_model.tracks_of(case, variant.layer)
         began = time.perf_counter()
@@ -104,7 +104,7 @@ def run(options: argparse.Namespace, say: Callable[[str], None] = print) -> tupl
                     f"gain {row['inside_gain_db']:+.2f} dB, {row['seconds']:.2f} s"
                 )
     medians = rows.median_by_variant(found, clips, variants.BASELINE)
-    used = without_model.variants() | variants.MAIN | variants.ABLATIONS
+    used = without_model.VARIANTS | variants.MAIN | variants.ABLATIONS
     result = {
         "rows": found,
         "median": {key: medians[HEADLINE][key] for key in TARGETS} if HEADLINE in medians else {},
