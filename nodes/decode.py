@@ -82,7 +82,8 @@ class Decode(io.ComfyNode):
         **settings,
     ) -> io.NodeOutput:
         clip, settings = values.to_clip(video, fps), DecodeSettings(**settings)
-        on_progress = progress(clip.frames)
+        on_progress = progress()
         edited, latents = run(decode, clip, inversion, edit, tracks, model, settings, on_progress)
+        on_progress.finish(edited.frames[len(edited) // 2])
         sound = values.audio_of(video) if audio is None else audio
         return io.NodeOutput(values.to_image(edited.frames), values.to_video(edited, sound), values.to_latent(latents, model))

@@ -100,6 +100,18 @@ def _layers(blocks, name: str) -> list:
     ]
 
 
+def kept_bytes(denoiser: torch.nn.Module, cells: int, frames: int, itemsize: int) -> int:
+    """What the keys and values of so many frames of `cells` latent cells take while `CrossBranch` keeps them.
+
+    Together with the largest layer's once more: joined for the frames at work, it lies there twice.
+    """
+    last, of_layers = len(denoiser.up_blocks) - 1, []
+    for number in range(FIRST_BLOCK, len(denoiser.up_blocks)):
+        tokens = cells // 4 ** (last - number)
+        of_layers += [2 * tokens * layer.to_k.out_features for layer in _layers(denoiser.up_blocks[number : number + 1], "attn1")]
+    return (sum(of_layers) + max(of_layers, default=0)) * frames * itemsize
+
+
 def _answer(attn, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """What queries (B, heads, tokens, width) find among keys and values: (B, tokens, heads * width)."""
     mixed = functional.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)

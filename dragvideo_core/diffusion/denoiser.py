@@ -52,7 +52,8 @@ def _features(model: DragModel, latents: Tensor, timestep: int, block: int, cont
 
 def _call(model: DragModel, latents: Tensor, timestep: int, context: Tensor) -> Tensor:
     context = context.to(model.device, model.dtype).expand(len(latents), -1, -1)
-    return model.denoiser(latents.to(model.device, model.dtype), timestep, context, return_dict=False)[0].float()
+    on_device = torch.full((1,), timestep, device=model.device)  # made there: diffusers would copy a number over, and wait
+    return model.denoiser(latents.to(model.device, model.dtype), on_device, context, return_dict=False)[0].float()
 
 
 @contextmanager

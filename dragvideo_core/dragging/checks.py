@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..points.sampling import mask_to_cells
 from ..types import DragResult, Inversion, PointTracks, UserError, warn
 from . import offsets
+from .settings import DragSettings
 
-MOST_REACH = 8.0  # of carrying, in key frames
+MOST_REACH = 8.0  # of the sharing, in key frames
 
 
-def check(inversion: Inversion, tracks: PointTracks, settings: Any, start: DragResult | None) -> None:
-    """UserError where they do not fit together; a warning where the edit `start` loses something. `settings`: the stage's."""
+def check(inversion: Inversion, tracks: PointTracks, settings: DragSettings, start: DragResult | None) -> None:
+    """UserError where they do not fit together; a warning where the edit `start` loses something."""
     frames, tracked = inversion.latents.shape[1], tracks.handles.shape[0]
     if frames != tracked:
         raise UserError(

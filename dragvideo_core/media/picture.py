@@ -14,19 +14,29 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..types import UserError, VideoClip
+from .colour import PLAIN, ColourTags, to_rgb
+from .hdr import to_sdr
+from .orientation import orientation_of
 
 
-def picture(frame: av.VideoFrame, size: tuple[int, int], aspect: float = 1.0, scale: bool = True) -> Tensor:
+def picture(
+    frame: av.VideoFrame, size: tuple[int, int], aspect: float = 1.0, scale: bool = True, colours: ColourTags = PLAIN
+) -> Tensor:
     """A decoded frame, whose stored pixels are `aspect` times as wide as high, as it is meant to be seen: turned as
-    its display matrix says, over black where it is transparent, cut by `centre_window` and resized to `size` (H, W).
-    (3, H, W) float32 RGB in [0, 1]. Raises `UserError` for a pixel format that has no way to RGB.
+    its display matrix says, over black where it is transparent, in BT.709 where `colours` are HDR, cut by
+    `centre_window` and resized to `size` (H, W). (3, H, W) float32 RGB in [0, 1]. Raises `UserError` for a pixel format
+    that has no way to RGB.
     """
-    stored, has_alpha = _stored_values(frame, _shrink(frame, size) if scale else 1)
-    turn = _Turn(frame)
+    shrink = _shrink(frame, size) if scale else 1
+    stored, _ = to_rgb(frame, (frame.height // shrink, frame.width // shrink) if shrink > 1 else None)
+    turn = orientation_of(frame)
     upright, aspect = turn.apply(stored), 1.0 / aspect if turn.is_quarter else aspect
     rows, columns = centre_window(upright.shape[:2], size, aspect, scale)
-    window = upright[rows, columns].astype(np.float32) / np.iinfo(upright.dtype).max
-    rgb = torch.from_numpy(window[..., :3] * window[..., 3:] if has_alpha else window)
+    seen = upright[rows, columns]
+    if colours.is_hdr:
+        seen = to_sdr(seen[..., :3], colours.transfer)
+    window = seen.astype(np.float32) / np.iinfo(seen.dtype).max
+    rgb = torch.from_numpy(window[..., :3] * window[..., 3:] if window.shape[-1] == 4 else window)
     return resize(rgb.permute(2, 0, 1), size)
 
 
@@ -35,7 +45,7 @@ def natural_size(frame: av.VideoFrame, aspect: float = 1.0) -> tuple[int, int]:
     never shrunk. Raises `UserError` if it is smaller than 64 x 64.
     """
     seen = _seen_size((frame.height, frame.width), aspect)
-    height, width = (math.floor(side + 1e-6) for side in (reversed(seen) if _Turn(frame).is_quarter else seen))
+    height, width = (math.floor(side + 1e-6) for side in (reversed(seen) if orientation_of(frame).is_quarter else seen))
     if height < 64 or width < 64:
         raise UserError(
             f"a clip at the source's own size needs at least 64 x 64 px: got {width} x {height}. "
@@ -73,39 +83,6 @@ def _seen_size(stored: tuple[int, int], aspect: float) -> tuple[float, float]:
 def _shrink(frame: av.VideoFrame, size: tuple[int, int]) -> int:
     """How many times smaller a very large frame can be made on its way to RGB, with twice `size` left."""
     return max(1, min(frame.width, frame.height) // (2 * max(size)))
-
-
-def _stored_values(frame: av.VideoFrame, shrink: int) -> tuple[np.ndarray, bool]:
-    """(H, W, 3 or 4) uint8 or uint16, not turned yet; and whether the fourth channel, alpha, is there."""
-    is_deep = any(c.bits > 8 for c in frame.format.components)
-    has_alpha = frame.format.has_palette or any(c.is_alpha for c in frame.format.components)
-    layout = ("rgba64le" if is_deep else "rgba") if has_alpha else "rgb48le" if is_deep else "rgb24"
-    try:
-        return frame.to_ndarray(
-            format=layout, width=frame.width // shrink, height=frame.height // shrink, interpolation="AREA"
-        ), has_alpha
-    except (av.FFmpegError, ValueError) as error:
-        raise UserError(
-            f"a frame of {frame.width} x {frame.height} px in the pixel format '{frame.format.name}' cannot be turned "
-            f"into RGB ({error}). Convert the video to H.264 mp4."
-        ) from error
-
-
-class _Turn:
-    """The display matrix of a frame, rounded to quarter turns and mirrorings."""
-
-    def __init__(self, frame: av.VideoFrame):
-        data = frame.side_data.get("DISPLAYMATRIX")
-        values = [1, 0, 0, 0, 1] if data is None else np.frombuffer(bytes(data), np.int32)[:5].tolist()
-        a, b, _, c, d = values  # x' = a x + c y, y' = b x + d y
-        self.is_quarter = abs(b) + abs(c) > abs(a) + abs(d)
-        self._flip_x, self._flip_y = (c < 0, b < 0) if self.is_quarter else (a < 0, d < 0)
-
-    def apply(self, values: np.ndarray) -> np.ndarray:
-        """(H, W, C), as stored, to a view of it as it is meant to be seen"""
-        if self.is_quarter:
-            values = values.swapaxes(0, 1)
-        return values[:: -1 if self._flip_y else 1, :: -1 if self._flip_x else 1]
 
 
 def clip_from_frames(images: Tensor, fps: float) -> VideoClip:

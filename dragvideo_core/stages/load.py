@@ -7,6 +7,7 @@ one by one; those that are chosen are kept, already cut and resized, and the res
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +16,15 @@ import psutil
 import torch
 from torch import Tensor
 
+from ..media.container import VideoHeader, VideoWarning
+from ..media.decoding import DecodedFrame
+from ..media.film import Film, open_film
 from ..media.picture import natural_size, picture
-from ..media.video_file import SourceFrame, VideoHeader, VideoReader, open_video
 from ..types import OnProgress, UserError, VideoClip, ignore_progress
 
 MAX_SIDE = 8192  # px
 MAX_RATE = 1000.0  # frames per second
+_DRIFT = 0.08  # seconds between picture and sound that nobody sees (ITU-R BT.1359: 45 to 125 ms)
 _SOURCE_BYTES = 40  # per pixel of the frame that is being decoded, turned into RGB and resized
 _KEPT_BYTES = 2 * 3 * 4  # per pixel of a chosen frame: float32 RGB, twice while they are put together
 
@@ -29,9 +33,9 @@ _KEPT_BYTES = 2 * 3 * 4  # per pixel of a chosen frame: float32 RGB, twice while
 class LoadSettings:
     """Which frames, at which size. The frame rate is changed first, then frames are skipped, then selected."""
 
-    width: int = 512  # px, a multiple of 64 (Sec. 4.1); width = height = 0 keeps the source's, floored to such
+    width: int = 512  # px, a multiple of 64 (Sec. 4.2); width = height = 0 keeps the source's, floored to such
     height: int = 512
-    select_every_nth: int = 3  # Sec. 4.1: one frame in three
+    select_every_nth: int = 3  # Sec. 4.2: one frame in three
     skip_first_frames: int = 0
     frame_load_cap: int = 16  # at most this many frames; 0 = all
     force_rate: float = 0.0  # frames per second that the file is resampled to by its time stamps; 0 = its own
@@ -47,31 +51,30 @@ def load(path: str | Path, settings: LoadSettings = LoadSettings(), on_progress:
     as it goes, with a `DamagedVideoWarning`.
     """
     _check(settings)
-    with open_video(path) as video:
-        header = video.header
-        name = Path(path).name
-        expected = _expected_frames(header, settings, name)
-        room = _room(header, settings)
-        if expected is not None and expected > room:
-            raise _too_many(expected, room, settings, name)
-        return _load(video, settings, expected or 0, room, name, on_progress)
+    film = open_film(path)
+    expected = _expected_frames(film.header, settings, film.name)
+    room = _room(film.header, settings)
+    if expected is not None and expected > room:
+        raise _too_many(expected, room, settings, film.name)
+    return _load(film, settings, expected or 0, room, on_progress)
 
 
-def _load(video: VideoReader, settings: LoadSettings, expected: int, room: int, name: str, on_progress: OnProgress) -> VideoClip:
+def _load(film: Film, settings: LoadSettings, expected: int, room: int, on_progress: OnProgress) -> VideoClip:
+    name, aspect = film.name, float(film.header.aspect)
     size = (settings.height, settings.width) if settings.height else None
     frames: list[Tensor] = []
     source_index: list[int] = []
     times: list[float] = []
-    for source, copies in _chosen(video.frames(), settings):
-        size = size or natural_size(source.frame, video.header.aspect)
-        kept = picture(source.frame, size, video.header.aspect, scale=settings.height > 0)
+    for source, copies in _chosen(film.decoded(), settings):
+        size = size or natural_size(source.frame, aspect)
+        kept = picture(source.frame, size, aspect, settings.height > 0, source.colours)
         if settings.frame_load_cap:
             copies = min(copies, settings.frame_load_cap - len(frames))
         if len(frames) + copies > room:
             raise _too_many(len(frames) + copies, room, settings, name)
         frames += [kept] * copies
         source_index += [source.index] * copies
-        times.append(source.time)
+        times.append(float(source.time))
         on_progress(len(frames), max(expected, len(frames)), lambda kept=kept: kept)
         if len(frames) == settings.frame_load_cap:
             break
@@ -80,10 +83,13 @@ def _load(video: VideoReader, settings: LoadSettings, expected: int, room: int, 
             f"no frame of '{name}' was chosen: skip_first_frames is {settings.skip_first_frames} and the video is "
             "shorter than that. Lower 'skip_first_frames'."
         )
-    return VideoClip(torch.stack(frames), torch.tensor(source_index), _frame_rate(times, video.header, settings))
+    fps = _frame_rate(times, film.header, settings)
+    if film.header.has_sound and not settings.force_rate:
+        _warn_of_drift(times, fps, name)
+    return VideoClip(torch.stack(frames), torch.tensor(source_index), fps)
 
 
-def _chosen(frames: Iterator[SourceFrame], settings: LoadSettings) -> Iterator[tuple[SourceFrame, int]]:
+def _chosen(frames: Iterator[DecodedFrame], settings: LoadSettings) -> Iterator[tuple[DecodedFrame, int]]:
     """The frames to keep, each with how often it is to appear (more than once only where `force_rate` repeats it)."""
     every, skip = settings.select_every_nth, settings.skip_first_frames
     for source, first, after in _ticks(frames, settings.force_rate):
@@ -94,7 +100,7 @@ def _chosen(frames: Iterator[SourceFrame], settings: LoadSettings) -> Iterator[t
             yield source, copies
 
 
-def _ticks(frames: Iterator[SourceFrame], force_rate: float) -> Iterator[tuple[SourceFrame, int, int]]:
+def _ticks(frames: Iterator[DecodedFrame], force_rate: float) -> Iterator[tuple[DecodedFrame, int, int]]:
     """The ticks `first` <= tick < `after` of the output's clock during which each source frame is shown."""
     if not force_rate:
         for source in frames:
@@ -110,7 +116,7 @@ def _ticks(frames: Iterator[SourceFrame], force_rate: float) -> Iterator[tuple[S
             first = after
         held = source
     if held is not None:
-        end = (held.time + held.seconds - began) * force_rate
+        end = (held.time + held.duration - began) * force_rate
         yield held, first, max(first, math.ceil(end - 1e-3), 1)
 
 
@@ -118,11 +124,23 @@ def _frame_rate(times: list[float], header: VideoHeader, settings: LoadSettings)
     """Frames per second of the clip: the file's own where the time stamps agree with it to their resolution."""
     if settings.force_rate:
         return settings.force_rate / settings.select_every_nth
-    nominal = header.rate / settings.select_every_nth
+    nominal = float(header.rate) / settings.select_every_nth
     gaps, span = len(times) - 1, times[-1] - times[0]
-    if gaps == 0 or span <= 0 or abs(span - gaps / nominal) <= 2 * header.tick:
+    if gaps == 0 or span <= 0 or abs(span - gaps / nominal) <= float(2 * header.tick):
         return nominal
     return gaps / span
+
+
+def _warn_of_drift(times: list[float], fps: float, name: str) -> None:
+    """A clip has one rate. Where the film's varies, its frames are shown too early or too late for its sound."""
+    drift = max(abs(at - times[0] - place / fps) for place, at in enumerate(times))
+    if drift > max(_DRIFT, 1.0 / fps):
+        warnings.warn(
+            f"'{name}' has a variable frame rate: within this clip picture and sound drift apart by up to {drift:.1f} s. "
+            f"Set 'force_rate' to {math.ceil(fps)} to keep them together.",
+            VideoWarning,
+            stacklevel=3,
+        )
 
 
 # ------------------------------------------------------------------------------------------- what fits, what is allowed
@@ -150,7 +168,7 @@ def _room(header: VideoHeader, settings: LoadSettings) -> int:
     if limit is None:
         limit = psutil.virtual_memory().available // 2
     source = header.width * header.height
-    kept = settings.width * settings.height or max(1, round(source * header.aspect))
+    kept = settings.width * settings.height or max(1, round(float(source * header.aspect)))
     return max(0, int(limit - _SOURCE_BYTES * source) // (_KEPT_BYTES * kept))
 
 

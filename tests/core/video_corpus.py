@@ -12,6 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import av.filter
 import numpy as np
 
 from dragvideo_core.stages.load import LoadSettings
@@ -62,12 +63,18 @@ def write(
     mirrored: bool = False,
     aspect: Fraction | None = None,
     sound: np.ndarray | None = None,
+    sound_codec: str = "pcm_s16le",
+    sound_rate: int = 8000,
+    sound_start: float = 0.0,
+    tags: tuple[int, int, int, int] | None = None,
+    interlaced: bool = False,
     options: dict[str, str] | None = None,
     container_options: dict[str, str] | None = None,
     format: str | None = None,
 ) -> Path:
     """Writes uint8 frames (N, H, W, 3 or 4); `stamps_ms` gives each its own time; `sound` is (channels, samples)
-    float32 at 8000 Hz. Returns `path`.
+    float32 at `sound_rate` Hz from `sound_start` s on; `tags` are the numbers of H.273 for matrix, range (1 limited, 2
+    full), primaries and transfer, by which the frames are converted. Returns `path`.
     """
     with av.open(str(path), "w", format=format, options=container_options or {}) as container:
         stream = container.add_stream(codec, rate=rate, options=options or {})
@@ -79,19 +86,51 @@ def write(
             stream.codec_context.time_base = Fraction(1, 1000)
         if rotation is not None:
             stream.set_display_rotation(rotation, hflip=mirrored)
-        track = None if sound is None else container.add_stream("pcm_s16le", rate=8000, layout=_layout(sound))
+        if tags is not None:
+            context = stream.codec_context
+            context.colorspace, context.color_range, context.color_primaries, context.color_trc = tags
+        track = None if sound is None else container.add_stream(sound_codec, rate=sound_rate, layout=_layout(sound))
         for index, values in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(values, format="rgba" if values.shape[-1] == 4 else "rgb24")
+            if tags is not None:
+                frame = converted(frame, pixels, *tags[:2])
+                frame.pts, frame.time_base = index, 1 / Fraction(rate)
+            if interlaced:
+                (frame,) = through(frame, ("format", pixels), ("setfield", "tff"))
+                frame.pts, frame.time_base = index, 1 / Fraction(rate)
             if stamps_ms is not None:
                 frame.pts, frame.time_base = stamps_ms[index], Fraction(1, 1000)
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
         if track is not None:
             block = av.AudioFrame.from_ndarray((sound.T.reshape(1, -1) * 32767).astype(np.int16), "s16", _layout(sound))
-            block.sample_rate, block.pts, block.time_base = 8000, 0, Fraction(1, 8000)
-            container.mux(track.encode(block))
-            container.mux(track.encode())
+            block.sample_rate, block.time_base = sound_rate, Fraction(1, sound_rate)
+            block.pts = round(sound_start * sound_rate)
+            resampler = av.AudioResampler(
+                track.codec_context.format, _layout(sound), sound_rate, track.codec_context.frame_size or None
+            )
+            for part in (*resampler.resample(block), *resampler.resample(None), None):
+                container.mux(track.encode(part))
     return path
+
+
+def converted(frame: av.VideoFrame, pixels: str, matrix: int, colour_range: int) -> av.VideoFrame:
+    """An RGB frame in the pixel format `pixels`, by FFmpeg's own filter, whatever PyAV makes of it."""
+    name = {1: "bt709", 4: "fcc", 7: "smpte240m", 9: "bt2020"}.get(matrix, "smpte170m")
+    scaling = f"flags=bicubic+accurate_rnd:out_color_matrix={name}:out_range={'full' if colour_range == 2 else 'limited'}"
+    (made,) = through(frame, ("scale", scaling), ("format", pixels))
+    made.colorspace, made.color_range = matrix, colour_range
+    return made
+
+
+def through(frame: av.VideoFrame, *filters: tuple[str, str]) -> list[av.VideoFrame]:
+    """A frame through FFmpeg's filters, (name, arguments) each."""
+    graph = av.filter.Graph()
+    source = f"video_size={frame.width}x{frame.height}:pix_fmt={frame.format.name}:time_base=1/1000:pixel_aspect=1/1"
+    nodes = graph.add("buffer", source), *(graph.add(*each) for each in filters), graph.add("buffersink")
+    graph.link_nodes(*nodes).configure()
+    nodes[0].push(frame)
+    return [nodes[-1].pull()]
 
 
 def _layout(sound: np.ndarray) -> str:

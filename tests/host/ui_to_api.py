@@ -64,7 +64,7 @@ def _widget_values(node: dict[str, Any], info: dict[str, Any]) -> dict[str, Any]
             f"node {node['id']} ({node['type']}): {len(names)} widget values expected ({listed}), "
             f"got {len(saved)}. Open the workflow on the page and save it again."
         )
-    return {name: value for name, value in zip(names, saved, strict=True) if name is not None}
+    return {name: value for name, value in zip(names, saved, strict=False) if name is not None}
 
 
 def _widget_names(info: dict[str, Any]) -> Iterator[str | None]:

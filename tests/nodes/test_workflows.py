@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from .executor import ROOT, Comfy
 
@@ -72,7 +73,9 @@ def test_it_explains_itself_and_has_a_thumbnail(path: Path):
     flow = read(path)
     notes = [node["widgets_values"][0] for node in flow["nodes"] if node["type"] == "MarkdownNote"]
     assert any("Run" in note for note in notes)
-    assert path.with_suffix(".jpg").is_file()
+    assert not any("`" in note for note in notes), "code in notes is dark on dark in Nodes 2.0"
+    with Image.open(path.with_suffix(".jpg")) as thumbnail:
+        assert thumbnail.width == thumbnail.height, "the template browser cuts it to a square"
 
 
 @pytest.mark.parametrize("path", DRAWN, ids=lambda path: path.stem)

@@ -1,0 +1,198 @@
+"""A film, read frame by frame: of any length, with its exact times, colours and sound's place kept.
+
+`open_film` reads the header alone. Every walk over the frames opens the file anew, so several can go on at once, any
+can be given up at any frame (that is how one cancels), and memory depends on the frames that are kept, never on the
+length of the film.
+
+    film = open_film(path)
+    with FilmWriter(edited_path, like=film) as writer:
+        for frame in film.frames():
+            writer.write(frame, edit(frame.rgb))
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
+
+import av
+import numpy as np
+
+from .colour import ColourTags, over_black, to_rgb
+from .container import VideoHeader, VideoWarning, open_container, read_header, seconds_of, video_stream
+from .decoding import DecodedFrame, decoded_frames
+from .filters import FilterChain
+from .hdr import to_sdr
+from .orientation import Orientation, orientation_of
+from .webp import is_animated_webp, webp_header
+
+_REORDER = 64  # packets: more than any codec keeps frames back
+
+
+@dataclass(frozen=True)
+class FilmFrame:
+    """One frame of a film, of the size, pixel format and orientation of its first."""
+
+    index: int  # in the film, in order of display
+    time: Fraction  # seconds, exact, on the clock that the film's sound has too
+    duration: Fraction  # seconds until the next frame, of the last one as the file says
+    stored: av.VideoFrame  # as decoded: not turned, in the film's own colours
+    film: Film
+
+    @cached_property
+    def rgb(self) -> np.ndarray:
+        """(H, W, 3) uint8, or uint16 (0 to 65535) of films with more than 8 bits: upright, over black where it is
+        transparent, in BT.709 where the film is HDR, unless it was opened with `keep_hdr`. Not to be written to."""
+        values, has_alpha = to_rgb(self.stored)
+        values = self.film.orientation.apply(over_black(values) if has_alpha else values)
+        values = to_sdr(values, self.film.colours.transfer) if self.film.is_toned else np.ascontiguousarray(values)
+        values.flags.writeable = False
+        return values
+
+
+@dataclass(frozen=True)
+class Film:
+    """A file of moving or still pictures. Made by `open_film`. What it is seen to be, rather than what its header says,
+    is found by decoding its first frame, once it is asked for; that raises `UserError` where there is none."""
+
+    path: Path
+    header: VideoHeader
+    keep_hdr: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @cached_property
+    def first(self) -> DecodedFrame:
+        """The first frame, decoded."""
+        with warnings.catch_warnings():  # whoever walks over the frames is warned
+            warnings.simplefilter("ignore", VideoWarning)
+            return next(self.decoded())
+
+    @cached_property
+    def metadata(self) -> dict[str, str]:
+        """Title, date and the like."""
+        if is_animated_webp(self.path):
+            return {}
+        with open_container(self.path) as container:
+            return dict(container.metadata)
+
+    @cached_property
+    def orientation(self) -> Orientation:
+        return orientation_of(self.first.frame)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W) px of the frames, upright, before pixels that are not square are stretched"""
+        return self.orientation.size((self.first.frame.height, self.first.frame.width))
+
+    @property
+    def aspect(self) -> Fraction:
+        """The width of a pixel in heights, upright."""
+        return 1 / self.header.aspect if self.orientation.is_quarter else self.header.aspect
+
+    @property
+    def colours(self) -> ColourTags:
+        return self.first.colours
+
+    @property
+    def bits(self) -> int:
+        """Per value, as stored."""
+        return max(c.bits for c in self.first.frame.format.components)
+
+    @property
+    def is_toned(self) -> bool:
+        """Does `FilmFrame.rgb` bring a high dynamic range down?"""
+        return self.colours.is_hdr and not self.keep_hdr
+
+    def frames(self, start: Fraction | float | None = None, stop: Fraction | float | None = None) -> Iterator[FilmFrame]:
+        """The frames that begin at `start` <= time < `stop` in seconds, by default all of them. Frames of another size
+        or pixel format than the first are brought to it, frames that cannot be decoded are left out, interlaced ones
+        are deinterlaced: each with a `VideoWarning`.
+        """
+        first, index, warned = self.first.frame, None, False
+        for source in self.decoded(start):
+            if start is not None and source.time < start:
+                continue
+            if stop is not None and source.time >= stop:
+                return
+            if index is None:
+                index = 0 if start is None else bisect_left(self.times, source.time)
+            stored = source.frame
+            if (stored.width, stored.height, stored.format.name) != (first.width, first.height, first.format.name):
+                if not warned and (stored.width, stored.height) != (first.width, first.height):
+                    warned = True
+                    text = (
+                        f"'{self.name}' changes its size from {first.width} x {first.height} to {stored.width} x {stored.height} "
+                    )
+                    warnings.warn(
+                        text + f"px at {float(source.time):.2f} s: it is scaled to the first.", VideoWarning, stacklevel=2
+                    )
+                stored = _like(stored, first)
+            yield FilmFrame(index, source.time, source.duration, stored, self)
+            index += 1
+
+    def decoded(self, start: Fraction | float | None = None) -> Iterator[DecodedFrame]:
+        """The frames as they are decoded, from a key frame at or before `start`, deinterlaced, of whatever size."""
+        return decoded_frames(self.path, self.header, start)
+
+    @cached_property
+    def times(self) -> list[Fraction]:
+        """When each frame is shown, in seconds, from the packets without decoding."""
+        return self._times(math.inf)
+
+    def time_of(self, index: int) -> Fraction | None:
+        """When frame number `index` is shown; None if there is no such frame. Reads no more packets than it takes."""
+        times = self._times(index + 1 + _REORDER)
+        return times[index] if index < len(times) else None
+
+    def _times(self, most: float) -> list[Fraction]:
+        if is_animated_webp(self.path):
+            return [source.time for source in self.decoded()]
+        stamps, all_stamps, has_key = [], [], False
+        with open_container(self.path) as container:
+            for packet in _packets(container, video_stream(container, self.name)):
+                has_key = has_key or packet.is_keyframe
+                at = seconds_of(packet)
+                if at is None or packet.is_discard:  # an edit list leaves it out
+                    continue
+                all_stamps.append(at)
+                if has_key:  # nothing is shown before the first key frame
+                    stamps.append(at)
+                if len(stamps) >= most:
+                    break
+        return sorted(stamps or all_stamps)
+
+
+def open_film(path: str | Path, keep_hdr: bool = False) -> Film:
+    """Opens a video or a still picture whose extension may be wrong. With `keep_hdr` the frames of an HDR film stay in
+    its own colours (BT.2020, HLG or PQ). Raises `UserError` if there is no such file, it is empty, it is not a video,
+    has no video stream, or its frames are larger than `MAX_PIXELS`.
+    """
+    path = Path(path)
+    if is_animated_webp(path):
+        return Film(path, webp_header(path), keep_hdr)
+    with open_container(path) as container:
+        return Film(path, read_header(container, video_stream(container, path.name), path.name), keep_hdr)
+
+
+def _packets(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.Packet]:
+    """Packets of the stream; ends where reading breaks off."""
+    try:
+        yield from container.demux(stream)
+    except (av.FFmpegError, ValueError, OSError):
+        return
+
+
+def _like(frame: av.VideoFrame, first: av.VideoFrame) -> av.VideoFrame:
+    """The frame in the size and pixel format of `first`, its time kept."""
+    chain = FilterChain(frame, ("scale", f"{first.width}:{first.height}:flags=bicubic"), ("format", first.format.name))
+    (scaled,) = chain.push(frame)
+    return scaled

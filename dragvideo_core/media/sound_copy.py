@@ -1,0 +1,130 @@
+"""A film's sound into another file: the packets as they are, encoded anew only where the container cannot hold them."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack
+from fractions import Fraction
+
+import av
+
+from ..types import UserError
+from .container import DECODER_ERRORS, VideoWarning, open_container, seconds_of, sound_streams
+from .film import Film
+
+_BIT_RATE = 192_000  # of sound that is encoded anew
+
+
+class SoundCopy:
+    """All tracks of a film's sound on their way into the container `output`, up to any moment at a time."""
+
+    def __init__(self, film: Film, output: av.container.OutputContainer):
+        self._name, self._output, self._stack = film.name, output, ExitStack()
+        self._hides = output.format.name in ("mp4", "mov")  # what comes before time 0, by an edit list of its own
+        self._tracks: dict[int, _Track] = {}  # by their number in the source
+        self._next: tuple[Fraction, av.Packet] | None = None
+        if not film.header.has_sound:
+            return
+        source = self._stack.enter_context(open_container(film.path))
+        streams = sound_streams(source)
+        self._tracks = {stream.index: _track(stream, output) for stream in streams}
+        self._packets = self._readable(source.demux(streams))
+
+    def copy_until(self, seconds: Fraction | float, origin: Fraction) -> None:
+        """Writes what begins before `seconds` of the new film, whose time 0 is the moment `origin` of the old."""
+        while self._tracks:
+            if self._next is None:
+                self._next = next(self._packets, None)
+            if self._next is None or self._next[0] - origin >= seconds:
+                return
+            packet = self._next[1]
+            self._output.mux(self._tracks[packet.stream.index].packets(packet, origin))
+            self._next = None
+
+    def finish(self, origin: Fraction) -> None:
+        """Writes all that is left."""
+        self.copy_until(math.inf, origin)
+        for track in self._tracks.values():
+            self._output.mux(track.packets(None, origin))
+
+    def close(self) -> None:
+        self._stack.close()
+
+    def _readable(self, packets: Iterator[av.Packet]) -> Iterator[tuple[Fraction, av.Packet]]:
+        """Packets that are played, with their times, as far as the file can be read."""
+        try:
+            for packet in packets:
+                at = seconds_of(packet)
+                if at is not None and packet.dts is not None and packet.size > 0 and (self._hides or not packet.is_discard):
+                    yield at, packet
+        except DECODER_ERRORS as error:
+            text = f"the sound of '{self._name}' breaks off: it can be read no further ({type(error).__name__})."
+            warnings.warn(text + " The film is silent from there on.", VideoWarning, stacklevel=4)
+
+
+def _track(stream: av.AudioStream, output: av.container.OutputContainer) -> _Track:
+    try:
+        return _CopiedTrack(output.add_stream_from_template(stream))
+    except ValueError:  # this container does not hold this codec
+        return _EncodedTrack(stream, output)
+
+
+class _Track:
+    """One track in the new file."""
+
+    def packets(self, packet: av.Packet | None, origin: Fraction) -> list[av.Packet]:
+        """What there is to write after a packet of the source; None: it has come to its end."""
+        raise NotImplementedError
+
+
+class _CopiedTrack(_Track):
+    def __init__(self, written: av.AudioStream):
+        self._written, self._last = written, None
+
+    def packets(self, packet: av.Packet | None, origin: Fraction) -> list[av.Packet]:
+        if packet is None or (self._last is not None and packet.dts <= self._last):
+            return []  # a time that runs backwards is refused by every container
+        self._last = packet.dts
+        shift = round(origin / packet.time_base)
+        packet.pts, packet.dts, packet.stream = packet.pts - shift, packet.dts - shift, self._written
+        return [packet]
+
+
+class _EncodedTrack(_Track):
+    """Decoded and encoded as AAC."""
+
+    def __init__(self, stream: av.AudioStream, output: av.container.OutputContainer):
+        context = stream.codec_context
+        self._stream = stream
+        self._written = output.add_stream("aac", rate=context.sample_rate, layout=context.layout.name, bit_rate=_BIT_RATE)
+        self._resampler = av.AudioResampler(format="fltp", layout=context.layout.name, rate=context.sample_rate)
+
+    def packets(self, packet: av.Packet | None, origin: Fraction) -> list[av.Packet]:
+        try:
+            frames = self._stream.decode(packet)
+        except DECODER_ERRORS:
+            return []
+        made = []
+        for frame in frames:
+            if frame.pts is not None:
+                frame.pts -= round(origin / frame.time_base)
+            for block in self._resampler.resample(frame):
+                made += self._written.encode(block)
+        return made + (self._written.encode(None) if packet is None else [])
+
+
+def sound_start(film: Film) -> Fraction | None:
+    """When the first sound is heard, in seconds; None of a silent film."""
+    if not film.header.has_sound:
+        return None
+    starts = []
+    with open_container(film.path) as source:
+        for stream in sound_streams(source):
+            try:
+                source.seek(0)
+                starts.append(seconds_of(next(source.decode(stream))))
+            except (*DECODER_ERRORS, StopIteration, UserError):
+                continue
+    return min((at for at in starts if at is not None), default=None)
