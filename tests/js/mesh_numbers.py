@@ -74,7 +74,7 @@ def numbers(name: str) -> dict:
         "mask": runs(mask),
         "layer": runs(layer),
         "region": runs(region),
-        "sets": [{"points": points, "move": (move[0]).tolist()} for points, move in zip(handles.tolist(), moves)],
+        "sets": [{"points": points, "move": (move[0]).tolist()} for points, move in zip(handles.tolist(), moves, strict=True)],
         "spacing": spacing,
         "origin": list(origin),
         "beyond": beyond,
@@ -87,7 +87,9 @@ def numbers(name: str) -> dict:
         "held": runs(net.held),
         "moved": np.round(moved[::2], 3).ravel().tolist(),
         "landed": int(warp.lands.sum()),
-        "places": [[int(c), int(r), *np.round(warp.places[r, c].astype(float), 3).tolist()] for r, c in zip(y[some], x[some])],
+        "places": [
+            [int(c), int(r), *np.round(warp.places[r, c].astype(float), 3).tolist()] for r, c in zip(y[some], x[some], strict=True)
+        ],
     }
 
 
