@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .points.sam import load_sam
+from .layers.sam import load_sam
 from .stages.decode import DecodeSettings, decode
 from .stages.drag import DragSettings, drag
 from .stages.evaluate import EvaluateSettings, evaluate

@@ -33,7 +33,8 @@ def measure(plan: Plan, initial: Initial, earlier: Earlier, chunks: batches.Chun
     device = plan.handles.device
     residuals = {step: torch.zeros_like(z_t) for step, z_t in plan.latents.items()}
     handles = earlier.path[0][key_frames(plan.settings)].to(device)
-    has_moved, sums = earlier.has_moved, dict.fromkeys(plan.steps, 0.0)
+    has_moved = earlier.has_moved
+    sums: dict[int, Tensor] = {}
 
     def of_chunk(part: slice) -> dict[int, Tensor]:
         patches = _patches_in_clip(plan, initial, residuals, handles, part)
@@ -49,7 +50,7 @@ def measure(plan: Plan, initial: Initial, earlier: Earlier, chunks: batches.Chun
 
     tick()
     for _, of_step in chunks.map(of_chunk):
-        sums = {step: sums[step] + total for step, total in of_step.items()}
+        sums = {step: sums.get(step, 0.0) + total for step, total in of_step.items()}
         tick()
     return Measured(residuals, sums)
 

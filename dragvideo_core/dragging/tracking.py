@@ -13,7 +13,7 @@ from torch import Tensor
 from .supervision import GRID, directions
 
 
-def candidate_moves(max_move: float, device=None) -> Tensor:
+def candidate_moves(max_move: float, device: torch.device | None = None) -> Tensor:
     """Moves (M,) in pixels: every half cell from -max_move to max_move cells; zero is the middle one."""
     half = round(max_move * 2)
     return torch.arange(-half, half + 1, device=device, dtype=torch.float32) / 2 * GRID
@@ -36,7 +36,8 @@ def shared_move(distance_of_step: list[Tensor], moves: Tensor, remaining: Tensor
     distance_of_step: one (J, S, M) per denoising step; remaining (J, S): pixels left to the target, which a move may not
     pass. Among equals the smallest move wins. A point with a distance that is no number stays: nothing is known about it.
     """
-    total = sum(d / d.mean(-1, keepdim=True).clamp(min=1e-12) for d in distance_of_step)
+    shares = [d / d.mean(-1, keepdim=True).clamp(min=1e-12) for d in distance_of_step]
+    total = sum(shares[1:], shares[0])
     is_known = torch.isfinite(total).all(-1)
     too_far = moves > remaining[..., None]
     total = total.masked_fill(too_far, float("inf"))

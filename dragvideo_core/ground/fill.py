@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from ..types import OnProgress, UserError, ignore_progress
-from .motion import Array, GroundMotions, Mask
+from .camera import Array, Mask
+from .motion import Box, GroundMotions, move
 from .smooth import smooth_fill
 from .transfer import matched, sampled
 
@@ -50,17 +51,18 @@ def fill_freed(frames: Tensor, covered: Tensor, freed: Tensor, on_progress: OnPr
         [~mask[0].numpy() for mask in (covered | freed).cpu()],
     )
     filled = _Ground([picture.copy() for picture in shown.pictures], [known.copy() for known in shown.known])
-    motions = GroundMotions(shown.pictures, shown.known)
+    motions = GroundMotions(shown.pictures, shown.known, holes)
+    boxes = {i: _box(holes[i]) for i in busy}
     found = torch.zeros_like(freed)
     for done, i in enumerate(busy):
         others = [j for j in range(len(frames)) if j != i]
-        found[i, 0] = torch.from_numpy(_take(i, holes[i], filled, shown, others, motions))
+        found[i, 0] = torch.from_numpy(_take(i, holes[i], boxes[i], filled, shown, others, motions))
         on_progress(done + 1, 2 * len(busy), None)
     missing = {i: holes[i] & ~filled.known[i] for i in busy}
     made: list[int] = []
     for done, i in enumerate(sorted(busy, key=lambda i: -int(missing[i].sum()))):
         if missing[i].any():
-            _take(i, missing[i], filled, filled, made, motions)
+            _take(i, missing[i], boxes[i], filled, filled, made, motions)
             _make(i, missing[i] & ~filled.known[i], filled)
             made.append(i)
         on_progress(len(busy) + done + 1, 2 * len(busy), None)
@@ -68,16 +70,15 @@ def fill_freed(frames: Tensor, covered: Tensor, freed: Tensor, on_progress: OnPr
     return torch.where(freed, ground, frames), found
 
 
-def _take(i: int, hole: Mask, filled: _Ground, source: _Ground, others: Sequence[int], motions: GroundMotions) -> Mask:
+def _take(i: int, hole: Mask, box: Box, filled: _Ground, source: _Ground, others: Sequence[int], motions: GroundMotions) -> Mask:
     """Fill the hole (H, W) of frame i from the ground that other frames show, as far as they do: (H, W) of what was filled."""
-    box = _box(hole)
     wanted, picture, known = hole[box].copy(), filled.pictures[i][box], filled.known[i][box]
     for j in _asked(i, hole, source, others, motions):
-        motion = motions.between(i, j, box)
-        if not motion.is_alike:
+        match = motions.between(i, j, box)
+        if match is None:
             continue
-        taken, shows = sampled(source.pictures[j], source.known[j], motion, box)
-        new = wanted & shows
+        taken, shows = sampled(source.pictures[j], source.known[j], match.places)
+        new = wanted & shows & match.alike
         if new.any():
             picture[new] = matched(taken, shows, picture, known)[new]
             known |= new
@@ -96,7 +97,7 @@ def _asked(i: int, hole: Mask, source: _Ground, others: Sequence[int], motions: 
     places = np.stack([x, y], -1)[::step].astype(np.float64)
     shows = {}
     for j in others:
-        there = np.rint(motions.guess(i, j).apply(places)).astype(int)
+        there = np.rint(move(motions.guess(i, j), places)).astype(int)
         inside = (there >= 0).all(-1) & (there < hole.shape[::-1]).all(-1)
         inside[inside] = source.known[j][there[inside, 1], there[inside, 0]]
         shows[j] = inside
@@ -119,7 +120,7 @@ def _make(i: int, hole: Mask, filled: _Ground) -> None:
         known |= hole[box]
 
 
-def _box(hole: Mask) -> tuple[slice, slice]:
+def _box(hole: Mask) -> Box:
     """Rows and columns of the hole (H, W) and of what is looked at around it."""
     rows, columns = (np.flatnonzero(hole.any(axis)) for axis in (1, 0))
     margin = max(MARGIN, round(MARGIN_SHARE * max(np.ptp(rows), np.ptp(columns))))

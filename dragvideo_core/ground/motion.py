@@ -1,12 +1,9 @@
-"""How the ground moves between two frames, measured where the ground can be seen.
+"""Where the ground around a hole lies in another frame, to a fraction of a pixel, and where the two frames look alike.
 
-First the camera's motion from each frame to the next: corners are followed by Lucas and Kanade's method (1981), and an
-affine motion is fitted to them that ignores outliers (RANSAC). Chained, these motions say about where a place of one
-frame lies in any other. Then, for the two frames and the hole at hand, the affine motion is refined directly on the
-pixels around the hole (Gauss-Newton on brightness, Tukey's weights: Black and Anandan 1996). So the ground near the
-hole decides and not the whole picture, which is what parallax asks for, and no error of the chain is left.
-
-Places are (x, y) in pixels.
+The guess of the camera's motion is put right by the corners around the hole, then on the brightness of all that shows
+there (an affine motion by Gauss-Newton with Tukey's weights: Black and Anandan 1996, and a change of light). What is
+left, parallax mostly, is measured around the hole as optical flow and continued smoothly into it. So the ground near
+the hole decides and not the whole picture, and no error of the chain of frames is left.
 """
 
 from __future__ import annotations
@@ -16,175 +13,188 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
-Mask = NDArray[np.bool_]
-Matrix = NDArray[np.float64]
-Box = tuple[slice, slice]
+from . import camera
+from .camera import Array, Mask, Matrix, Seen
+from .spread import spread
 
-CORNERS, CORNER_QUALITY, CORNER_GAP = 400, 0.01, 5  # at most so many, of this share of the best one's strength, so far apart
-FEWEST = 8  # corners that a camera's motion is believed from
-NEAR_COVERED = 5  # px around covered pixels in which no corner is looked for: its window would see the thing
+Box = tuple[slice, slice]  # rows, columns
+
+REACH = 24  # px: so far around a guessed place the ground is looked for
 SIGMAS = (2.5, 0.7)  # px: blur of the two levels on which a motion is refined, coarse first
-MOST_PIXELS = 6000  # looked at on each level
+MOST_PIXELS = 3000  # looked at on each level
 ROUNDS, STILL = 12, 0.01  # Gauss-Newton rounds at most; fewer where the next one moves the hole by less than so many px
 GAINS = 0.8, 1.25  # of brightness between two frames
 NOISE = 1.5 / 255  # brightness: differences below this are taken for noise
-
-
-LIKENESS = 0.6  # ground around a hole must differ less between two frames than this share of its contrast
-SAME = 2.5 / 255  # brightness, root mean square: frames that differ less are alike whatever the contrast
+FEWEST = 50  # pixels that must be seen in both frames
+AGREE, MOST_BEND, SMOOTH = 0.5, 6.0, 3.0  # px: flow there and back differs by less, is shorter; how far it is averaged
+BETTER = 0.9  # the bend is taken if it leaves less than this share of the difference
+DETAIL = 5.0  # px: what a blur by so much takes away is detail, which a smooth fill would not have
+LIKENESS = 1.0  # frames are alike if they differ (squared) by less than this times the detail
+SAME = 2.5 / 255  # or by less than this
 OUTLIER = 0.15  # brightness: larger differences count as this one
 
 
 @dataclass(frozen=True)
-class Motion:
-    """An affine motion from one frame to another."""
+class Match:
+    """Where the ground of a box of h x w pixels lies in another frame."""
 
-    matrix: Matrix  # (2, 3)
-    is_alike: bool = True  # do the two frames look alike there
-
-    def apply(self, places: NDArray) -> NDArray[np.float64]:
-        """Places (..., 2) of the one frame in the other."""
-        return places @ self.matrix[:, :2].T + self.matrix[:, 2]
+    places: Array  # (h, w, 2) px
+    alike: Mask  # (h, w): the two frames look alike around there
 
 
 class GroundMotions:
-    """Motions between any two frames; each is measured when it is first asked for, and kept."""
+    """Matches between any two frames; each is made when it is first asked for, and kept."""
 
-    def __init__(self, pictures: Sequence[Array], known: Sequence[Mask]):
-        """Pictures (H, W, 3) in [0, 1], and where (H, W) each shows ground."""
+    def __init__(self, pictures: Sequence[Array], known: Sequence[Mask], holes: Sequence[Mask]):
+        """Pictures (H, W, 3) in [0, 1], where (H, W) each shows ground, and where (H, W) the ground is wanted."""
         self._pictures, self._known = pictures, known
-        self._looks: dict[int, _Look] = {}
-        self._measured: dict[tuple, Motion] = {}
-        self._from_first = _camera_motions(pictures, known)
+        self._matches: dict[tuple, Match | None] = {}
+        self._from_first = [np.vstack([motion, [0, 0, 1]]) for motion in camera.chained_motions(pictures, known, holes)]
 
-    def guess(self, i: int, j: int) -> Motion:
-        """From frame i to frame j by the camera's motion alone."""
-        return Motion((self._from_first[j] @ np.linalg.inv(self._from_first[i]))[:2])
+    def guess(self, i: int, j: int) -> Matrix:
+        """From frame i to frame j by the camera's motion alone, (2, 3)."""
+        return (self._from_first[j] @ np.linalg.inv(self._from_first[i]))[:2]
 
-    def between(self, i: int, j: int, box: Box) -> Motion:
-        """From frame i to frame j, by what shows in the `box` (rows, columns) of frame i."""
+    def between(self, i: int, j: int, box: Box) -> Match | None:
+        """Where the ground in the `box` of frame i lies in frame j; None where that cannot be said."""
         key = i, j, *((side.start, side.stop) for side in box)
-        if key not in self._measured:
-            self._measured[key] = _refined(self._look(i), self._look(j), self.guess(i, j), box)
-        return self._measured[key]
+        if key not in self._matches:
+            there = _around(move(self.guess(i, j), _corners(box)), self._known[j].shape)
+            if there is None:
+                self._matches[key] = None
+            else:
+                looks = _Look(self._pictures[i], self._known[i], box), _Look(self._pictures[j], self._known[j], there)
+                self._matches[key] = _match(*looks, self.guess(i, j))
+        return self._matches[key]
 
-    def _look(self, i: int) -> _Look:
-        if i not in self._looks:
-            self._looks[i] = _look(self._pictures[i], self._known[i])
-        return self._looks[i]
+
+def move(matrix: Matrix, places: np.ndarray) -> np.ndarray:
+    """Places (..., 2) of the one frame in the other."""
+    return places @ matrix[:, :2].T + matrix[:, 2]
 
 
-@dataclass(frozen=True)
 class _Look:
-    """What is compared of one frame: on each level its brightness and the slope of it, and where the ground shows."""
+    """What is compared of one box of a frame; places count from its upper left corner."""
 
-    gray: tuple[Array, ...]  # (H, W) each
-    slope: tuple[Array, ...]  # (H, W, 2) each, per px
-    clear: tuple[Array, ...]  # (H, W) each: 1 where nothing covered is near enough to be seen through the blur
-
-
-def _look(picture: Array, known: Mask) -> _Look:
-    gray = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-    known = known.astype(np.float32)
-    grays, slopes, clear = [], [], []
-    for sigma in SIGMAS:
-        share = cv2.GaussianBlur(known, (0, 0), sigma)
-        blurred = cv2.GaussianBlur(gray * known, (0, 0), sigma) / np.maximum(share, 1e-3)
-        grays.append(blurred)
-        slopes.append(np.stack([cv2.Scharr(blurred, cv2.CV_32F, dx, 1 - dx, scale=1 / 32) for dx in (1, 0)], -1))
-        clear.append(cv2.erode(known, np.ones((3, 3), np.uint8)))
-    return _Look(tuple(grays), tuple(slopes), tuple(clear))
+    def __init__(self, picture: Array, known: Mask, box: Box):
+        self.origin = np.array([box[1].start, box[0].start])
+        self.seen = Seen(camera.gray(picture[box]), known[box])
+        gray, share = self.seen.gray.astype(np.float32) / 255, known[box].astype(np.float32)
+        self.gray = [_blurred(gray, share, sigma) for sigma in SIGMAS]
+        self.slope = [cv2.merge([cv2.Scharr(level, cv2.CV_32F, dx, 1 - dx, scale=1 / 32) for dx in (1, 0)]) for level in self.gray]
+        self.clear = cv2.erode(share, np.ones((5, 5), np.uint8), borderValue=1)  # 1: nothing covered shows through the blur
 
 
-def _camera_motions(pictures: Sequence[Array], known: Sequence[Mask]) -> list[Matrix]:
-    """For each frame the motion (3, 3) from the first frame to it, chained over the frames between."""
-    grays = [np.rint(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).clip(0, 1) * 255).astype(np.uint8) for picture in pictures]
-    motions = [np.eye(3)]
-    for i in range(1, len(grays)):
-        motions.append(_step(grays[i - 1], grays[i], known[i - 1], known[i]) @ motions[-1])
-    return motions
+def _match(target: _Look, source: _Look, guess: Matrix) -> Match | None:
+    local = np.concatenate([guess[:, :2], (move(guess, target.origin) - source.origin)[:, None]], 1)
+    refined = _refined(target, source, camera.corrected(local, target.seen, source.seen))
+    if refined is None:
+        return None
+    matrix, gain, light = refined
+    height, width = target.clear.shape
+    grid = np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1)
+    places = move(matrix, grid).astype(np.float32)
+    straight = _compared(target, source, places, gain, light)
+    bend = _bend(target, *straight)
+    bent_places = (places + bend @ matrix[:, :2].T).astype(np.float32)
+    bent = _compared(target, source, bent_places, gain, light)
+    if _difference(target, *bent) < BETTER * _difference(target, *straight):
+        places, straight = bent_places, bent
+    return Match(places + source.origin.astype(np.float32), _alike(target, *straight))
 
 
-def _step(first: NDArray[np.uint8], second: NDArray[np.uint8], known: Mask, known_after: Mask) -> Matrix:
-    near = np.ones((2 * NEAR_COVERED + 1,) * 2, np.uint8)
-    free = cv2.erode(known.astype(np.uint8), near, borderValue=1)
-    corners = cv2.goodFeaturesToTrack(first, CORNERS, CORNER_QUALITY, CORNER_GAP, mask=free)
-    if corners is None:
-        return np.eye(3)
-    there, tracked, _ = cv2.calcOpticalFlowPyrLK(first, second, corners, None)
-    back, returned, _ = cv2.calcOpticalFlowPyrLK(second, first, there, None)
-    good = (tracked & returned).ravel().astype(bool) & (np.linalg.norm(back - corners, axis=-1).ravel() < 0.5)
-    corners, there = corners.reshape(-1, 2)[good], there.reshape(-1, 2)[good]
-    x, y = there.round().astype(int).T
-    inside = (x >= 0) & (y >= 0) & (x < second.shape[1]) & (y < second.shape[0])
-    inside[inside] = known_after[y[inside], x[inside]]
-    corners, there = corners[inside], there[inside]
-    if len(corners) < FEWEST:
-        return _shift(np.median(there - corners, axis=0)) if len(corners) else np.eye(3)
-    fitted, _ = cv2.estimateAffine2D(corners, there, method=cv2.RANSAC, ransacReprojThreshold=1.0)
-    return np.eye(3) if fitted is None else np.vstack([fitted, [0, 0, 1]])
-
-
-def _shift(by: NDArray[np.float32]) -> Matrix:
-    motion = np.eye(3)
-    motion[:2, 2] = by
-    return motion
-
-
-def _refined(target: _Look, source: _Look, guess: Motion, box: Box) -> Motion:
-    """The motion from `target` to `source`, fitted to what both show in `box` (rows, columns) of the target."""
-    rows, columns = box
-    middle = np.array([(columns.start + columns.stop - 1) / 2, (rows.start + rows.stop - 1) / 2])
-    half = max(columns.stop - columns.start, rows.stop - rows.start) / 2
-    linear = guess.matrix[:, :2] * half  # of coordinates that run from -1 to 1 in the box
-    move = guess.matrix[:, :2] @ middle + guess.matrix[:, 2]
-    gain = 1.0
+def _refined(target: _Look, source: _Look, matrix: Matrix) -> tuple[Matrix, float, float] | None:
+    """The affine motion fitted to all that both boxes show, and the target's brightness as gain * the source's + light."""
+    height, width = target.clear.shape
+    middle, half = np.array([(width - 1) / 2, (height - 1) / 2]), max(width, height) / 2
+    linear, shift = matrix[:, :2] * half, move(matrix, middle)  # of coordinates that run from -1 to 1 in the box
+    y, x = np.nonzero(target.clear)
+    step = max(1, len(x) // MOST_PIXELS)
+    y, x = y[::step], x[::step]
+    unit = (np.stack([x, y], -1) - middle) / half
+    gain, light = 1.0, 0.0
     for level in range(len(SIGMAS)):
-        y, x = np.nonzero(target.clear[level][box])
-        step = max(1, len(x) // MOST_PIXELS)
-        y, x = y[::step] + rows.start, x[::step] + columns.start
-        unit = (np.stack([x, y], -1) - middle) / half
         wanted = target.gray[level][y, x]
         for _ in range(ROUNDS):
-            place = (unit @ linear.T + move).astype(np.float32)
-            clear = _sample(source.clear[level], place, outside=0) > 0.999
-            if clear.sum() < 4 * FEWEST:
-                return Motion(guess.matrix, is_alike=False)
-            got = _sample(source.gray[level], place)
-            slope, at = _sample(source.slope[level], place)[clear], unit[clear]
-            shown = got[clear]
+            place = (unit @ linear.T + shift).astype(np.float32)
+            clear = _sampled(source.clear, place, outside=0) > 0.999
+            if clear.sum() < FEWEST:
+                return None
+            shown, slope, at = _sampled(source.gray[level], place)[clear], _sampled(source.slope[level], place)[clear], unit[clear]
             gap = wanted[clear] - gain * shown
             light = float(np.median(gap))
             gap = gap - light
-            spread = max(1.4826 * float(np.median(np.abs(gap))), NOISE)
-            weight = np.square(np.clip(1 - np.square(gap / (4.685 * spread)), 0, None))
-            jacobian = np.concatenate(
-                [slope[:, :1] * at, slope[:, :1], slope[:, 1:] * at, slope[:, 1:], shown[:, None] - shown.mean()], -1
-            )
+            deviation = max(1.4826 * float(np.median(np.abs(gap))), NOISE)
+            weight = np.square(np.clip(1 - np.square(gap / (4.685 * deviation)), 0, None))
+            slopes = slope[:, :1] * at, slope[:, :1], slope[:, 1:] * at, slope[:, 1:], shown[:, None] - shown.mean()
+            jacobian = np.concatenate(slopes, -1)
             weighted = jacobian * weight[:, None]
             normal = weighted.T @ jacobian
-            damping = 1e-3 * np.diag(normal).max() + len(at) * 1e-7
-            change = np.linalg.solve(normal + damping * np.eye(7), weighted.T @ gap)
+            damping = 1e-3 * np.diag(normal) + 1e-4 * np.diag(normal).max() + 1e-7 * len(at)
+            change = np.linalg.solve(normal + np.diag(damping), weighted.T @ gap)
             gain = float(np.clip(gain + change[6], *GAINS))
             change = change[:6].reshape(2, 3)
-            linear, move = linear + change[:, :2], move + change[:, 2]
+            linear, shift = linear + change[:, :2], shift + change[:, 2]
             if np.abs(change).sum(1).max() < STILL:
                 break
-    matrix = np.concatenate([linear / half, (move - linear / half @ middle)[:, None]], 1)
-    return Motion(matrix, _alike(wanted[clear], gap))
+    return np.concatenate([linear / half, (shift - linear / half @ middle)[:, None]], 1), gain, light
 
 
-def _alike(wanted: Array, gap: Array) -> bool:
-    differs = np.sqrt(np.square(np.clip(gap, -OUTLIER, OUTLIER)).mean())
-    contrast = np.sqrt(np.square(np.clip(wanted - np.median(wanted), -OUTLIER, OUTLIER)).mean())
-    return bool(differs <= max(LIKENESS * contrast, SAME))
+def _compared(target: _Look, source: _Look, places: Array, gain: float, light: float) -> tuple[Array, Mask]:
+    """The source's brightness (h, w) at places (h, w, 2), in the target's light, and where both show ground."""
+    shown = gain * _sampled(source.gray[-1], places) + light
+    return shown, (target.clear > 0) & (_sampled(source.clear, places, outside=0) > 0.999)
 
 
-def _sample(values: Array, places: Array, outside: float | None = None) -> Array:
-    """Bilinear, at places (P, 2): (P,) or (P, C). Outside of the picture the border's value, or `outside`."""
+def _bend(target: _Look, shown: Array, both: Mask) -> Array:
+    """What is left of the motion, (h, w, 2) px: optical flow where both show ground, continued smoothly."""
+    plain = spread(np.where(both, target.gray[-1], 0)[..., None], both.astype(np.float32))[..., 0]
+    pair = [np.rint(np.where(both, picture, plain).clip(0, 1) * 255).astype(np.uint8) for picture in (target.gray[-1], shown)]
+    dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    there, back = dis.calc(*pair, None), dis.calc(*reversed(pair), None)
+    height, width = both.shape
+    grid = np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).astype(np.float32)
+    returned = there + _sampled(back, grid + there)
+    sure = both & (np.square(returned).sum(-1) < AGREE**2) & (np.abs(there).max(-1) < MOST_BEND)
+    weight = cv2.GaussianBlur(sure.astype(np.float32), (0, 0), SMOOTH)
+    smooth = cv2.GaussianBlur(np.where(sure[..., None], there, 0), (0, 0), SMOOTH) / np.maximum(weight, 1e-3)[..., None]
+    return spread(np.where(sure[..., None], smooth, 0), sure.astype(np.float32))
+
+
+def _difference(target: _Look, shown: Array, both: Mask) -> float:
+    return float(np.abs(target.gray[-1] - shown)[both].mean()) if both.any() else np.inf
+
+
+def _alike(target: _Look, shown: Array, both: Mask) -> Mask:
+    """Where (h, w) the frames differ around by less than a smooth fill would."""
+    share = both.astype(np.float32)
+    smooth = _blurred(target.gray[-1], share, DETAIL)
+    gap, detail = (np.square(np.clip(picture - target.gray[-1], -OUTLIER, OUTLIER)) for picture in (shown, smooth))
+    around = [_blurred(square, share, DETAIL) for square in (gap, detail)]
+    differs, contrast = spread(np.stack(around, -1) * share[..., None], share).transpose(2, 0, 1)
+    return differs <= LIKENESS * contrast + SAME**2
+
+
+def _blurred(values: Array, share: Array, sigma: float) -> Array:
+    """Gaussian blur of what `share` (h, w) counts."""
+    return cv2.GaussianBlur(values * share, (0, 0), sigma) / np.maximum(cv2.GaussianBlur(share, (0, 0), sigma), 1e-3)
+
+
+def _sampled(values: Array, places: Array, outside: float | None = None) -> Array:
+    """Bilinear, at places (P, 2) or (h, w, 2). Outside of the picture the border's value, or `outside`."""
+    flat = places[None] if places.ndim == 2 else places
     mode = cv2.BORDER_REPLICATE if outside is None else cv2.BORDER_CONSTANT
-    got = cv2.remap(values, places[None, :, 0], places[None, :, 1], cv2.INTER_LINEAR, borderMode=mode, borderValue=outside or 0)
-    return got[0]
+    got = cv2.remap(values, flat[..., 0], flat[..., 1], cv2.INTER_LINEAR, borderMode=mode, borderValue=outside or 0)
+    return got[0] if places.ndim == 2 else got
+
+
+def _corners(box: Box) -> np.ndarray:
+    return np.array([[x, y] for y in (box[0].start, box[0].stop - 1) for x in (box[1].start, box[1].stop - 1)], float)
+
+
+def _around(places: np.ndarray, size: tuple[int, ...]) -> Box | None:
+    """The box of pixels around places (P, 2), inside of a picture of this size; None if it lies outside."""
+    low = np.maximum(np.floor(places.min(0)).astype(int) - REACH, 0)
+    high = np.minimum(np.ceil(places.max(0)).astype(int) + REACH + 1, size[::-1])
+    return None if (high - low < 8).any() else (slice(low[1], high[1]), slice(low[0], high[0]))

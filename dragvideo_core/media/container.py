@@ -7,6 +7,7 @@ make the decoder open other files or addresses. Sizes are bounded before anythin
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -116,7 +117,7 @@ def read_header(container: av.container.InputContainer, stream: av.VideoStream, 
     elif container.duration is not None and len(container.streams) == 1:
         seconds = container.duration / av.time_base
     else:
-        seconds = None
+        seconds = _tagged_seconds(stream)
     length = seconds if container.duration is None else container.duration / av.time_base
     frames = stream.frames or (None if length is None else math.ceil(length * rate))
     aspect = Fraction(stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or 1)
@@ -124,6 +125,12 @@ def read_header(container: av.container.InputContainer, stream: av.VideoStream, 
     return VideoHeader(
         width, height, rate, tick, aspect, frames, bool(stream.frames), seconds, has_sound=bool(sound_streams(container))
     )
+
+
+def _tagged_seconds(stream: av.VideoStream) -> float | None:
+    """The length of the stream that Matroska keeps as a text, "00:01:02.500000000"."""
+    parts = re.fullmatch(r"(\d{1,4}):(\d\d):(\d\d\.\d+)", stream.metadata.get("DURATION", ""))
+    return None if parts is None else int(parts[1]) * 3600 + int(parts[2]) * 60 + float(parts[3])
 
 
 def seconds_of(frame: av.VideoFrame | av.AudioFrame | av.Packet) -> Fraction | None:

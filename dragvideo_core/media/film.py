@@ -156,14 +156,15 @@ class Film:
     def _times(self, most: float) -> list[Fraction]:
         if is_animated_webp(self.path):
             return [source.time for source in self.decoded()]
-        stamps, all_stamps = [], []
+        stamps, all_stamps, has_key = [], [], False
         with open_container(self.path) as container:
             for packet in _packets(container, video_stream(container, self.name)):
+                has_key = has_key or packet.is_keyframe
                 at = seconds_of(packet)
                 if at is None or packet.is_discard:  # an edit list leaves it out
                     continue
                 all_stamps.append(at)
-                if stamps or packet.is_keyframe:  # no decoder shows anything before the first key frame
+                if has_key:  # nothing is shown before the first key frame
                     stamps.append(at)
                 if len(stamps) >= most:
                     break

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -11,10 +10,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..diffusion import batches, memory
-from ..diffusion.attention import CrossBranch, cross_branch, kept_bytes, text_once
-from ..diffusion.ddim import Ddim, check_stride
-from ..diffusion.denoiser import predict
+from ..diffusion.attention import kept_bytes
+from ..diffusion.ddim import check_stride
 from ..dragging import offsets as latent_offsets
+from ..dragging.replay import Replay
 from ..points.sampling import mask_to_cells
 from ..temporal.smoothing import SMOOTHED_STEPS, smooth
 from ..types import DragModel, DragResult, Inversion, OnProgress, PointTracks, UserError, VideoClip, ignore_progress
@@ -41,9 +40,9 @@ def decode(
 ) -> tuple[VideoClip, Tensor]:
     """The edited clip, and its clean latents (N, 4, h, w).
 
-    What DDIM alone misses at each step (the residual) is taken from the source branch, whose denoiser call serves its keys
-    and values as well: the nearer the offsets are to zero, the nearer the latents are to the inverted ones. With all of them
-    zero, clip and latents are handed on as they are. With a stride, it goes over every n-th step and those with offsets.
+    With all offsets zero, clip and latents are handed on as they are. With a stride, it goes over every n-th step and those
+    with offsets. UserError where clip, inversion, edit and tracks do not belong together, and where the keys and values of all
+    frames do not fit into memory.
     """
     check_stride(settings.stride)
     _check(clip, inversion, tracks, model)
@@ -62,6 +61,11 @@ def decode(
     return replace(clip, frames=frames.clamp(0, 1)), latents
 
 
+def held_bytes(model: DragModel, cells: int, frames: int, settings: DecodeSettings) -> int:
+    """What decoding so many frames of `cells` latent cells takes for its whole time, beside the frames at work."""
+    return kept_bytes(model.denoiser, cells, frames, model.dtype.itemsize) if settings.cross_branch == "all_frames" else 0
+
+
 def _check(clip: VideoClip, inversion: Inversion, tracks: PointTracks, model: DragModel) -> None:
     inverted = inversion.latents.shape[1], *(side * model.pixels_per_cell for side in inversion.latents.shape[-2:])
     tracked = len(tracks.edit_mask), *tracks.edit_mask.shape[-2:]
@@ -73,11 +77,6 @@ def _check(clip: VideoClip, inversion: Inversion, tracks: PointTracks, model: Dr
             )
 
 
-def held_bytes(model: DragModel, cells: int, frames: int, settings: DecodeSettings) -> int:
-    """What decoding so many frames of `cells` latent cells takes for its whole time, beside the frames at work."""
-    return kept_bytes(model.denoiser, cells, frames, model.dtype.itemsize) if settings.cross_branch == "all_frames" else 0
-
-
 def _check_room(model: DragModel, held: int, frames: int) -> None:
     free = memory.SPARE * memory.free_bytes(model.device)
     if held > free:
@@ -87,43 +86,30 @@ def _check_room(model: DragModel, held: int, frames: int) -> None:
         )
 
 
-def _replay(inversion, result, tracks, model, settings, chunks: batches.Chunks, on_progress) -> Tensor:
+def _replay(
+    inversion: Inversion,
+    result: DragResult,
+    tracks: PointTracks,
+    model: DragModel,
+    settings: DecodeSettings,
+    chunks: batches.Chunks,
+    on_progress: OnProgress,
+) -> Tensor:
     """Edited clean latents (N, 4, h, w) on the CPU."""
-    ddim, device = Ddim(model.alphas_cumprod, model.prediction), model.device
-    top = max(result.offsets)
-    count = inversion.latents.shape[1]
     cell_mask = mask_to_cells(tracks.edit_mask, inversion.latents.shape[-2:])
     if not settings.lock:
         cell_mask = torch.ones_like(cell_mask)
-    edited = latent_offsets.add_offset(inversion.latents[top], None, result.offsets[top], cell_mask)
-    jumps = list(pairwise(_visited(result, settings)))
-    with text_once(model.denoiser), cross_branch(model.denoiser) as branch:
-        for number, (step, there) in enumerate(jumps):
-            moved = torch.empty_like(edited)
-            _record_shared(branch, inversion.latents[step], model, ddim.timestep(step), settings, chunks)
+    replay = Replay(model, inversion.latents, result.offsets, cell_mask, settings.cross_branch)
+    steps = _visited(result, settings)
+    total = (len(steps) - 1) * inversion.latents.shape[1]
 
-            def replayed(part: slice) -> Tensor:
-                z_t, below = (inversion.latents[s][part].to(device) for s in (step, there))
-                branch.mode = "record" if settings.cross_branch == "same_frame" else "plain"
-                source = predict(model, z_t, ddim.timestep(step))
-                x_t = edited[part].to(device)
-                branch.mode = "plain" if settings.cross_branch == "off" else "use"
-                branch.rows = _answering_rows(settings, x_t)
-                carried = ddim.move(x_t, predict(model, x_t, ddim.timestep(step)), step, there)
-                carried = carried + latent_offsets.residual(ddim, z_t, source, below, step, there)
-                offset = result.offsets[there][part].to(device) if there in result.offsets else torch.zeros_like(carried)
-                return latent_offsets.add_offset(below, carried, offset, cell_mask[part].to(device)).cpu()
+    def smoothed(latents: Tensor, step: int) -> Tensor:
+        if not settings.smoothing or step not in SMOOTHED_STEPS:
+            return latents
+        smooth_latents = smooth(latents, model, replay.ddim, step, odd=step % 2 == 1, chunks=chunks)
+        return inversion.latents[step] + cell_mask * (smooth_latents - inversion.latents[step])
 
-            for part, latents in chunks.map(replayed):
-                moved[part] = latents
-                on_progress(number * count + part.stop, len(jumps) * count, None)
-            edited = moved
-            if settings.smoothing and there in SMOOTHED_STEPS:
-                branch.mode = "plain"
-                smoothed = smooth(edited, model, ddim, there, odd=there % 2 == 1, chunks=chunks)
-                below = inversion.latents[there]
-                edited = below + cell_mask * (smoothed - below)
-    return edited
+    return replay.run(steps, chunks, lambda done: on_progress(done, total, None), smoothed)
 
 
 def _visited(result: DragResult, settings: DecodeSettings) -> list[int]:
@@ -131,35 +117,6 @@ def _visited(result: DragResult, settings: DecodeSettings) -> list[int]:
     top, smoothed = max(result.offsets), SMOOTHED_STEPS if settings.smoothing else ()
     wanted = {0, *result.offsets, *smoothed, *range(0, top, settings.stride)}
     return sorted((step for step in wanted if step <= top), reverse=True)
-
-
-def _record_shared(
-    branch: CrossBranch, z_t: Tensor, model: DragModel, timestep: int, settings: DecodeSettings, chunks: batches.Chunks
-) -> None:
-    """Keys and values that serve every frame, kept for this step, for the choices that need them."""
-    frames = {"first_frame": z_t[:1], "all_frames": z_t}.get(settings.cross_branch)
-    if frames is None:
-        return
-    branch.kept.clear()
-    branch.mode = "add"
-
-    def recorded(part: slice) -> None:
-        before = dict(branch.kept)
-        try:
-            predict(model, frames[part].to(model.device), timestep)
-        except BaseException:
-            branch.kept = before  # some layers had added this part's already
-            raise
-
-    for _ in chunks.map(recorded, len(frames)):
-        pass
-
-
-def _answering_rows(settings: DecodeSettings, x_t: Tensor) -> Tensor | None:
-    """Which kept row answers each frame of the chunk; None: all of them together."""
-    if settings.cross_branch == "same_frame":
-        return torch.arange(len(x_t), device=x_t.device)
-    return torch.zeros(len(x_t), dtype=torch.long, device=x_t.device) if settings.cross_branch == "first_frame" else None
 
 
 def _inside(mask: Tensor, feather: float) -> Tensor:

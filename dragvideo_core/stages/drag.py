@@ -20,7 +20,7 @@ from ..dragging.checks import check
 from ..dragging.first_pass import measure
 from ..dragging.iteration import iterate, result
 from ..dragging.plan import Plan, make_plan
-from ..dragging.settings import DragSettings
+from ..dragging.settings import DEFAULTS, DragSettings
 from ..files.unfinished import NOT_KEPT, State, Unfinished
 from ..media.drawing import draw_points
 from ..types import DragModel, DragResult, Inversion, OnProgress, PointTracks, ignore_progress
@@ -32,7 +32,7 @@ def drag(
     inversion: Inversion,
     tracks: PointTracks,
     model: DragModel,
-    settings: DragSettings = DragSettings(),
+    settings: DragSettings = DEFAULTS,
     on_progress: OnProgress = ignore_progress,
     start: DragResult | None = None,
     unfinished: Unfinished = NOT_KEPT,

@@ -124,7 +124,8 @@ class _Run:
 
     def advance(self) -> bool:
         """One step. False if it had to be skipped."""
-        drawn_from, weights, total = self.generator.get_state(), lora.trained(self.adapted), 0.0
+        drawn_from, weights = self.generator.get_state(), lora.trained(self.adapted)
+        total = torch.zeros((), device=self.model.device)
         try:
             drawn = _Drawn(self.model, self.latents, self.batch, self.generator)
             self.optimiser.zero_grad(set_to_none=True)
@@ -135,7 +136,9 @@ class _Run:
         except BaseException:
             self.generator.set_state(drawn_from)  # as before the step that was not made
             raise
-        if not bool(torch.stack([torch.isfinite(value).all() for value in (total, *(w.grad for w in weights))]).all()):
+        if not bool(
+            torch.stack([torch.isfinite(value).all() for value in (total, *(w.grad for w in weights if w.grad is not None))]).all()
+        ):
             self._skip()
             return False
         self.is_whole = False

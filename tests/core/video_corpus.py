@@ -67,6 +67,7 @@ def write(
     sound_rate: int = 8000,
     sound_start: float = 0.0,
     tags: tuple[int, int, int, int] | None = None,
+    interlaced: bool = False,
     options: dict[str, str] | None = None,
     container_options: dict[str, str] | None = None,
     format: str | None = None,
@@ -93,6 +94,10 @@ def write(
             frame = av.VideoFrame.from_ndarray(values, format="rgba" if values.shape[-1] == 4 else "rgb24")
             if tags is not None:
                 frame = converted(frame, pixels, *tags[:2])
+                frame.pts, frame.time_base = index, 1 / Fraction(rate)
+            if interlaced:
+                (frame,) = through(frame, ("format", pixels), ("setfield", "tff"))
+                frame.pts, frame.time_base = index, 1 / Fraction(rate)
             if stamps_ms is not None:
                 frame.pts, frame.time_base = stamps_ms[index], Fraction(1, 1000)
             container.mux(stream.encode(frame))
@@ -111,16 +116,21 @@ def write(
 
 def converted(frame: av.VideoFrame, pixels: str, matrix: int, colour_range: int) -> av.VideoFrame:
     """An RGB frame in the pixel format `pixels`, by FFmpeg's own filter, whatever PyAV makes of it."""
-    graph = av.filter.Graph()
     name = {1: "bt709", 4: "fcc", 7: "smpte240m", 9: "bt2020"}.get(matrix, "smpte170m")
     scaling = f"flags=bicubic+accurate_rnd:out_color_matrix={name}:out_range={'full' if colour_range == 2 else 'limited'}"
+    (made,) = through(frame, ("scale", scaling), ("format", pixels))
+    made.colorspace, made.color_range = matrix, colour_range
+    return made
+
+
+def through(frame: av.VideoFrame, *filters: tuple[str, str]) -> list[av.VideoFrame]:
+    """A frame through FFmpeg's filters, (name, arguments) each."""
+    graph = av.filter.Graph()
     source = f"video_size={frame.width}x{frame.height}:pix_fmt={frame.format.name}:time_base=1/1000:pixel_aspect=1/1"
-    nodes = graph.add("buffer", source), graph.add("scale", scaling), graph.add("format", pixels), graph.add("buffersink")
+    nodes = graph.add("buffer", source), *(graph.add(*each) for each in filters), graph.add("buffersink")
     graph.link_nodes(*nodes).configure()
     nodes[0].push(frame)
-    made = nodes[-1].pull()
-    made.pts, made.colorspace, made.color_range = None, matrix, colour_range
-    return made
+    return [nodes[-1].pull()]
 
 
 def _layout(sound: np.ndarray) -> str:

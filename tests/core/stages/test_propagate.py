@@ -20,6 +20,8 @@ FLOW = replace(QUICK, tracker="flow")
 class Only:
     """The upper left quarter is foreground; remembers what it was asked."""
 
+    masks, front, asks_points = None, None, True
+
     def __init__(self):
         self.asked, self.freed = [], 0
 
