@@ -40,7 +40,7 @@ export class LivePreview {
       move: [target[0] - handle[0], target[1] - handle[1]],
     }));
     const [x, y] = originOf(sets[0].points);
-    const beyond = scene.isAtBorder ? beyondFor(sets, size) : 0;
+    const beyond = scene.isAtBorder ? beyondFor(scene, sets, size) : 0;
     const { mesh, triangles } = this.#memory.of("mesh", [scene, x, y, beyond], () => {
       const made = layerMesh({ ...scene, size, spacing: spacingFor(size), origin: [x, y], beyond });
       return { mesh: made, triangles: trianglesOf(made) };
@@ -57,7 +57,7 @@ function sceneOf(mask, matte, size) {
   if (!matte) {
     const inner = withoutBorder(mask, size);
     const region = widened(inner, 1, size);
-    return { mask: inner, region, layer: region, matte: null, isAtBorder: false };
+    return { mask: inner, region, layer: region, matte: null, isAtBorder: touchesBorder(region, size) };
   }
   const region = widened(
     Uint8Array.from(matte, (value) => value > SOME),
@@ -74,8 +74,9 @@ function originOf(points) {
 }
 
 /** How far the mesh goes on over the picture's border: what is dragged in from there has to come from somewhere. */
-function beyondFor(sets, size) {
+function beyondFor({ matte }, sets, size) {
   const spacing = spacingFor(size);
+  if (!matte) return 2 * spacing; // the border is held: nothing further out ever counts
   const longest = Math.max(...sets.map(({ move }) => Math.hypot(...move)));
   return spacing * (1 + Math.ceil(Math.min(longest, Math.min(...size) / 2) / spacing));
 }
