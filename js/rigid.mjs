@@ -67,10 +67,13 @@ export class HeldMesh {
   /** The lower Cholesky factor of the free vertices' matrix: row i holds columns i - band ... i. */
   #factorise() {
     const { mesh, place, strength } = this;
-    const entries = [];
+    this.band = bandOf(mesh, place);
+    const wide = this.band + 1;
+    const factor = new Float64Array(this.free.length * wide);
     const add = (u, v, value) => {
-      const [row, column] = [Math.max(place[u], place[v]), Math.min(place[u], place[v])];
-      if (column >= 0) entries.push([row, column, value]);
+      const row = Math.max(place[u], place[v]);
+      const column = Math.min(place[u], place[v]);
+      if (column >= 0) factor[row * wide + this.band + column - row] += value;
     };
     for (let at = 0; at < place.length; at++) add(at, at, STAY);
     strength.forEach((value, edge) => {
@@ -86,10 +89,6 @@ export class HeldMesh {
           if (place[u] >= place[v]) add(u, v, PULL * one * other);
         }),
       );
-    this.band = entries.reduce((widest, [row, column]) => Math.max(widest, row - column), 0);
-    const wide = this.band + 1;
-    const factor = new Float64Array(this.free.length * wide);
-    for (const [row, column, value] of entries) factor[row * wide + this.band + column - row] += value;
     this.factor = cholesky(factor, this.free.length, this.band);
   }
 
@@ -125,42 +124,53 @@ export class HeldMesh {
     const { mesh, strength } = this;
     const count = mesh.held.length;
     const [cosine, sine] = [new Float64Array(count), new Float64Array(count)];
-    const rest = (edge, each) => {
-      const [u, v] = [mesh.edges[2 * edge], mesh.edges[2 * edge + 1]];
-      const x = mesh.vertices[2 * u] - mesh.vertices[2 * v];
-      const y = mesh.vertices[2 * u + 1] - mesh.vertices[2 * v + 1];
-      each(u, v, x, y);
-    };
-    for (let edge = 0; edge < strength.length; edge++)
-      rest(edge, (u, v, x, y) => {
-        const bentX = x + moved[2 * u] - moved[2 * v];
-        const bentY = y + moved[2 * u + 1] - moved[2 * v + 1];
-        const along = strength[edge] * (x * bentX + y * bentY);
-        const across = strength[edge] * (x * bentY - y * bentX);
-        cosine[u] += along;
-        cosine[v] += along;
-        sine[u] += across;
-        sine[v] += across;
-      });
-    const [c, s] = [new Float64Array(count), new Float64Array(count)];
+    const { edges, vertices, held } = mesh;
+    for (let edge = 0; edge < strength.length; edge++) {
+      const u = edges[2 * edge];
+      const v = edges[2 * edge + 1];
+      const x = vertices[2 * u] - vertices[2 * v];
+      const y = vertices[2 * u + 1] - vertices[2 * v + 1];
+      const bentX = x + moved[2 * u] - moved[2 * v];
+      const bentY = y + moved[2 * u + 1] - moved[2 * v + 1];
+      const along = strength[edge] * (x * bentX + y * bentY);
+      const across = strength[edge] * (x * bentY - y * bentX);
+      cosine[u] += along;
+      cosine[v] += along;
+      sine[u] += across;
+      sine[v] += across;
+    }
     for (let at = 0; at < count; at++) {
-      const angle = mesh.held[at] ? 0 : Math.atan2(sine[at], cosine[at]);
-      c[at] = Math.cos(angle);
-      s[at] = Math.sin(angle);
+      const angle = held[at] ? 0 : Math.atan2(sine[at], cosine[at]);
+      cosine[at] = Math.cos(angle);
+      sine[at] = Math.sin(angle);
     }
     const asked = pulled.slice();
-    for (let edge = 0; edge < strength.length; edge++)
-      rest(edge, (u, v, x, y) => {
-        const [cos, sin] = [(c[u] + c[v]) / 2, (s[u] + s[v]) / 2];
-        const dx = strength[edge] * (cos * x - sin * y - x);
-        const dy = strength[edge] * (sin * x + cos * y - y);
-        asked[2 * u] += dx;
-        asked[2 * u + 1] += dy;
-        asked[2 * v] -= dx;
-        asked[2 * v + 1] -= dy;
-      });
+    for (let edge = 0; edge < strength.length; edge++) {
+      const u = edges[2 * edge];
+      const v = edges[2 * edge + 1];
+      const x = vertices[2 * u] - vertices[2 * v];
+      const y = vertices[2 * u + 1] - vertices[2 * v + 1];
+      const c = (cosine[u] + cosine[v]) / 2;
+      const s = (sine[u] + sine[v]) / 2;
+      const dx = strength[edge] * (c * x - s * y - x);
+      const dy = strength[edge] * (s * x + c * y - y);
+      asked[2 * u] += dx;
+      asked[2 * u + 1] += dy;
+      asked[2 * v] -= dx;
+      asked[2 * v + 1] -= dy;
+    }
     return asked;
   }
+}
+
+/** How far apart in the matrix joined free vertices lie at most: the corners of a point's cell are joined. */
+function bandOf({ edges }, place) {
+  let widest = 0;
+  for (let at = 0; at < edges.length; at += 2) {
+    const [u, v] = [place[edges[at]], place[edges[at + 1]]];
+    if (u >= 0 && v >= 0) widest = Math.max(widest, Math.abs(u - v));
+  }
+  return widest;
 }
 
 function strengths({ edges, vertices }, discs, stiff) {

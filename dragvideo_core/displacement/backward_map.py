@@ -1,8 +1,8 @@
 """From a bent mesh to a map that says of every pixel where it comes from.
 
 Every triangle of the mesh is drawn where it has gone; its pixels get the place at rest by their barycentric shares, which is exact
-for a mesh of triangles and has no holes. Where two triangles land on the same pixel, the one that moved further is on top:
-what the user drags passes in front.
+for a mesh of triangles and leaves no holes. Where two triangles land on the same pixel, the one that moved further is on top:
+what the user drags passes in front. The mesh can be drawn at another size than the one it was bent at.
 """
 
 from __future__ import annotations
@@ -15,73 +15,48 @@ from .mesh import Mesh
 
 TRIANGLES = ((0, 1, 2), (1, 3, 2))  # of a cell's corners
 STILL = 1 / 32  # px: less is no move
-MENDS = 12  # rounds of smoothing that may undo a fold
-HALVINGS = 6  # of the whole drag, where smoothing did not
+MARGIN = 8  # px around all that changes
 
 
 @dataclass(frozen=True)
 class Warp:
-    """Where the pixels of one frame come from."""
+    """Where the pixels of a box of one frame come from. Outside of the box nothing moved."""
 
-    places: np.ndarray  # (H, W, 2) float32 px, (x, y); the pixel itself where the mesh does not land
-    lands: np.ndarray  # (H, W) bool: the mesh lands there
-    stretch: np.ndarray  # (H, W) float32: the largest stretch of the triangle that lands there; 1 elsewhere
-    left: np.ndarray  # (H, W) bool: what was at this pixel has moved away
-
-
-def still(size: tuple[int, int]) -> Warp:
-    """Nothing moved."""
-    return Warp(_pixels(size), np.zeros(size, bool), np.ones(size, np.float32), np.zeros(size, bool))
+    box: tuple[slice, slice]  # rows and columns of the frame
+    places: np.ndarray  # (h, w, 2) float32 px, (x, y) in the frame; the pixel itself where the mesh does not land
+    lands: np.ndarray  # (h, w) bool: the mesh lands there
+    moves: np.ndarray  # (h, w) bool: what shows there comes from elsewhere
+    left: np.ndarray  # (h, w) bool: what was at this pixel has moved away
+    stretch: np.ndarray  # (h, w) float32: the largest stretch of the triangle that lands there; 1 elsewhere
 
 
-def backward(mesh: Mesh, moved: np.ndarray, size: tuple[int, int]) -> Warp:
-    """The map of a picture of `size` (H, W) for displacements (V, 2) px of the mesh's vertices."""
-    nothing = still(size)
-    if not np.abs(moved).max(initial=0.0) > STILL:
-        return nothing
-    corners = np.concatenate([mesh.cells[:, list(three)] for three in TRIANGLES])
-    rest, bent = mesh.vertices[corners], (mesh.vertices + moved)[corners]
-    order = np.argsort(np.linalg.norm(moved, axis=1)[corners].mean(1), kind="stable")
-    rest, bent = rest[order], bent[order]
-    pixel, triangle, shares = _drawn(bent, size)
-    places = nothing.places.reshape(-1, 2)
-    places[pixel] = np.einsum("pk,pkc->pc", shares, rest[triangle])
-    stretch = nothing.stretch.reshape(-1)
-    stretch[pixel] = stretches(rest, bent)[triangle]
-    lands = nothing.lands.reshape(-1)
-    lands[pixel] = True
-    return Warp(places.reshape(*size, 2), lands.reshape(size), stretch.reshape(size), _left(mesh, moved, size))
+def backward(mesh: Mesh, moved: np.ndarray, size: tuple[int, int], scale: float = 1.0) -> Warp | None:
+    """The map of a picture of `size` (H, W) for displacements (V, 2) px of the mesh's vertices; None where nothing moves.
 
-
-def unfolded(mesh: Mesh, moved: np.ndarray) -> tuple[np.ndarray, bool]:
-    """Displacements (V, 2) px without folds, and whether there were any.
-
-    A triangle that has turned over is a fold. The vertices round folds are moved to the mean of their neighbours; where a fold is
-    still there after MENDS rounds, the whole drag is made shorter.
+    scale: how many times as large the picture is as the one that the mesh was made for.
     """
+    goes = np.linalg.norm(moved, axis=1) > STILL
+    busy = goes[mesh.cells].any(1)
+    if not busy.any():
+        return None
+    rest = (mesh.vertices + 0.5) * scale - 0.5
+    bent = rest + moved * scale
+    used = mesh.cells[busy].ravel()
+    box = _box(np.concatenate([rest[used], bent[used]]), size)
+    corner, shape = np.array([box[1].start, box[0].start]), tuple(part.stop - part.start for part in box)
+    x, y = np.meshgrid(*(np.arange(part.start, part.stop, dtype=np.float32) for part in box[::-1]))
+    own = np.stack([x, y], -1)
     corners = np.concatenate([mesh.cells[:, list(three)] for three in TRIANGLES])
-    folded = _turned_over(mesh, moved, corners)
-    if not folded.any():
-        return moved, False
-    moved = moved.copy()
-    u, v = mesh.edges.T
-    count = np.bincount(u, minlength=len(moved)) + np.bincount(v, minlength=len(moved))
-    for _ in range(MENDS):
-        near = np.zeros(len(moved), bool)
-        near[corners[folded]] = True
-        near[u] |= near[v]
-        near[v] |= near[u]
-        mean = np.stack([np.bincount(u, part[v], len(moved)) + np.bincount(v, part[u], len(moved)) for part in moved.T], -1)
-        chosen = near & ~mesh.held
-        moved[chosen] = (mean / count[:, None])[chosen]
-        folded = _turned_over(mesh, moved, corners)
-        if not folded.any():
-            return moved, True
-    low, high = 0.0, 1.0
-    for _ in range(HALVINGS):
-        middle = (low + high) / 2
-        low, high = (low, middle) if _turned_over(mesh, middle * moved, corners).any() else (middle, high)
-    return low * moved, True
+    order = np.argsort(np.linalg.norm(moved, axis=1)[corners].mean(1), kind="stable")
+    at_rest, now = rest[corners[order]], bent[corners[order]]
+    pixel, triangle, shares = _drawn(now - corner, shape)
+    places, stretch, lands = own.reshape(-1, 2).copy(), np.ones(len(own) * own.shape[1], np.float32), np.zeros(own.shape[:2], bool)
+    places[pixel] = (shares[..., None] * at_rest[triangle]).sum(1)
+    stretch[pixel] = stretches(at_rest, now)[triangle]
+    lands.reshape(-1)[pixel] = True
+    places = places.reshape(own.shape)
+    away = np.abs(places - own).max(-1) > STILL
+    return Warp(box, places, lands, lands & away, _left(mesh, busy, box, scale), stretch.reshape(lands.shape))
 
 
 def stretches(rest: np.ndarray, bent: np.ndarray) -> np.ndarray:
@@ -92,15 +67,17 @@ def stretches(rest: np.ndarray, bent: np.ndarray) -> np.ndarray:
     return np.sqrt(half + np.sqrt(np.maximum(half**2 - area**2, 0))).astype(np.float32)
 
 
-def _turned_over(mesh: Mesh, moved: np.ndarray, corners: np.ndarray) -> np.ndarray:
-    """(T,) bool"""
-    a, b, c = (mesh.vertices + moved)[corners].transpose(1, 0, 2)
-    area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
-    return area <= 0
+def _box(places: np.ndarray, size: tuple[int, int]) -> tuple[slice, slice]:
+    """Rows and columns of a picture of `size` (H, W) with all places (P, 2) px and a margin; at least one pixel."""
+    low, high = np.floor(places.min(0)).astype(int) - MARGIN, np.ceil(places.max(0)).astype(int) + MARGIN + 1
+    return tuple(
+        slice(min(max(0, int(first)), side - 1), max(min(side, int(stop)), 1))
+        for first, stop, side in zip(low[::-1], high[::-1], size)
+    )
 
 
 def _drawn(triangles: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Every pixel of every triangle (T, 3, 2), triangles in order: flat pixel numbers, triangle numbers, shares (P, 3)."""
+    """Every pixel of every triangle (T, 3, 2), in their order: flat pixel numbers, triangle numbers, shares (P, 3)."""
     height, width = size
     low = np.ceil(triangles.min(1)).clip(0).astype(int)
     high = np.minimum(np.floor(triangles.max(1)).astype(int), [width - 1, height - 1])
@@ -111,8 +88,7 @@ def _drawn(triangles: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np
     y, x = np.divmod(nth, columns[number])
     x, y = x + low[number, 0], y + low[number, 1]
     a, b, c = triangles.transpose(1, 0, 2)
-    matrix = np.stack([b - a, c - a], -1)
-    inverse = np.linalg.inv(matrix)
+    inverse = np.linalg.inv(np.stack([b - a, c - a], -1))
     dx, dy = x - a[number, 0], y - a[number, 1]
     second = inverse[number, 0, 0] * dx + inverse[number, 0, 1] * dy
     third = inverse[number, 1, 0] * dx + inverse[number, 1, 1] * dy
@@ -121,18 +97,11 @@ def _drawn(triangles: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np
     return (y * width + x)[inside], number[inside], np.stack([1 - second - third, second, third], -1)
 
 
-def _left(mesh: Mesh, moved: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Which pixels (H, W) lie in a cell of the mesh at rest that moved."""
-    goes = np.linalg.norm(moved, axis=1)[mesh.cells].max(1) > STILL
-    cells = np.where(mesh.cell_at >= 0, goes[mesh.cell_at], False)
-    whole = cells.repeat(mesh.spacing, 0).repeat(mesh.spacing, 1)
-    left = np.zeros(size, bool)
-    x, y = (round(edge + 0.5) for edge in mesh.corner)  # of the first pixel: 0 or less
-    part = whole[-y : size[0] - y, -x : size[1] - x]
-    left[: part.shape[0], : part.shape[1]] = part
-    return left
-
-
-def _pixels(size: tuple[int, int]) -> np.ndarray:
-    x, y = np.meshgrid(np.arange(size[1], dtype=np.float32), np.arange(size[0], dtype=np.float32))
-    return np.stack([x, y], -1)
+def _left(mesh: Mesh, busy: np.ndarray, box: tuple[slice, slice], scale: float) -> np.ndarray:
+    """Which pixels of the box lie, at rest, in a cell that moves: `busy` (M,) bool."""
+    cells = np.where(mesh.cell_at >= 0, busy[mesh.cell_at], False)
+    numbers = []
+    for part, corner, most in zip(box, mesh.corner[::-1], cells.shape):
+        at = (np.arange(part.start, part.stop) + 0.5) / scale - 0.5
+        numbers.append(np.floor((at - corner) / mesh.spacing).astype(int).clip(0, most - 1))
+    return cells[np.ix_(*numbers)]

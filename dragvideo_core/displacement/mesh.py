@@ -28,8 +28,8 @@ class Mesh:
     edges: np.ndarray  # (E, 2) int: joined vertices, the lower number first
     held: np.ndarray  # (V,) bool
     spacing: int  # px
+    size: tuple[int, int]  # (H, W) of the picture
     corner: tuple[float, float]  # px, (x, y) of the top left vertex of the whole grid
-    number: np.ndarray  # (rows, columns) int: the vertex at each place of the grid, -1 where there is none
     cell_at: np.ndarray  # (rows - 1, columns - 1) int: the cell at each place, -1 where there is none
 
 
@@ -44,6 +44,7 @@ def layer_mesh(region: np.ndarray, layer: np.ndarray, mask: np.ndarray, spacing:
     origin: px (x, y), a place that a vertex falls on: let it move with the thing, and the mesh does not flicker. beyond: px by which
     the layer is continued over the border of the picture.
     """
+    size = (mask.shape[0], mask.shape[1])
     rows, first_row = _grid_lines(mask.shape[0], beyond, spacing, origin[1])
     columns, first_column = _grid_lines(mask.shape[1], beyond, spacing, origin[0])
     pads = [
@@ -74,8 +75,8 @@ def layer_mesh(region: np.ndarray, layer: np.ndarray, mask: np.ndarray, spacing:
         edges=_edges(cells),
         held=is_held[is_corner],
         spacing=spacing,
+        size=size,
         corner=corner,
-        number=number,
         cell_at=np.where(chosen, np.cumsum(chosen).reshape(chosen.shape) - 1, -1),
     )
 

@@ -22,6 +22,7 @@ from scipy.linalg import cho_solve_banded, cholesky_banded
 from .mesh import Mesh, place_in
 
 PULL = 100.0  # of a point, in units of an edge's strength
+STIFF = 20.0  # of an edge in a disc
 STAY = 1e-5  # holds pieces of the mesh that no point and no anchor holds
 
 
@@ -34,13 +35,13 @@ class Pulls:
     discs: np.ndarray  # (J, 3): x, y, radius px of what moves as one piece
 
 
-def bend(mesh: Mesh, pulls: Pulls, rounds: int, stiff: float) -> np.ndarray:
-    """Displacements (V, 2) px of the mesh's vertices."""
+def bend(mesh: Mesh, pulls: Pulls, rounds: int) -> np.ndarray:
+    """Displacements (V, 2) px of the mesh's vertices after the harmonic start and so many rigid rounds."""
     moved = np.zeros_like(mesh.vertices)
     free = np.flatnonzero(~mesh.held)
     if len(free) == 0 or len(pulls.points) == 0:
         return moved
-    strength = _strengths(mesh, pulls.discs, stiff)
+    strength = _strengths(mesh, pulls.discs)
     cell, shares = place_in(mesh, pulls.points)
     factor = _factorised(mesh, free, strength, mesh.cells[cell], shares)
     pulled = np.zeros_like(moved)
@@ -56,11 +57,11 @@ def bend(mesh: Mesh, pulls: Pulls, rounds: int, stiff: float) -> np.ndarray:
     return moved
 
 
-def _strengths(mesh: Mesh, discs: np.ndarray, stiff: float) -> np.ndarray:
+def _strengths(mesh: Mesh, discs: np.ndarray) -> np.ndarray:
     """(E,)"""
     middle = mesh.vertices[mesh.edges].mean(1)
     in_disc = (np.linalg.norm(middle[:, None] - discs[:, :2], axis=-1) <= discs[:, 2]).any(1)
-    return np.where(in_disc, stiff, 1.0)
+    return np.where(in_disc, STIFF, 1.0)
 
 
 def _factorised(mesh: Mesh, free: np.ndarray, strength: np.ndarray, corners: np.ndarray, shares: np.ndarray) -> np.ndarray:

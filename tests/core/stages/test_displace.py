@@ -130,7 +130,7 @@ def test_a_fold_is_undone_and_told():
     """The tip of a bar is pulled over its own held end."""
     mask = box(40, 10, 180, 118)
     clip, tracks = scene(layer=box(20, 50, 80, 70), mask=mask, pairs=(((70.0, 60.0), (20.0, 60.0)),))
-    with pytest.warns(UserWarning, match="folds the thing over itself in frame 1"):
+    with pytest.warns(UserWarning, match="fold the thing over itself in frame 1"):
         done = displace(clip, tracks)
     places = done.backward[0, 60, :, 0][done.matte[0, 0, 60] > 0.5]
     assert (places.diff() > 0).all()
