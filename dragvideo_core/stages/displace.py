@@ -6,7 +6,6 @@ In two steps that can be taken apart: `bend_layers` finds out where everything g
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,7 +17,7 @@ from ..displacement.backward_map import Warp, backward
 from ..displacement.bending import Bent
 from ..displacement.checks import check_tracks
 from ..ground.fill import fill_freed
-from ..types import Displacement, OnProgress, PointTracks, UserError, VideoClip, ignore_progress
+from ..types import Displacement, OnProgress, PointTracks, UserError, VideoClip, ignore_progress, warn
 
 
 @dataclass(frozen=True)
@@ -64,10 +63,9 @@ def bend_layers(
     bents = bending.held_in_time(clip.frames, bents)
     folded = [i + 1 for i, bent in enumerate(bents) if bent is not None and bent.had_folds]
     if folded:
-        warnings.warn(
+        warn(
             f"the drag would fold the thing over itself in frame {', '.join(map(str, folded))}: it was made smoother there. "
             "Make the drag shorter, or the edit mask larger.",
-            stacklevel=3,
         )
     return bents
 
