@@ -38,7 +38,7 @@ def scene(look: torch.Tensor):
 def test_freed_ground_does_not_tell_what_covered_it(iterations):
     """Two clips that differ in the thing's look alone. Before, the noise, the residual and the attention brought it back."""
     model, looks = tiny_model(), torch.rand(2, 3, 24, 16, generator=torch.Generator().manual_seed(0))
-    settings = DragSettings(steps=(STEP,), iterations=iterations, learning_rate=0.05)
+    settings = DragSettings(steps=(STEP,), iterations=iterations, refine=iterations, learning_rate=0.05)
     latents = {True: [], False: []}
     for look in looks:
         clip, tracks, displaced = scene(look)
