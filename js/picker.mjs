@@ -27,6 +27,7 @@ export class PointPicker extends Editor {
     this.arrowStart = null; // the handle of an arrow whose target is still to be clicked
     this.hovered = null; // stage point
     this.preview = new PreviewCanvas();
+    this.layer = null; // a picture of the thing's layer that the last run found, of the frame that the points sit on
     this.isAfter = false; // is the frame shown as the drag leaves it, also while nothing is dragged?
     this.isBeforeInDrag = false; // while something is dragged it is, unless this is set
     this.run = null; // { frames, size, key } of the last run
@@ -243,7 +244,7 @@ export class PointPicker extends Editor {
   shownPicture(picture) {
     const { dragged } = this;
     if (!picture || !this.isDrawable || (dragged ? this.isBeforeInDrag : !this.isAfter)) return picture;
-    return this.preview.of(picture, dragged ?? this.present, this.pixels, () => null);
+    return this.preview.of(picture, dragged ?? this.present, this.pixels, this.layer);
   }
 
   press(at, event) {

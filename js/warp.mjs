@@ -1,6 +1,6 @@
 /**
  * From a bent mesh to a map that says of every pixel where it comes from: dragvideo_core/displacement/backward_map.py
- * written again, held to the same numbers by tests. No DOM.
+ * and folds.py written again, held to the same numbers by tests. No DOM.
  */
 
 const TRIANGLES = [
@@ -58,13 +58,11 @@ export function unfolded(mesh, triangles, given) {
 function smoothNear({ edges, held }, triangles, folds, moved) {
   const near = new Uint8Array(held.length);
   triangles.forEach((vertex, at) => folds[Math.floor(at / 3)] && (near[vertex] = 1));
-  const grow = (to, from) => {
-    const before = near.slice(); // of several edges at a vertex the last one counts, as in the core
-    for (let at = 0; at < edges.length; at += 2)
-      near[edges[at + to]] = before[edges[at + to]] | before[edges[at + from]];
-  };
-  grow(0, 1);
-  grow(1, 0);
+  const folded = near.slice();
+  for (let at = 0; at < edges.length; at += 2) {
+    if (folded[edges[at]]) near[edges[at + 1]] = 1;
+    if (folded[edges[at + 1]]) near[edges[at]] = 1;
+  }
   const [count, sums] = [new Float64Array(held.length), new Float64Array(moved.length)];
   for (let at = 0; at < edges.length; at += 2)
     for (const [one, other] of [

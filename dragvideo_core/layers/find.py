@@ -57,7 +57,7 @@ def known_layer(
         return None
     else:
         picture = as_picture(start)
-        first = matte(picture, layer_of_strokes(picture, picks.strokes))
+        first = matte(picture, layer_of_strokes(picture, picks.strokes, picks.handles))
     _warn_of_handles_off(torch.from_numpy(first), picks.handles)
     done = 1
 
