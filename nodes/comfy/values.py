@@ -70,8 +70,8 @@ def to_edit_mask(mask: Tensor, clip: VideoClip) -> Tensor:
     segmenter.check(len(clip))
     if float(mask.max()) < 0.5:
         raise UserError(
-            f"the edit mask is nowhere white, so nothing could change: its largest value is {float(mask.max()):.2f}, and a pixel may "
-            "change from 0.5 on. Paint it white, or take the wire out of 'edit_mask'."
+            f"the edit mask is nowhere white, so nothing could change: its largest value is {float(mask.max()):.2f}, and a pixel "
+            "may change from 0.5 on. Paint it white, or take the wire out of 'edit_mask'."
         )
     nowhere = torch.zeros(0, 2)
     return torch.stack([segmenter.foreground(i, frame, nowhere)[None] for i, frame in enumerate(clip.frames)])
