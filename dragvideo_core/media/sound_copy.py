@@ -12,7 +12,7 @@ import av
 
 from ..types import UserError
 from .container import DECODER_ERRORS, VideoWarning, open_container, seconds_of, sound_streams
-from .film import Film
+from .film import Film, warn_of_lost_sound
 
 _BIT_RATE = 192_000  # of sound that is encoded anew
 
@@ -25,6 +25,7 @@ class SoundCopy:
         self._hides = output.format.name in ("mp4", "mov")  # what comes before time 0, by an edit list of its own
         self._tracks: dict[int, _Track] = {}  # by their number in the source
         self._next: tuple[Fraction, av.Packet] | None = None
+        warn_of_lost_sound(film)
         if not film.header.has_sound:
             return
         source = self._stack.enter_context(open_container(film.path))
