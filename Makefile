@@ -1,17 +1,20 @@
-# make demo     the whole edit in a real ComfyUI; files in output/demo/
-# make test     every test
-# make install  .venv with all that both need (they do this first)
-# make bench-quality  edits against true edits; tables and pictures in output/bench/
-# make bench-speed    seconds and memory beside the per-frame baseline; table, and output/bench/speed.json
-# make bench-footage  how well points are followed on filmed clips; table, and output/bench/footage.json
-# make comfyui  the same server, kept open for a person (PORT=8188 to choose the port)
+# make install        .venv with everything that the pack and its tests need; every other target does this first
+# make demo           the whole edit in a real ComfyUI; files in output/demo/
+# make comfyui        the same server, kept open for a person (PORT=8188 chooses the port)
+# make check          format, lint and types, in seconds
+# make test-fast      the core's and the page's tests, without ComfyUI; two minutes
+# make test           every test, against a real ComfyUI and a real browser
+# make bench-quality  edits beside true edits; tables and pictures in output/bench/
+# make bench-film     edits of filmed clips beside true edits, without a model; output/bench/film.json and film.png
+# make bench-speed    seconds and memory beside the per-frame loop; output/bench/speed.json
+# make bench-footage  how well points are followed on filmed clips; output/bench/footage.json
 
 SHELL := /bin/bash
 PYTHON ?= python3
 PIP := .venv/bin/pip install -q --disable-pip-version-check
 HOST := cd tests && exec ../.venv/bin/python -m host
 
-.PHONY: install chromium demo test comfyui bench-quality bench-speed bench-footage
+.PHONY: install chromium check demo test test-fast comfyui bench-quality bench-film bench-speed bench-footage
 .DELETE_ON_ERROR:
 
 install: .venv/installed
@@ -53,11 +56,22 @@ comfyui: install
 bench-quality: install
 	@cd tests && PYTHONPATH=.. exec ../.venv/bin/python -m bench.quality $(ARGS)
 
+bench-film: install
+	@cd tests && PYTHONPATH=.. exec ../.venv/bin/python -m bench.film $(ARGS)
+
 bench-speed: install
 	@cd tests && PYTHONPATH=.. exec ../.venv/bin/python -m bench.speed
 
 bench-footage: install
 	@cd tests && PYTHONPATH=.. exec ../.venv/bin/python -m bench.footage
 
-test: install chromium .cache/lint/installed
+check: install
+	@.venv/bin/ruff format --check -q . || { echo "run: .venv/bin/ruff format ." >&2; exit 1; }
+	@.venv/bin/ruff check -q .
+	@.venv/bin/mypy --no-error-summary
+
+test-fast: install
+	@.venv/bin/python -m pytest -q -n 2 --dist worksteal tests/core tests/js
+
+test: check chromium .cache/lint/installed
 	@.venv/bin/python -m pytest -r fEs --durations=15

@@ -4,4 +4,4 @@ from .nodes import comfy_entrypoint
 
 WEB_DIRECTORY = "./js"
 
-__all__ = ["comfy_entrypoint", "WEB_DIRECTORY"]
+__all__ = ["WEB_DIRECTORY", "comfy_entrypoint"]

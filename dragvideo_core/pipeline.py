@@ -1,12 +1,13 @@
-"""The whole paper as nine calls."""
+"""The whole paper as nine calls, and one of ours: `displace`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .points.sam import load_sam
+from .layers.sam import load_sam
 from .stages.decode import DecodeSettings, decode
+from .stages.displace import DisplaceSettings, displace
 from .stages.drag import DragSettings, drag
 from .stages.evaluate import EvaluateSettings, evaluate
 from .stages.invert import InvertSettings, invert
@@ -20,15 +21,47 @@ from .types import DragModel, OnProgress, Scores, VideoClip, ignore_progress
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of all stages; the defaults are the paper's where it says one, and ours (marked) beside them."""
+    """The settings of all stages. The defaults are ours; `Settings.paper()` is the paper, without anything of ours."""
 
     load: LoadSettings = field(default_factory=LoadSettings)
     propagate: PropagateSettings = field(default_factory=PropagateSettings)
+    displace: DisplaceSettings | None = field(default_factory=DisplaceSettings)  # ours; None: the drag starts without it
     tune: TuneSettings = field(default_factory=TuneSettings)
     invert: InvertSettings = field(default_factory=InvertSettings)
     drag: DragSettings = field(default_factory=DragSettings)
     decode: DecodeSettings = field(default_factory=DecodeSettings)
     evaluate: EvaluateSettings = field(default_factory=EvaluateSettings)
+
+    @classmethod
+    def paper(cls) -> Settings:
+        """The method as Sec. 3 and 4 print it; docs/paper.md says where the text leaves a choice, and which one this is.
+
+        One frame in three at 512 x 512, points by DIFT, 60 iterations at four steps on every frame, from zero offsets. No lock:
+        what is outside the mask is held by Eq. 5 alone, added as a plain sum. A denoiser call for every step of inversion and
+        decoding. The optional smoothing is off.
+        """
+        return cls(
+            load=LoadSettings(width=512, height=512, select_every_nth=3),  # Sec. 4.2
+            propagate=PropagateSettings(set_side=3, tracker="dift", fit_mask=False),  # Sec. 3.2 and 4.4
+            displace=None,
+            tune=TuneSettings(),  # Sec. 4.1: a LoRA on the attention, as in DragDiffusion
+            invert=InvertSettings(until=42, stride=1),
+            drag=DragSettings(
+                steps=(42, 41, 35, 30),
+                learning_rate=0.01,
+                iterations=60,
+                max_move=3.0,
+                mask_weight=1.0,
+                lock=False,
+                chained=True,
+                moving_average=True,
+                warm_start=False,
+                reach=0.0,
+                key_every=1,
+                turns=1,
+            ),
+            decode=DecodeSettings(cross_branch="same_frame", lock=False, smoothing=False, stride=1),
+        )
 
 
 def drag_a_video(
@@ -44,8 +77,9 @@ def drag_a_video(
     picks = pick(points, clip.size, len(clip))
     segmenter = segment(sam=load_sam(sam_checkpoint, model.device) if sam_checkpoint else None)
     tracks = propagate(clip, picks, segmenter, model, settings.propagate, on_progress)
+    displaced = displace(clip, tracks, settings.displace, on_progress) if settings.displace else None
     tuned = tune(clip, model, settings.tune, on_progress)
     inversion = invert(clip, tuned, settings.invert, on_progress)
-    edit = drag(inversion, tracks, tuned, settings.drag, on_progress)
-    edited, _ = decode(clip, inversion, edit, tracks, tuned, settings.decode, on_progress)
+    edit = drag(inversion, tracks, tuned, settings.drag, on_progress, displaced=displaced)
+    edited, _ = decode(clip, inversion, edit, tracks, tuned, settings.decode, on_progress, displaced)
     return edited, evaluate(clip, edited, tracks, model, settings.evaluate, on_progress)

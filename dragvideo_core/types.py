@@ -7,7 +7,10 @@ in pixels of the clip. All dataclasses are frozen and their tensors are never ch
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, fields
 from typing import Protocol
 
@@ -17,6 +20,31 @@ from torch import Tensor
 
 class UserError(ValueError):
     """Something the user can put right: the text says what was expected, what came, and what to do."""
+
+
+_listener: ContextVar[Callable[[str], None] | None] = ContextVar("drag_a_video_listener", default=None)
+
+
+def warn(text: str, category: type[Warning] = UserWarning) -> None:
+    """Something the user should know, while the work goes on: to the listener of this thread's work, else to Python's warnings.
+
+    Python's own way to catch warnings is one switch for the whole process, so it also catches those of other threads.
+    """
+    listener = _listener.get()
+    if listener is None:
+        warnings.warn(text, category, stacklevel=3)
+    else:
+        listener(text)
+
+
+@contextmanager
+def warnings_go_to(listener: Callable[[str], None]) -> Iterator[None]:
+    """Inside, in this thread (or task) alone, every `warn` is one call of the listener with its text."""
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
 
 
 # Called by every long stage after each piece of work with (done, total, picture). `picture()` draws the state of the
@@ -61,6 +89,15 @@ class VideoClip:
 
 
 @dataclass(frozen=True)
+class Stroke:
+    """A stroke of a brush: roughly over the thing that is dragged, or over the ground around it."""
+
+    kind: str  # "thing" or "ground"
+    radius: float  # px
+    points: Tensor  # (P, 2), P >= 1: the brush's way
+
+
+@dataclass(frozen=True)
 class PointPicks:
     """What the user clicked on one frame."""
 
@@ -69,6 +106,7 @@ class PointPicks:
     mask_points: Tensor  # (Q, 2), Q may be 0: then every pixel may change
     frame: int  # index into the clip: 0 unless the points sit on a later key frame
     size: tuple[int, int]  # (H, W) that the coordinates refer to
+    strokes: tuple[Stroke, ...] = ()  # on the same frame
 
 
 @dataclass(frozen=True)
@@ -83,11 +121,24 @@ class Correction:
 class Segmenter(Protocol):
     """Says which pixels belong to the things that were clicked."""
 
+    @property
+    def masks(self) -> Tensor | None:
+        """The thing as somebody gave it: (N, H, W) float32 in [0, 1], or (1, H, W) of the frame that the points were picked
+        on; of any size. None: nobody did."""
+
+    @property
+    def front(self) -> Tensor | None:
+        """Things that stay in front of it: (N, H, W), or (1, H, W) of every frame, as `masks`. None: there are none."""
+
+    @property
+    def asks_points(self) -> bool:
+        """Does `foreground` depend on its prompts? If not and there are no masks, it knows nothing of the thing."""
+
     def check(self, frames: int) -> None:
         """UserError if it cannot answer for a clip of so many frames. Asked before any work."""
 
     def foreground(self, index: int, frame: Tensor, prompts: Tensor) -> Tensor:
-        """Frame number `index`, its picture (3, H, W), prompts (P, 2) lying on the thing: (H, W) bool."""
+        """Frame number `index`, its picture (3, H, W), prompts (P, 2) of ONE pair lying on the thing: (H, W) bool."""
 
     def free(self) -> None:
         """Give back the memory that it holds. It can be asked again, which costs some of the work once more."""

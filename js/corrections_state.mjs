@@ -10,7 +10,7 @@
  *   { size: [W, H], frame, handles[N][J][S], targets[N][J][S], visible[N][J][S]?, mask_points[N][Q], mask_radius }
  */
 
-import { clampPoint, rescalePoint } from "./points_state.mjs";
+import { clampPoint, rescalePoint } from "./geometry.mjs";
 
 export const VERSION = 2;
 const OLD_VERSION = 1;

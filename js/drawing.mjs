@@ -176,13 +176,34 @@ export function drawMaskPoint(context, point, isChosen, isActive, view, k) {
   if (isChosen) stroke(context, circle([x, y], 8 * k), 2 * k, "#fff", 1.2 * k);
 }
 
-/** The square that a mask point put here would stand for. */
+/** The square brush of the mask and of the eraser. */
 export function drawBrush(context, point, radius, view, k) {
   const side = 2 * radius * view.scale;
   const path = rectangles([[...toStage([point[0] - radius, point[1] - radius], view), side, side]]);
   context.save();
   context.setLineDash([5 * k, 4 * k]);
   stroke(context, path, 1.4 * k, "#fff", 0.8 * k);
+  context.restore();
+}
+
+/** A pin: what is here stays here. A disc with a square round it, and its number. */
+export function drawPinPoint(context, point, index, isChosen, view, k) {
+  const at = toStage(point, view);
+  const half = 8 * k;
+  const box = rectangles([[at[0] - half, at[1] - half, 2 * half, 2 * half]]);
+  if (isChosen) stroke(context, circle(at, 14 * k), 2 * k, "#fff", 1.2 * k);
+  stroke(context, box, 2.2 * k, colourOf(index), 1.2 * k);
+  context.fillStyle = "#fff";
+  context.fill(circle(at, 3 * k));
+  stroke(context, circle(at, 3 * k), 1 * k, DARK, 0);
+  drawNumber(context, [at[0] - 19 * k, at[1]], index, k);
+}
+
+/** The round brush of strokes. */
+export function drawRound(context, at, radius, k) {
+  context.save();
+  context.setLineDash([5 * k, 4 * k]);
+  stroke(context, circle(at, radius), 1.4 * k, "#fff", 0.8 * k);
   context.restore();
 }
 

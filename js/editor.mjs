@@ -159,18 +159,24 @@ export class Editor {
     fit.input.disabled = this.stage.isFitted;
   }
 
-  /** Asks before all is cleared; `act` is called if it may be. */
-  ask(question, act) {
-    this.status.ask(question, "Clear", act, () => this.stage.focus());
+  /** Asks before something is cleared: `answers` is a list of `[text, act]`. */
+  ask(question, answers) {
+    this.status.ask(question, answers, () => this.stage.focus());
   }
 
   get zoomText() {
     return `${Math.round(this.stage.currentView().scale * 100)} %`;
   }
 
-  dispose() {
+  /** The node is in a graph now; ComfyUI makes nodes as well that never get there. */
+  start() {
+    this.stage.start();
+  }
+
+  /** The node was taken out of its graph; it may come back. */
+  stop() {
     this.window.dispose();
-    this.stage.dispose();
+    this.stage.stop();
     this.pictures.dispose();
   }
 }

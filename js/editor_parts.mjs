@@ -48,14 +48,18 @@ export function toolbar(label, groups, last) {
   );
 }
 
-/** `{ slider, marks, frameLabel, frameRow }`: the frame slider; marks can be put over it. */
+/** `{ slider, showMarks(frames, last), frameLabel, frameRow }`: the frame slider; `last` of its frames is at its end. */
 export function frameSlider(label, listeners) {
   const slider = element("input", { type: "range", min: 0, max: 0, step: 1, "aria-label": label, title: label });
   for (const [type, listener] of Object.entries(listeners)) slider.addEventListener(type, listener);
   const marks = element("div", { class: "dav-marks" });
   const frameLabel = element("output");
   const track = element("div", { class: "dav-track" }, marks, slider);
-  return { slider, marks, frameLabel, frameRow: element("div", { class: "dav-frames" }, track, frameLabel) };
+  const showMarks = (frames, last) =>
+    marks.replaceChildren(
+      ...frames.map((frame) => element("span", { style: `left: ${(100 * frame) / (last || 1)}%` })),
+    );
+  return { slider, showMarks, frameLabel, frameRow: element("div", { class: "dav-frames" }, track, frameLabel) };
 }
 
 /** The window that holds it all: toolbar, main row, frame slider, status line. */

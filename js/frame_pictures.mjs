@@ -38,9 +38,16 @@ class VideoFile {
   constructor(url) {
     this.video = document.createElement("video");
     Object.assign(this.video, { muted: true, preload: "auto", playsInline: true, src: url });
-    this.ready = once(this.video, "loadeddata");
+    this.isClosed = false;
+    this.ready = once(this.video, "loadeddata").then(() => this.check());
     this.ready.catch(() => {});
     this.queue = Promise.resolve();
+  }
+
+  /** Throws where the element no longer shows this file: its size and duration mean nothing then. */
+  check() {
+    if (this.isClosed) throw new Error("it was closed");
+    if (!Number.isFinite(this.video.duration)) throw new Error("nobody knows how long it is");
   }
 
   get size() {
@@ -78,11 +85,13 @@ class VideoFile {
   at(time, use) {
     const job = async () => {
       const { video } = this;
+      this.check();
       const inside = Math.min(time, Math.max(0, video.duration - 1e-3));
       if (Math.abs(video.currentTime - inside) > 1e-4 || video.seeking) {
         const seeked = once(video, "seeked");
         video.currentTime = inside;
         await seeked;
+        this.check();
       }
       return use(video);
     };
@@ -91,6 +100,7 @@ class VideoFile {
   }
 
   close() {
+    this.isClosed = true;
     this.video.removeAttribute("src");
     this.video.load();
   }
@@ -100,7 +110,8 @@ export class FramePictures {
   /** `viewUrl({ filename, subfolder, type })`: where the server hands out a file. */
   constructor(viewUrl) {
     this.viewUrl = viewUrl;
-    this.kept = new Map();
+    this.kept = new Map(); // promises of what was read, by what it is
+    this.reading = new Set(); // keys of what is still being read from the video that is open
     this.video = null;
   }
 
@@ -108,6 +119,7 @@ export class FramePictures {
     this.video?.file.close();
     this.video = null;
     this.kept.clear();
+    this.reading.clear();
   }
 
   /** A picture that a node saved: `{ picture, size }`. */
@@ -128,24 +140,31 @@ export class FramePictures {
       const image = await loadImage(url);
       return { ...cut(image, [image.naturalWidth, image.naturalHeight], source), frames: 1 };
     }
-    if (this.video?.url !== url) {
-      this.video?.file.close();
-      this.video = { url, file: new VideoFile(url) };
-    }
+    if (this.video?.url !== url) this.#open(url);
     const { file } = this.video;
     await file.ready;
-    const needsRate = !source.rate;
-    const fps = needsRate ? await file.fps() : source.rate;
+    const fps = source.rate || (await file.fps());
+    file.check();
     const frames = frameCount(source, file.video.duration, fps);
     const time = frameTime(Math.min(index, frames - 1), source, fps);
     return file.at(time, (video) => ({ ...cut(video, file.size, source), frames }));
+  }
+
+  /** Opens another video. Reads of the one before it come to nothing: whoever asks again has them read anew. */
+  #open(url) {
+    this.video?.file.close();
+    for (const key of this.reading) this.kept.delete(key);
+    this.reading.clear();
+    this.video = { url, file: new VideoFile(url) };
   }
 
   async #keep(key, make) {
     if (!this.kept.has(key)) {
       const made = make();
       this.kept.set(key, made);
-      made.catch(() => this.kept.delete(key));
+      this.reading.add(key);
+      const done = () => this.kept.get(key) === made && this.reading.delete(key);
+      made.then(done, () => done() && this.kept.delete(key));
       if (this.kept.size > MOST_KEPT) this.kept.delete(this.kept.keys().next().value);
     }
     return this.kept.get(key);

@@ -57,6 +57,7 @@ const IS_STILL = /\.(png|jpe?g|webp|bmp|gif|tiff?)$/i;
  * `key` changes whenever the frames would; `size` null = the file's own (floored to multiples of 64 if `isFloored`).
  */
 export function describeSource(node) {
+  if (!node.graph) return null; // a copy that the page has made and not yet put anywhere: its links lead nowhere
   const origin = pictureNode(node);
   if (!origin) return null;
   const described = describe(origin);

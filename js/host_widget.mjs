@@ -5,6 +5,8 @@
 
 /** The element that is mounted for a node now, by graph and node. */
 const mounted = new Map();
+/** The widgets of nodes that are in a graph: `{ node, widget }`. */
+const inGraphs = new Set();
 const FORGET_MS = 2000;
 const MIN_WIDTH = 440;
 
@@ -22,12 +24,14 @@ export function register(comfy, name, type, minHeight, make) {
     const widget = addToNode(node, inputName, type, made, comfy, minHeight);
     return { widget, minWidth: MIN_WIDTH, minHeight };
   };
-  comfy.app.registerExtension({ name, getCustomWidgets: () => ({ [type]: build }) });
+  // The outputs of earlier runs come back after the nodes do, when a workflow's tab is opened again.
+  const onNodeOutputsUpdated = () => inGraphs.forEach((one) => one.type === type && showOutput(one, comfy.app));
+  comfy.app.registerExtension({ name, getCustomWidgets: () => ({ [type]: build }), onNodeOutputsUpdated });
 }
 
 /**
- * Adds `widget` (`{ root, value, refresh(), executed(output), undo(), redo(), dispose() }`) to a node as the input
- * `name`. `hooks`: `{ app, api }` of ComfyUI. Returns the DOM widget.
+ * Adds `widget` (`{ root, value, refresh(), executed(output), undo(), redo(), start(), stop() }`) to a node as the
+ * input `name`. `hooks`: `{ app, api }` of ComfyUI. Returns the DOM widget.
  */
 function addToNode(node, name, type, widget, { app, api }, minHeight) {
   const { root } = widget;
@@ -47,19 +51,29 @@ function addToNode(node, name, type, widget, { app, api }, minHeight) {
   node.onDrawBackground = () => {};
   node.hideOutputImages = true;
 
+  const entry = { node, widget, type };
   const refresh = () => widget.refresh();
-  api.addEventListener("graphChanged", refresh);
+  const enter = () => {
+    inGraphs.add(entry);
+    api.addEventListener("graphChanged", refresh);
+    widget.start();
+  };
+  if (node.graph) enter();
   chain(node, "onConfigure", () => {
     replaceOld(node, root);
-    showOutput(node, widget, app);
+    showOutput(entry, app);
     widget.refresh();
   });
-  chain(node, "onAdded", () => setTimeout(() => replaceOld(node, root)));
+  chain(node, "onAdded", () => {
+    enter();
+    setTimeout(() => replaceOld(node, root));
+  });
   chain(node, "onConnectionsChange", () => setTimeout(refresh));
   chain(node, "onExecuted", (output) => widget.executed(output));
   chain(node, "onRemoved", () => {
+    inGraphs.delete(entry);
     api.removeEventListener("graphChanged", refresh);
-    widget.dispose();
+    widget.stop();
     const key = keyOf(node);
     setTimeout(() => mounted.get(key) === root && !root.isConnected && mounted.delete(key), FORGET_MS);
   });
@@ -107,9 +121,15 @@ function replaceOld(node, root) {
   mounted.set(key, root);
 }
 
-/** What the node put out when it last ran, which ComfyUI keeps while other workflows are open. */
-function showOutput(node, widget, app) {
-  const output = app.nodeOutputs?.[node.id];
+/**
+ * What the node put out when it last ran, which ComfyUI keeps while other workflows are open: by the node's id, inside
+ * a subgraph by the subgraph's id and the node's.
+ */
+function showOutput({ node, widget }, app) {
+  const { graph } = node;
+  if (!graph) return;
+  const isInSubgraph = Boolean(graph.rootGraph) && graph !== graph.rootGraph;
+  const output = app.nodeOutputs?.[isInSubgraph ? `${graph.id}:${node.id}` : node.id];
   if (output) widget.executed(output);
 }
 

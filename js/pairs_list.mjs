@@ -11,16 +11,20 @@ const FIELDS = [
 ];
 const HELP = [
   ["Drag", "draw an arrow; on a point or line: move it"],
-  ["Mask tool", "paint over all that may change"],
+  ["Click, click", "an arrow as well"],
   ["Arrow keys", "nudge by 1 px, with Shift by 10 px"],
   ["[ and ]", "select the previous or next point"],
-  ["N", "new pair, or mask point, in the middle"],
+  ["N", "new point of the tool in hand, in the middle"],
   ["Delete", "remove; also Alt + click"],
   ["Ctrl + D", "duplicate"],
   ["Ctrl + Z, Ctrl + Y", "undo, redo"],
   ["Wheel, + - 0", "zoom in, out, whole picture"],
   ["Space + drag", "pan; also the middle button, two fingers"],
-  ["A, M", "arrow tool, mask tool"],
+  ["A, P, M, T, G, E", "arrow, pin, mask, thing, ground, eraser"],
+  ["{ and }", "narrower, wider brush"],
+  [", and .", "look at the previous, next frame"],
+  ["B", "before, after the drag"],
+  ["D", "draw on the frame that is shown"],
   ["F", "full window; Esc leaves it"],
 ];
 
@@ -52,8 +56,9 @@ export class PairsList {
     while (this.rows.length < picks.pairs.length) this.#addRow(this.rows.length);
     this.empty.hidden = picks.pairs.length > 0;
     const count = picks.mask_points.length;
-    this.mask.textContent =
-      count === 0 ? "No mask: everything may change." : `Mask: ${count} point${count === 1 ? "" : "s"}`;
+    const mask = count === 0 ? "No mask: everything may change." : `Mask: ${count} point${count === 1 ? "" : "s"}.`;
+    const strokes = picks.strokes.length;
+    this.mask.textContent = strokes === 0 ? mask : `${mask} ${strokes} stroke${strokes === 1 ? "" : "s"}.`;
     picks.pairs.forEach((pair, index) => this.#showRow(this.rows[index], pair, index === chosen, warned.get(index)));
   }
 

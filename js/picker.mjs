@@ -3,11 +3,15 @@
  * the points are and how they change is in points_state.mjs, what they mean in points_meaning.mjs.
  */
 
-import * as drawing from "./drawing.mjs";
 import { Editor, REACH } from "./editor.mjs";
 import { pickerGesture } from "./picker_gestures.mjs";
 import { pickerKey } from "./picker_keys.mjs";
+import { paintPicker } from "./picker_paint.mjs";
 import { pickerParts } from "./picker_parts.mjs";
+import { pictureKey, pictureOf } from "./picker_pictures.mjs";
+import { noteFor, statusOf } from "./picker_texts.mjs";
+import { Brushes } from "./picker_tools.mjs";
+import { PreviewCanvas } from "./preview_canvas.mjs";
 import { inPixels, suggestedMask, warnings } from "./points_meaning.mjs";
 import * as points from "./points_state.mjs";
 import { hitTest } from "./points_view.mjs";
@@ -19,8 +23,16 @@ export class PointPicker extends Editor {
     this.readGraph = readGraph;
     this.selection = null;
     this.tool = "arrow";
+    this.brushes = new Brushes();
+    this.arrowStart = null; // the handle of an arrow whose target is still to be clicked
     this.hovered = null; // stage point
+    this.preview = new PreviewCanvas();
+    this.layer = null; // a picture of the thing's layer that the last run found, of the frame that the points sit on
+    this.isAfter = false; // is the frame shown as the drag leaves it, also while nothing is dragged?
+    this.isBeforeInDrag = false; // while something is dragged it is, unless this is set
     this.run = null; // { frames, size, key } of the last run
+    this.frame = 0; // that is looked at, from 0; the points sit on `present.frame`
+    this.drawnFrame = 0; // where the points sat when that was last looked up
     this.frames = 1;
     this.pixels = inPixels(this.readGraph().settings, this.present.size);
     Object.assign(this, pickerParts(this));
@@ -39,11 +51,12 @@ export class PointPicker extends Editor {
   }
 
   replaced() {
-    this.selection = null;
+    this.selection = this.arrowStart = null;
   }
 
   /** Makes `picks` the value, as one step that can be undone (merged with the last one of the same `mergeKey`). */
   edit(picks, { selection = this.selection, mergeKey = null, info = null } = {}) {
+    this.arrowStart = null;
     this.put(picks, mergeKey, info);
     this.select(selection);
   }
@@ -57,8 +70,55 @@ export class PointPicker extends Editor {
 
   setTool(tool) {
     this.tool = tool;
+    this.arrowStart = null;
     this.tools.set(tool);
     this.show();
+  }
+
+  /** Half the width of the brush in hand, px of the picture. */
+  get brushRadius() {
+    return this.brushes.radius(this.tool, this.present.size);
+  }
+
+  widenBrush(steps) {
+    this.brushes.widen(this.tool, steps);
+    this.show();
+  }
+
+  setBrush(width) {
+    this.brushes.set(this.tool, width);
+    this.show();
+  }
+
+  /** A click was the handle of an arrow: the next one is its target. */
+  startArrow(handle) {
+    this.arrowStart = handle;
+    this.show();
+  }
+
+  /** Forgets the handle that was clicked; returns whether there was one. */
+  dropArrow() {
+    const had = this.arrowStart !== null;
+    this.startArrow(null);
+    return had;
+  }
+
+  /** May points be drawn on the frame that is looked at? */
+  get isDrawable() {
+    return this.frame === this.present.frame;
+  }
+
+  /** Looks at another frame; the points stay where they are. */
+  look(frame) {
+    this.frame = Math.min(Math.max(0, frame), Math.max(this.frames - 1, this.present.frame));
+    this.arrowStart = null;
+    if (!this.isDrawable) this.selection = null;
+    this.refresh();
+  }
+
+  /** The points sit on the frame that is looked at from now on. */
+  drawHere() {
+    if (!this.isDrawable) this.edit(points.setFrame(this.present, this.frame));
   }
 
   /** The node ran: its frames, their size, and points that came in by wire. */
@@ -78,12 +138,13 @@ export class PointPicker extends Editor {
   /** Looks at the graph again: the wired source and the settings that give the points their meaning. */
   refresh() {
     const { source, settings } = this.readGraph();
-    const isRunFresh = this.run !== null && this.run.key === (source?.key ?? null);
-    if (isRunFresh) this.#fits(this.run.size);
+    const run = this.run?.key === (source?.key ?? null) ? this.run : null; // else its frames are of another clip
+    if (run) this.#fits(run.size);
     else if (source?.size) this.#fits(source.size);
     this.pixels = inPixels(settings, this.present.size);
-    this.frames = isRunFresh ? this.run.frames.length : (source?.frames ?? 1);
-    this.#loadPicture(isRunFresh, source);
+    this.frames = run ? run.frames.length : (source?.frames ?? 1);
+    if (this.drawnFrame !== this.history.present.frame) this.frame = this.drawnFrame = this.history.present.frame;
+    this.#loadPicture(run, source);
     this.show();
   }
 
@@ -99,26 +160,18 @@ export class PointPicker extends Editor {
     }
   }
 
-  async #loadPicture(isRunFresh, source) {
-    const index = this.history.present.frame;
-    const wanted = `${isRunFresh ? this.run.frames[index]?.filename : source?.file && source.key} ${index}`;
+  async #loadPicture(run, source) {
+    const wanted = pictureKey(run, source, this.frame);
     if (wanted === this.wanted) return;
     this.wanted = wanted;
+    const request = (this.request = {});
     this.missing = null;
-    let found = null;
-    try {
-      const saved = isRunFresh ? this.run.frames[index] : undefined;
-      if (saved) found = { ...(await this.pictures.ofRun(saved)), frames: this.run.frames.length };
-      else if (!isRunFresh && source?.file) found = await this.pictures.ofSource(source, index);
-      else if (isRunFresh) this.missing = `The clip has frames 0 to ${this.run.frames.length - 1}: choose one of them.`;
-    } catch {
-      this.missing = "The browser cannot show this file: queue once to see the frame. You can draw already.";
-    }
-    if (wanted !== this.wanted) return; // another frame was asked for in the meantime
-    if (found && !isRunFresh) this.#fits(found.size);
-    this.frames = found?.frames ?? this.frames;
-    this.picture = found?.picture ?? null;
-    this.loadedFrames = found?.frames ?? null;
+    const found = await pictureOf(this.pictures, run, source, this.frame);
+    if (request !== this.request) return; // another one was asked for in the meantime
+    if (found.picture && !run) this.#fits(found.size);
+    this.picture = found.picture ?? null;
+    this.loadedFrames = found.frames ?? null;
+    this.missing = found.missing ?? null;
     this.pixels = inPixels(this.readGraph().settings, this.present.size);
     this.show();
   }
@@ -135,7 +188,7 @@ export class PointPicker extends Editor {
     );
     this.list.show(picks, chosen, warnedPairs);
     this.#showControls(picks);
-    this.#showTexts(picks);
+    this.#showTexts();
     this.stage.redraw();
   }
 
@@ -143,46 +196,59 @@ export class PointPicker extends Editor {
     const { buttons } = this;
     this.showSharedButtons(this.selection !== null, !points.isBlank(picks));
     buttons.duplicate.input.disabled = !this.selection;
-    buttons.suggest.input.disabled = picks.pairs.length === 0;
+    this.afterToggle.input.checked = this.isAfter;
+    buttons.suggest.input.disabled = picks.pairs.length === 0 || !this.isDrawable;
+    this.brushSize.show(Brushes.has(this.tool) ? this.brushes.widths[this.tool] : null);
     const last = Math.max(this.frames - 1, picks.frame);
     this.frameRow.hidden = last === 0;
     this.slider.max = String(last);
-    this.slider.value = String(picks.frame);
-    this.frameLabel.textContent = `frame ${picks.frame} / ${last}`;
+    this.slider.value = String(this.frame);
+    this.frameLabel.textContent = `frame ${this.frame + 1} of ${last + 1}`;
+    this.frameActs.show(this.isDrawable ? null : picks.frame);
+    this.showMarks([picks.frame], last);
   }
 
-  #showTexts(picks) {
-    const first = this.warned[0]?.text;
-    const more = this.warned.length > 1 ? ` (and ${this.warned.length - 1} more)` : "";
-    const warning = this.problem ? `${this.problem} Drawing starts new ones.` : first && first + more;
-    this.status.say(this.info ?? warning ?? "", !this.info && Boolean(warning));
-    this.note.textContent = this.#noteFor(picks);
+  #showTexts() {
+    this.status.say(...statusOf(this));
+    this.note.textContent = noteFor(this);
+    const { size } = this.present;
     const at = this.hovered && this.stage.toPicture(this.hovered);
-    const place = at ? `x ${at[0].toFixed(1)}  y ${at[1].toFixed(1)}` : `${picks.size[0]} × ${picks.size[1]}`;
+    const place = at ? `x ${at[0].toFixed(1)}  y ${at[1].toFixed(1)}` : `${size[0]} × ${size[1]}`;
     this.status.where.textContent = `${place}  ·  ${this.zoomText}`;
-  }
-
-  #noteFor(picks) {
-    if (this.draft) return "";
-    if (!this.picture) {
-      return this.missing ?? "No picture yet: wire a loader, or queue once. You can draw already.";
-    }
-    if (picks.pairs.length > 0) return "";
-    return this.tool === "mask"
-      ? "Paint over everything that may change."
-      : "Drag from the thing that should move to where it should go.";
   }
 
   // ------------------------------------------------------------------------------------------------- the stage's owner
 
-  /** What lies under a stage point for the tool in hand: the arrow tool sees pairs, the mask tool mask points. */
+  /** What lies under a stage point for the tool in hand: brushes paint over everything. */
   under(at) {
-    const picks = this.present;
-    const seen = this.tool === "mask" ? { ...picks, pairs: [] } : { ...picks, mask_points: [] };
+    if (Brushes.has(this.tool) || !this.isDrawable) return null;
+    const seen = { ...this.present, mask_points: [] };
     return hitTest(seen, this.stage.currentView(), at, REACH * this.stage.markerScale, this.selection);
   }
 
+  /** An arrow that is being made or changed now, as picks; null where there is none. */
+  get dragged() {
+    if (this.draft && this.draft.pairs !== this.history.present.pairs) return this.draft;
+    if (!this.arrowStart || !this.hovered) return null;
+    return points.addPair(this.present, this.arrowStart, this.stage.toPicture(this.hovered));
+  }
+
+  /** Before, or after the drag: while the mouse drags it is after, unless asked otherwise. */
+  toggleAfter() {
+    if (this.dragged) this.isBeforeInDrag = !this.isBeforeInDrag;
+    else this.isAfter = !this.isAfter;
+    this.show();
+  }
+
+  /** The frame as the drag leaves it where that is to be seen, else the frame. */
+  shownPicture(picture) {
+    const { dragged } = this;
+    if (!picture || !this.isDrawable || (dragged ? this.isBeforeInDrag : !this.isAfter)) return picture;
+    return this.preview.of(picture, dragged ?? this.present, this.pixels, this.layer);
+  }
+
   press(at, event) {
+    this.isBeforeInDrag = false;
     return pickerGesture(this, at, event);
   }
 
@@ -192,34 +258,15 @@ export class PointPicker extends Editor {
 
   hover(at) {
     this.hovered = at;
-    const cursor = this.stage.gesture ? "grabbing" : at && this.under(at) ? "grab" : "crosshair";
+    const idle = this.isDrawable ? "crosshair" : "default";
+    const cursor = this.stage.gesture ? "grabbing" : at && this.under(at) ? "grab" : idle;
     if (!this.stage.isSpaceHeld) this.stage.canvas.style.cursor = cursor;
-    this.#showTexts(this.present);
+    this.#showTexts();
     this.stage.redraw();
   }
 
   paint(context, stage) {
-    const { present: picks, pixels, selection } = this;
-    const view = stage.currentView();
-    const k = stage.markerScale;
-    const isChosen = (kind, index) => selection?.kind === kind && selection.index === index;
-    drawing.drawMask(context, picks.mask_points, pixels.radius, picks.size, view, k);
-    picks.pairs.forEach(({ handle, target }, index) => {
-      for (const end of [handle, target]) drawing.drawSet(context, end, pixels, drawing.colourOf(index), view, k);
-    });
-    picks.mask_points.forEach((point, index) =>
-      drawing.drawMaskPoint(context, point, isChosen("mask", index), this.tool === "mask", view, k),
-    );
-    picks.pairs.forEach((pair, index) => {
-      const chosen = ["handle", "target", "pair"].find((kind) => isChosen(kind, index)) ?? null;
-      drawing.drawPair(context, pair, index, chosen, view, k);
-    });
-    const { gesture } = stage;
-    if (this.tool === "mask" && this.hovered && !gesture?.isPan && !this.under(this.hovered))
-      drawing.drawBrush(context, stage.toPicture(this.hovered), pixels.radius, view, k);
-    for (const warned of this.warned)
-      if (points.exists(picks, warned)) drawing.drawBadge(context, points.pointOf(picks, warned), view, k);
-    if (gesture?.loupe) drawing.drawLoupe(context, stage, gesture.loupe(), k);
+    paintPicker(this, context, stage);
   }
 
   // ------------------------------------------------------------------------------------------------ the tools' actions
@@ -235,7 +282,15 @@ export class PointPicker extends Editor {
   }
 
   askToClear() {
-    this.ask("Clear all points and the mask?", () => this.edit(points.clear(this.present), { selection: null }));
+    const { pairs, mask_points, strokes } = this.present;
+    const clear = (what) => () => this.edit(points.clear(this.present, what), { selection: null });
+    const parts = [
+      ["Points", pairs, { mask: false, strokes: false }],
+      ["Mask", mask_points, { pairs: false, strokes: false }],
+      ["Strokes", strokes, { pairs: false, mask: false }],
+    ].filter(([, list]) => list.length > 0);
+    const one = parts.length > 1 ? parts.map(([text, , what]) => [text, clear(what)]) : [];
+    this.ask("Clear what?", [["Everything", clear()], ...one]);
   }
 
   suggestMask() {
@@ -244,12 +299,6 @@ export class PointPicker extends Editor {
     this.edit(added.length > 0 ? points.addMaskPoints(this.present, added) : this.present);
     this.info = info;
     this.show();
-  }
-
-  setFrame(frame, isEnd) {
-    const next = points.setFrame(this.present, frame);
-    if (next.frame !== this.present.frame) this.edit(next, { mergeKey: "frame" });
-    if (isEnd) this.history.mergeKey = null;
   }
 
   toggled() {

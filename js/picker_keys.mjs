@@ -1,5 +1,7 @@
 /** What the keys do while the picker's stage has the focus. */
 
+import { clampPoint } from "./geometry.mjs";
+import { TOOLS } from "./picker_tools.mjs";
 import * as points from "./points_state.mjs";
 
 export const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -8,6 +10,7 @@ export const LARGE_STEP = 10;
 /** Handles a key on the stage; returns whether it meant something. */
 export function pickerKey(picker, event) {
   if (event.altKey) return false;
+  if (event.key === "Escape") return picker.dropArrow();
   if (event.ctrlKey || event.metaKey) return commandKey(picker, event);
   if (event.key in ARROWS) return nudge(picker, event);
   const act = PLAIN[event.key.length === 1 ? event.key.toLowerCase() : event.key];
@@ -24,7 +27,7 @@ function commandKey(picker, event) {
 /** A held arrow key is one step to undo, single presses are one each. */
 function nudge(picker, event) {
   const { selection } = picker;
-  if (!selection) return true;
+  if (!selection || !picker.isDrawable) return true;
   const [dx, dy] = ARROWS[event.key].map((step) => step * (event.shiftKey ? LARGE_STEP : 1));
   const key = `nudge ${selection.kind} ${selection.index} ${event.key}`;
   if (!event.repeat) picker.history.mergeKey = null;
@@ -41,8 +44,13 @@ const PLAIN = {
   "=": (picker) => picker.zoom(1),
   "-": (picker) => picker.zoom(-1),
   0: (picker) => picker.fit(),
-  a: (picker) => picker.setTool("arrow"),
-  m: (picker) => picker.setTool("mask"),
+  ",": (picker) => picker.look(picker.frame - 1),
+  ".": (picker) => picker.look(picker.frame + 1),
+  "{": (picker) => picker.widenBrush(-1),
+  "}": (picker) => picker.widenBrush(1),
+  d: (picker) => picker.drawHere(),
+  b: (picker) => picker.toggleAfter(),
+  ...Object.fromEntries(TOOLS.map(({ key, value }) => [key, (picker) => picker.setTool(value)])),
   n: (picker) => addInTheMiddle(picker),
   f: (picker) => picker.expand(),
 };
@@ -50,16 +58,19 @@ const PLAIN = {
 /** Selects the next point and takes the tool that can move it. */
 function selectNext(picker, step) {
   const next = points.nextSelection(picker.present, picker.selection, step);
-  if (next) picker.setTool(next.kind === "mask" ? "mask" : "arrow");
+  if (next) picker.setTool({ mask: "mask", pair: "pin" }[next.kind] ?? "arrow");
   picker.select(next);
 }
 
 function addInTheMiddle(picker) {
   const { present: picks, stage } = picker;
-  const middle = points.clampPoint(stage.toPicture(stage.extent.map((side) => side / 2)), picks.size).map(Math.round);
+  if (!picker.isDrawable) return;
+  const middle = clampPoint(stage.toPicture(stage.extent.map((side) => side / 2)), picks.size).map(Math.round);
   if (picker.tool === "mask")
     picker.edit(points.addMaskPoints(picks, [middle]), {
       selection: { kind: "mask", index: picks.mask_points.length },
     });
+  else if (picker.tool === "pin")
+    picker.edit(points.addPin(picks, middle), { selection: { kind: "pair", index: picks.pairs.length } });
   else picker.edit(points.addPairAt(picks, middle), { selection: { kind: "target", index: picks.pairs.length } });
 }

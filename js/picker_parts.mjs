@@ -1,13 +1,15 @@
 /** The elements that the point picker is made of, wired to its actions. */
 
-import { choice, element, toggle } from "./dom.mjs";
+import { choice, element, textButton, toggle } from "./dom.mjs";
 import { actionsOn, frameSlider, sharedButtons, stageParts, toolbar, windowOf } from "./editor_parts.mjs";
 import { PairsList } from "./pairs_list.mjs";
+import { LEAST_WIDTH, MOST_WIDTH, TOOLS } from "./picker_tools.mjs";
 import * as points from "./points_state.mjs";
 
 const LABEL =
   "Points on the frame. N makes a pair, brackets select a point, arrow keys move it, F opens the full window.";
-const FRAME = "Frame that the points sit on";
+const FRAME = "Frame to look at (comma, full stop)";
+const BRUSH = "Width of the brush ({ and })";
 const EXPAND = ["expand", "Full-window editor (F)"];
 
 /** `{ stage, note, list, status, tools, buttons, listToggle, frameRow, slider, frameLabel, window }` for a picker. */
@@ -15,11 +17,46 @@ export function pickerParts(picker) {
   const { stage, note, status } = stageParts(LABEL, picker);
   const list = pairsList(picker);
   const { bar, ...tools } = toolbarFor(picker, stage);
-  const slide = (isEnd) => (event) => picker.setFrame(Number(event.target.value), isEnd);
-  const frames = frameSlider(FRAME, { input: slide(false), change: slide(true) });
+  const frames = frameSlider(FRAME, { input: (event) => picker.look(Number(event.target.value)) });
+  const frameActs = framesActions(picker);
+  frames.frameRow.append(frameActs.element);
   const main = element("div", { class: "dav-main" }, stage.element, list.element);
   const window = windowOf(picker, "Point editor", bar, main, frames.frameRow, status);
-  return { stage, note, list, status, window, expandLook: EXPAND, ...tools, ...frames };
+  return { stage, note, list, status, window, expandLook: EXPAND, ...tools, ...frames, frameActs };
+}
+
+/** `{ element, show(drawn) }`: the buttons for a frame that the points, on frame `drawn`, do not sit on (null: they do). */
+function framesActions(picker) {
+  const act = (text, does) => textButton(text, () => (does(), picker.stage.focus()));
+  const here = act("Draw on this frame", () => picker.drawHere());
+  here.title = "The points move to this frame (D)";
+  const back = act("Back", () => picker.look(picker.present.frame));
+  const shell = element("span", { class: "dav-frame-acts", hidden: true }, here, back);
+  const show = (drawn) => {
+    shell.hidden = drawn === null;
+    if (drawn !== null) back.title = `Back to frame ${drawn + 1}, which the points are on`;
+  };
+  return { element: shell, show };
+}
+
+/** `{ shell, show(width) }`: how wide the brush is; null hides it. */
+function brushSlider(picker) {
+  const input = element("input", {
+    type: "range",
+    min: LEAST_WIDTH,
+    max: MOST_WIDTH,
+    step: 1,
+    title: BRUSH,
+    "aria-label": BRUSH,
+    oninput: (event) => picker.setBrush(Number(event.target.value)),
+    onchange: () => picker.stage.focus(),
+  });
+  const shell = element("span", { class: "dav-brush", hidden: true }, input);
+  const show = (width) => {
+    shell.hidden = width === null;
+    if (width !== null) input.value = String(Math.round(width));
+  };
+  return { shell, show };
 }
 
 function pairsList(picker) {
@@ -38,28 +75,26 @@ function pairsList(picker) {
 
 function toolbarFor(picker, stage) {
   const action = actionsOn(stage);
-  const labels = { removeLabel: "Remove (Delete)", clearLabel: "Clear everything", expandLook: EXPAND };
+  const labels = { removeLabel: "Remove (Delete)", clearLabel: "Clear …", expandLook: EXPAND };
   const buttons = {
     ...sharedButtons(picker, action, labels),
     duplicate: action("duplicate", "Duplicate (Ctrl+D)", () => picker.duplicateSelected()),
     suggest: action("suggest", "Suggest a mask along the arrows", () => picker.suggestMask()),
   };
-  const tools = choice(
-    [
-      { icon: "arrow", value: "arrow", label: "Arrow tool (A): drag from a handle to its target" },
-      { icon: "mask", value: "mask", label: "Mask tool (M): paint what may change" },
-    ],
-    "Tool",
-    (tool) => picker.setTool(tool),
-  );
+  const tools = choice(TOOLS, "Tool", (tool) => picker.setTool(tool));
+  const brushSize = brushSlider(picker);
   const listToggle = toggle("list", "List of pairs", () => picker.showSide());
+  const afterToggle = toggle("after", "See the frame as the drag leaves it (B)", () => {
+    picker.toggleAfter();
+    stage.focus();
+  });
   const shells = (...names) => names.map((name) => buttons[name].shell);
   const groups = [
-    [tools.shell],
+    [tools.shell, brushSize.shell],
     shells("undo", "redo"),
     shells("duplicate", "remove", "suggest", "clear"),
     shells("zoomOut", "fit", "zoomIn"),
   ];
-  const bar = toolbar("Point tools", groups, [listToggle.shell, buttons.expand.shell]);
-  return { bar, tools, buttons, listToggle };
+  const bar = toolbar("Point tools", groups, [afterToggle.shell, listToggle.shell, buttons.expand.shell]);
+  return { bar, tools, brushSize, buttons, afterToggle, listToggle };
 }

@@ -3,14 +3,14 @@
  * of a square that may change, the edit mask the union of these squares (Sec. 3.2). No DOM.
  */
 
-import { isInside } from "./points_state.mjs";
+import { isInside, pointsAlong } from "./geometry.mjs";
+import { isCovered, STEP_IN_RADII } from "./mask_brush.mjs";
+import { isPin } from "./points_state.mjs";
 
 /** The frame side at which the propagation settings are given; they scale with the shorter side of the clip. */
 const REFERENCE_SIDE = 512;
 /** The paper's set of 3 x 3 points, and our readings of its spacing and of the half side of a mask square. */
 export const DEFAULT_SETTINGS = { set_side: 3, set_spacing: 8, mask_radius: 28 };
-/** Mask points put along a path: neighbouring squares overlap by a quarter of their side. */
-const STEP_IN_RADII = 1.5;
 
 /** Settings as pixels of a frame `size`: `{ side, spacing, radius }`. */
 export function inPixels(settings, [width, height]) {
@@ -24,11 +24,6 @@ export function pointSet([x, y], { side, spacing }) {
   return steps.flatMap((dy) => steps.map((dx) => [x + dx, y + dy]));
 }
 
-/** Does the point lie in the square of some mask point? */
-export function isCovered([x, y], maskPoints, radius) {
-  return maskPoints.some(([mx, my]) => Math.max(Math.abs(x - mx), Math.abs(y - my)) <= radius);
-}
-
 /**
  * What will not work in the run: a list of `{ kind, index, text }`, `kind` and `index` naming the point. An empty mask
  * is no fault: then every pixel may change.
@@ -36,14 +31,14 @@ export function isCovered([x, y], maskPoints, radius) {
 export function warnings(picks, pixels) {
   const found = [];
   const warn = (kind, index, text) => found.push({ kind, index, text });
-  picks.pairs.forEach(({ handle, target }, index) => {
+  picks.pairs.forEach((pair, index) => {
+    const { handle, target } = pair;
     const name = index + 1;
     if (!isInside(handle, picks.size)) warn("handle", index, `Handle ${name} lies outside the frame: drag it inside.`);
+    if (isPin(pair)) return; // it holds its place, in the mask or out of it
     if (!isInside(target, picks.size)) warn("target", index, `Target ${name} lies outside the frame: drag it inside.`);
     else if (picks.mask_points.length > 0 && !isCovered(target, picks.mask_points, pixels.radius))
-      warn("target", index, `Target ${name} lies outside the mask: paint it there too.`);
-    if (handle[0] === target[0] && handle[1] === target[1])
-      warn("target", index, `Target ${name} lies on its handle: nothing would move.`);
+      warn("target", index, `Target ${name} lies outside the mask: paint the mask there too.`);
   });
   picks.mask_points.forEach((point, index) => {
     if (!isInside(point, picks.size))
@@ -52,25 +47,16 @@ export function warnings(picks, pixels) {
   return found;
 }
 
-/** Points from `from` to `to`, at most `step` apart, both ends included. */
-export function pointsAlong(from, to, step) {
-  const distance = Math.hypot(to[0] - from[0], to[1] - from[1]);
-  const count = Math.max(1, Math.ceil(distance / step));
-  return Array.from({ length: count + 1 }, (_, index) =>
-    [0, 1].map((axis) => from[axis] + ((to[axis] - from[axis]) * index) / count),
-  );
-}
-
 /** How far apart painted mask points are put, px. */
 export function maskStep(radius) {
   return Math.max(1, radius * STEP_IN_RADII);
 }
 
-/** Mask points along every handle -> target, leaving out what the mask covers already around its middle. */
+/** Mask points along every arrow, leaving out what the mask covers already around its middle. */
 export function suggestedMask(picks, radius) {
   const step = maskStep(radius);
   const added = [];
-  for (const { handle, target } of picks.pairs)
+  for (const { handle, target } of picks.pairs.filter((pair) => !isPin(pair)))
     for (const point of pointsAlong(handle, target, step))
       if (!isCovered(point, [...picks.mask_points, ...added], radius / 2)) added.push(point);
   return added;

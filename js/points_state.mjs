@@ -2,12 +2,18 @@
  * The picks: what the user drew on one frame, as plain data, and every edit of it.
  *
  * A picks object is never changed in place; each edit returns a new one:
- *   { size: [W, H], frame, pairs: [{ handle: [x, y], target: [x, y] }], mask_points: [[x, y]], seed? }
- * Points are (x, y) in pixels of `size`, pixel centres at integers. `seed` names the upstream value that the points
- * were made from, if any. No DOM, no ComfyUI: everything here runs under Node's own test runner.
+ *   { size: [W, H], frame, pairs: [{ handle: [x, y], target: [x, y] }], mask_points: [[x, y]], strokes, seed? }
+ * Points are (x, y) in pixels of `size`, pixel centres at integers. A pair whose handle is its target is a pin: it
+ * holds its place. `strokes`: see strokes_state.mjs. `seed` names the upstream value that the points were made from,
+ * if any. No DOM, no ComfyUI: everything here runs under Node's own test runner.
  */
 
-export const VERSION = 1;
+import { clampPoint, rescalePoint } from "./geometry.mjs";
+import { copyStrokes, rescaleStrokes, strokesFault } from "./strokes_state.mjs";
+
+/** Version 2 has strokes; a text without any is written as version 1, which older packs read too. */
+export const VERSION = 2;
+const VERSIONS = [1, 2];
 export const DEFAULT_SIZE = [512, 512];
 /** As many as the run takes. */
 export const MOST_PAIRS = 256;
@@ -17,7 +23,7 @@ const NEW_TARGET_SHARE = 0.125;
 
 /** No points yet. */
 export function emptyPicks(size = DEFAULT_SIZE) {
-  return { size: [...size], frame: 0, pairs: [], mask_points: [] };
+  return { size: [...size], frame: 0, pairs: [], mask_points: [], strokes: [] };
 }
 
 const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
@@ -27,8 +33,8 @@ const isSize = (value) => isPoint(value) && value.every((side) => side >= 1);
 /** Why a parsed JSON value is no picks object: a sentence, or null if it is one. */
 function fault(data) {
   if (data === null || typeof data !== "object" || Array.isArray(data)) return "it is not a picks object";
-  if (data.version !== VERSION)
-    return `its version is ${JSON.stringify(data.version)}, this editor reads version ${VERSION}`;
+  if (!VERSIONS.includes(data.version))
+    return `its version is ${JSON.stringify(data.version)}, this editor reads versions 1 to ${VERSION}`;
   if (!isSize(data.size)) return 'its "size" is not [width, height]';
   if (!Array.isArray(data.pairs) || !data.pairs.every((pair) => isPoint(pair?.handle) && isPoint(pair?.target)))
     return 'its "pairs" are not a list of {"handle": [x, y], "target": [x, y]}';
@@ -38,7 +44,7 @@ function fault(data) {
   if ((data.mask_points ?? []).length > MOST_MASK_POINTS) return `it has more than ${MOST_MASK_POINTS} mask points`;
   if (data.frame !== undefined && !(Number.isInteger(data.frame) && data.frame >= 0))
     return 'its "frame" is not a frame number';
-  return null;
+  return data.strokes === undefined ? null : strokesFault(data.strokes);
 }
 
 /**
@@ -60,6 +66,7 @@ export function parsePicks(text, size = DEFAULT_SIZE) {
     frame: data.frame ?? 0,
     pairs: data.pairs.map(({ handle, target }) => ({ handle: [...handle], target: [...target] })),
     mask_points: (data.mask_points ?? []).map((point) => [...point]),
+    strokes: copyStrokes(data.strokes ?? []),
   };
   if (typeof data.seed === "string") picks.seed = data.seed;
   return { picks, problem: null };
@@ -70,25 +77,32 @@ const roundedPoint = ([x, y]) => [rounded(x), rounded(y)];
 
 /** Picks to the widget's text: always the same keys in the same order, coordinates to 1/100 pixel. */
 export function serialisePicks(picks) {
+  const hasStrokes = picks.strokes.length > 0;
   const data = {
-    version: VERSION,
+    version: hasStrokes ? VERSION : 1,
     size: picks.size,
     frame: picks.frame,
     pairs: picks.pairs.map(({ handle, target }) => ({ handle: roundedPoint(handle), target: roundedPoint(target) })),
     mask_points: picks.mask_points.map(roundedPoint),
   };
+  if (hasStrokes)
+    data.strokes = picks.strokes.map(({ kind, radius, points }) => ({
+      kind,
+      radius: rounded(radius),
+      points: points.map(roundedPoint),
+    }));
   if (picks.seed !== undefined) data.seed = picks.seed;
   return JSON.stringify(data);
 }
 
 /** Nothing drawn at all? */
 export function isBlank(picks) {
-  return picks.pairs.length === 0 && picks.mask_points.length === 0;
+  return picks.pairs.length === 0 && picks.mask_points.length === 0 && picks.strokes.length === 0;
 }
 
-/** The nearest point on the centre of a pixel of the frame, or between such. */
-export function clampPoint([x, y], [width, height]) {
-  return [Math.min(Math.max(x, 0), width - 1), Math.min(Math.max(y, 0), height - 1)];
+/** Does the pair hold its place rather than move anything? */
+export function isPin({ handle, target }) {
+  return handle[0] === target[0] && handle[1] === target[1];
 }
 
 /**
@@ -113,6 +127,9 @@ export function addPair(picks, handle, target) {
   const pair = { handle: clampPoint(handle, picks.size), target: clampPoint(target, picks.size) };
   return { ...picks, pairs: [...picks.pairs, pair] };
 }
+
+/** One more pin, as long as there may be more. */
+export const addPin = (picks, point) => addPair(picks, point, point);
 
 /** A pair with its handle at `point` and its target to the right of it (to the left where the frame ends). */
 export function addPairAt(picks, point) {
@@ -187,22 +204,18 @@ export function duplicate(picks, { kind, index }, offset = 12) {
   return { picks: isSame ? moveBy(copied, selection, -offset, -offset) : lower, selection };
 }
 
-export function clear(picks) {
-  return { ...picks, pairs: [], mask_points: [] };
+/** Clears what is named: `{ pairs, mask, strokes }`, all three unless told otherwise. */
+export function clear(picks, { pairs = true, mask = true, strokes = true } = {}) {
+  return {
+    ...picks,
+    pairs: pairs ? [] : picks.pairs,
+    mask_points: mask ? [] : picks.mask_points,
+    strokes: strokes ? [] : picks.strokes,
+  };
 }
 
 export function setFrame(picks, frame) {
   return { ...picks, frame: Math.max(0, Math.round(frame)) };
-}
-
-/** Is the point on the frame? Its pixels reach half a pixel beyond their centres. */
-export function isInside([x, y], [width, height]) {
-  return x >= -0.5 && y >= -0.5 && x <= width - 0.5 && y <= height - 0.5;
-}
-
-/** A point at the same place of a frame of another size (both [W, H]). */
-export function rescalePoint(point, from, to) {
-  return point.map((value, axis) => ((value + 0.5) * to[axis]) / from[axis] - 0.5);
 }
 
 /** The same points in a frame of another size: each keeps its place relative to the frame. */
@@ -213,15 +226,20 @@ export function rescale(picks, size) {
     size: [...size],
     pairs: picks.pairs.map(({ handle, target }) => ({ handle: scaled(handle), target: scaled(target) })),
     mask_points: picks.mask_points.map(scaled),
+    strokes: rescaleStrokes(picks.strokes, picks.size, size),
   };
 }
 
-/** All things that can be selected one after another with the keyboard. */
+/** All things that can be selected one after another with the keyboard: of a pin both ends at once. */
 export function selectables(picks) {
-  const ends = picks.pairs.flatMap((_, index) => [
-    { kind: "handle", index },
-    { kind: "target", index },
-  ]);
+  const ends = picks.pairs.flatMap((pair, index) =>
+    isPin(pair)
+      ? [{ kind: "pair", index }]
+      : [
+          { kind: "handle", index },
+          { kind: "target", index },
+        ],
+  );
   return [...ends, ...picks.mask_points.map((_, index) => ({ kind: "mask", index }))];
 }
 
@@ -229,8 +247,9 @@ export function selectables(picks) {
 export function nextSelection(picks, selection, step) {
   const all = selectables(picks);
   if (all.length === 0) return null;
-  const kind = selection?.kind === "pair" ? "handle" : selection?.kind;
-  const at = all.findIndex((item) => item.kind === kind && item.index === selection.index);
+  const isSame = (item) => item.index === selection?.index && item.kind === selection.kind;
+  const isHandleOf = (item) => selection?.kind === "pair" && item.kind === "handle" && item.index === selection.index;
+  const at = all.findIndex((item) => isSame(item) || isHandleOf(item));
   if (at < 0) return step > 0 ? all[0] : all[all.length - 1];
   return all[(at + step + all.length) % all.length];
 }

@@ -5,6 +5,8 @@
  * drawn at stage point `(p + 0.5) * scale + (x, y)`, in CSS pixels of the stage.
  */
 
+import { isPin } from "./points_state.mjs";
+
 export const MAX_SCALE = 32;
 /** A picture smaller than this share of the fitting size is never shown. */
 const MIN_SHARE = 0.5;
@@ -66,8 +68,8 @@ function distanceToSegment(point, from, to) {
 
 /**
  * What lies under stage point `at`: a selection, or null. An end of an arrow wins over a mask point, a point over an
- * arrow's line, the selected point over others, a target over its handle, later pairs over earlier. `reach` is in CSS
- * pixels.
+ * arrow's line, the selected point over others, a target over its handle, later pairs over earlier. Of a pin both ends
+ * are hit at once. `reach` is in CSS pixels.
  */
 export function hitTest(picks, view, at, reach, selected = null) {
   const near = [];
@@ -75,7 +77,7 @@ export function hitTest(picks, view, at, reach, selected = null) {
     const stagePoint = toStage(point, view);
     const distance = Math.hypot(at[0] - stagePoint[0], at[1] - stagePoint[1]);
     if (distance > reach) return;
-    const isSelected = selected?.kind === kind && selected.index === index;
+    const isSelected = selected?.index === index && (selected.kind === kind || selected.kind === "pair");
     near.push({ kind, index, cost: distance + handicap - (isSelected ? reach : 0) });
   };
   picks.pairs.forEach(({ handle, target }, index) => {
@@ -84,8 +86,8 @@ export function hitTest(picks, view, at, reach, selected = null) {
   });
   picks.mask_points.forEach((point, index) => consider("mask", index, point, 2 * reach));
   if (near.length > 0) {
-    const best = near.reduce((a, b) => (b.cost <= a.cost ? b : a));
-    return { kind: best.kind, index: best.index };
+    const { kind, index } = near.reduce((a, b) => (b.cost <= a.cost ? b : a));
+    return { kind: kind !== "mask" && isPin(picks.pairs[index]) ? "pair" : kind, index };
   }
   for (let index = picks.pairs.length - 1; index >= 0; index--) {
     const { handle, target } = picks.pairs[index];

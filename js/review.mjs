@@ -4,10 +4,9 @@
  */
 
 import * as corrections from "./corrections_state.mjs";
-import { element } from "./dom.mjs";
 import * as drawing from "./drawing.mjs";
 import { Editor, REACH } from "./editor.mjs";
-import { clampPoint } from "./points_state.mjs";
+import { clampPoint } from "./geometry.mjs";
 import { hitTest, toStage } from "./points_view.mjs";
 import { reviewKey } from "./review_keys.mjs";
 import { reviewParts } from "./review_parts.mjs";
@@ -15,7 +14,7 @@ import { reviewParts } from "./review_parts.mjs";
 const PLAY_MS = 125;
 const DEFAULT_SIZE = [512, 512];
 const ASK_TO_RUN =
-  "Queue once: then the clip plays here with its points, and a handle that went astray can be dragged back.";
+  "Press Run once: then the clip plays here with its points, and a handle that went astray can be dragged back.";
 
 export class PropagationReview extends Editor {
   constructor(hooks) {
@@ -119,16 +118,11 @@ export class PropagationReview extends Editor {
     this.slider.max = String(last);
     this.slider.value = String(this.frame);
     this.slider.disabled = last === 0;
-    this.frameLabel.textContent = `frame ${this.frame} / ${last}`;
-    this.#showMarks(last);
+    this.frameLabel.textContent = `frame ${this.frame + 1} of ${last + 1}`;
+    const corrected = [...new Set(this.moves.map(({ frame }) => frame))];
+    this.showMarks(last > 0 ? corrected.filter((frame) => frame <= last) : [], last);
     this.#showTexts();
     this.stage.redraw();
-  }
-
-  /** Marks over the slider at the frames that have a correction. */
-  #showMarks(last) {
-    const frames = [...new Set(this.moves.map(({ frame }) => frame))].filter((frame) => frame <= last && last > 0);
-    this.marks.replaceChildren(...frames.map((frame) => element("span", { style: `left: ${(100 * frame) / last}%` })));
   }
 
   #showTexts() {
@@ -137,7 +131,7 @@ export class PropagationReview extends Editor {
     this.note.textContent = this.tracks
       ? this.picture
         ? ""
-        : "The frames are gone from the server: queue again to see them."
+        : "The server has forgotten the frames: press Run to see them again."
       : ASK_TO_RUN;
     const size = this.tracks?.size;
     this.status.where.textContent = size ? `${size[0]} × ${size[1]}  ·  ${this.zoomText}` : "";
@@ -243,12 +237,12 @@ export class PropagationReview extends Editor {
   }
 
   askToClear() {
-    this.ask("Clear all corrections?", () => this.put({ ...this.present, moves: [] }));
+    this.ask("Clear all corrections?", [["Clear", () => this.put({ ...this.present, moves: [] })]]);
   }
 
-  dispose() {
+  stop() {
     this.play(false);
-    super.dispose();
+    super.stop();
   }
 }
 

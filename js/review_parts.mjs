@@ -12,8 +12,9 @@ export function reviewParts(review) {
   const { stage, note, status } = stageParts(LABEL, review);
   const { bar, buttons } = toolbarFor(review, stage);
   const input = (event) => {
+    const wanted = Number(event.target.value); // read first: to pause shows the old frame again, on the slider too
     review.play(false);
-    review.goTo(Number(event.target.value));
+    review.goTo(wanted);
   };
   const { frameRow, ...frames } = frameSlider("Frame", { input });
   const main = element("div", { class: "dav-main" }, stage.element);

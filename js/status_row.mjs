@@ -2,7 +2,7 @@
  * The line under the stage: what there is to say on the left, where the pointer is on the right, a question when asked.
  */
 
-import { element } from "./dom.mjs";
+import { element, textButton } from "./dom.mjs";
 
 export class StatusRow {
   constructor() {
@@ -17,21 +17,17 @@ export class StatusRow {
     this.said.classList.toggle("dav-warning", isWarning);
   }
 
-  /** Asks before something is lost; `act` is called if the answer is `yes`, `after` with either. */
-  ask(question, yes, act, after) {
-    const answer = (text, isYes) =>
-      element("input", {
-        type: "button",
-        class: "dav-text-button",
-        value: text,
-        onclick: () => {
-          this.#show(false);
-          if (isYes) act();
-          after();
-        },
+  /** Asks before something is lost. `answers`: `[text, act]` each, beside "Keep"; `after` is called with any of them. */
+  ask(question, answers, after) {
+    const button = ([text, act]) =>
+      textButton(text, () => {
+        this.#show(false);
+        act();
+        after();
       });
     this.question.setAttribute("aria-label", question);
-    this.question.replaceChildren(element("span", { text: question }), answer(yes, true), answer("Keep", false));
+    const buttons = [...answers, ["Keep", () => {}]].map(button);
+    this.question.replaceChildren(element("span", { text: question }), ...buttons);
     this.#show(true);
     this.question.querySelector("input").focus();
   }

@@ -59,16 +59,15 @@ const FRAME = `
 .dav-status {
   display: flex;
   gap: 8px;
-  align-items: center;
-  min-height: 18px;
+  align-items: flex-start;
+  height: calc(2 * 1.35 * var(--dav-text-size)); /* two lines, always: the stage must not change its size */
   font-size: var(--dav-text-size);
 }
 .dav-said {
   flex: 1;
   min-width: 0;
+  max-height: 100%;
   overflow: hidden;
-  text-overflow: ellipsis;
-  white-space: nowrap;
   color: var(--dav-quiet);
 }
 .dav-said.dav-warning {
@@ -84,7 +83,7 @@ const FRAME = `
   color: #000;
   font-weight: 700;
   text-align: center;
-  line-height: 14px;
+  line-height: 1.2;
 }
 .dav-where {
   color: var(--dav-quiet);
@@ -101,6 +100,8 @@ const FRAME = `
   flex: 1;
 }
 .dav-button[hidden],
+.dav-brush[hidden],
+.dav-frame-acts[hidden],
 .dav-away[hidden],
 .dav-ask[hidden],
 .dav-said[hidden],

@@ -15,6 +15,22 @@ export const CONTROLS = `
   border-left: 1px solid var(--dav-line);
   padding-left: 4px;
 }
+.dav-brush {
+  display: inline-flex;
+  align-items: center;
+  width: 84px;
+  padding: 0 4px;
+}
+.dav-brush > input {
+  width: 100%;
+  min-width: 0;
+  margin: 0;
+  accent-color: var(--dav-focus);
+}
+.dav-frame-acts {
+  display: inline-flex;
+  gap: 4px;
+}
 .dav-space {
   flex: 1;
 }

@@ -7,6 +7,7 @@ from comfy_api.latest import ComfyExtension, io
 from .comfy import folders
 from .decode import Decode
 from .demo_clip import DemoClip
+from .displace import Displace
 from .drag import Drag
 from .edit import CombineEdits, LoadEdit, SaveEdit
 from .evaluate import Evaluate
@@ -28,6 +29,7 @@ NODES = [
     Model,
     Propagate,
     UseTracks,
+    Displace,
     Tune,
     Invert,
     Drag,

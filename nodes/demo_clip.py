@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from comfy_api.latest import io
 
 from ..dragvideo_core.embedded.demo_clip import FPS, MOST_FRAMES, demo_clip
@@ -46,6 +47,10 @@ class DemoClip(io.ComfyNode):
                 io.Image.Output("true_edit", display_name="true edit", tooltip="The clip as a perfect edit would make it."),
                 io.String.Output("picks_json", display_name="points", tooltip="Points that fit: wire them into Pick Points."),
                 io.Float.Output("frame_rate", display_name="fps", tooltip="Frames per second."),
+                io.Mask.Output(
+                    "layer", display_name="layer", tooltip="The thing in each frame, true to the part of a pixel: for SAM Segment."
+                ),
+                io.Mask.Output("front", display_name="front", tooltip="The pole in front of it; black without one."),
             ],
         )
 
@@ -53,6 +58,6 @@ class DemoClip(io.ComfyNode):
     def execute(cls, kind: str, seed: int, frames: int, occluded: bool, drag_x: float = 0.0, drag_y: float = 0.0) -> io.NodeOutput:
         drag = (drag_x, drag_y) if drag_x or drag_y else None
         drawn = run(demo_clip, kind, seed, frames, occluded, drag)
-        return io.NodeOutput(
-            values.to_image(drawn.clip.frames), values.to_image(drawn.true_edit.frames), drawn.picks, drawn.clip.fps
-        )
+        front = torch.zeros_like(drawn.layer) if drawn.front is None else drawn.front
+        pictures = values.to_image(drawn.clip.frames), values.to_image(drawn.true_edit.frames)
+        return io.NodeOutput(*pictures, drawn.picks, drawn.clip.fps, values.to_mask(drawn.layer), values.to_mask(front))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..dragvideo_core.stages.drag import DragSettings, drag
-from ..dragvideo_core.types import DragModel, DragResult, Inversion, PointTracks, UserError
+from ..dragvideo_core.types import Displacement, DragModel, DragResult, Inversion, PointTracks, UserError
 from . import sockets
 from .comfy import folders, messages
 from .comfy.run import progress, run
@@ -45,7 +45,15 @@ class Drag(io.ComfyNode):
                 setting("learning_rate", "How much an iteration changes. Too high breaks the picture.", 1e-4, 1.0, 1e-3),
                 setting("max_move", f"How far a handle moves in one iteration at most, {cells} (l of Eq. 6).", 0.5, 16.0, 0.5),
                 setting("lock", "Keep what is outside the mask exactly as it is."),
-                setting("mask_weight", "How strongly the loss of Eq. 5 holds what is outside the mask.", 0.0, 100.0, 0.05, True),
+                setting(
+                    "mask_weight",
+                    "How strongly the loss of Eq. 5 holds what is outside the mask; 1: as in the paper. With 'lock' on nothing "
+                    "changes there, and this does nothing.",
+                    0.0,
+                    100.0,
+                    0.05,
+                    True,
+                ),
                 setting("patch_radius", f"Radius of the patch around each point that is pulled, {cells}.", 0, 8, None, True),
                 setting("arrive", f"A handle has arrived when less than this is left, {cells}.", 0.25, 16.0, 0.25, True),
                 setting("chained", "On: the changes at the steps build on one another. Off: each on its own.", advanced=True),
@@ -63,7 +71,7 @@ class Drag(io.ComfyNode):
                 ),
                 setting(
                     "reach",
-                    "How far, in frames, a frame's change also serves its neighbours, carried along with the points: less "
+                    "How far, in frames, a frame's change also serves its neighbours, moved along with the points: less "
                     "flicker. 0: every frame for itself, as in the paper.",
                     0.0,
                     8.0,
@@ -72,7 +80,7 @@ class Drag(io.ComfyNode):
                 ),
                 setting(
                     "key_every",
-                    "Work on every n-th frame only and carry its change to the frames between: n times faster. For slow "
+                    "Work on every n-th frame only; its change serves the frames between: n times faster. For slow "
                     "motion or a high frame rate; 1: every frame.",
                     1,
                     16,
@@ -91,6 +99,12 @@ class Drag(io.ComfyNode):
                     optional=True,
                     tooltip="Another round: start from this edit of the same clip, from Drag, Load Edit or Combine Edits. "
                     "Its handles go on from where they are.",
+                ),
+                sockets.Displacement.Input(
+                    "displacement",
+                    optional=True,
+                    tooltip="From Displace, made with the same tracks: the drag starts with its frames, so that a few iterations "
+                    "are enough. Without it 'warm_start' displaces the parts by itself, knowing no layer.",
                 ),
             ],
             outputs=[sockets.Edit.Output("edit", display_name="edit", tooltip="The edit, for Decode Edit.")],
@@ -112,12 +126,13 @@ class Drag(io.ComfyNode):
         model: DragModel,
         steps: str,
         earlier_edit: DragResult | None = None,
+        displacement: Displacement | None = None,
         **settings,
     ) -> io.NodeOutput:
         settings, unfinished = DragSettings(steps=read_steps(steps), **settings), folders.unfinished()
         with messages.warnings_on_node(cls.hidden.unique_id):
-            found = run(drag, inversion, tracks, model, settings, progress(), earlier_edit, unfinished)
-        return io.NodeOutput(found)
+            edit = run(drag, inversion, tracks, model, settings, progress(), earlier_edit, unfinished, displacement)
+        return io.NodeOutput(edit)
 
 
 def read_steps(text: str) -> tuple[int, ...]:

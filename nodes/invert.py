@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
+from ..dragvideo_core.diffusion.ddim import STEPS
 from ..dragvideo_core.stages.invert import InvertSettings, invert
 from ..dragvideo_core.types import DragModel
 from . import sockets
 from .comfy import folders, messages, values
 from .comfy.run import progress, run
-
-STEPS = InvertSettings().total
 
 
 class Invert(io.ComfyNode):
@@ -22,7 +21,16 @@ class Invert(io.ComfyNode):
             return sockets.setting(InvertSettings, *row, **more)
 
         until = f"The last of {STEPS} steps: at least the highest of Drag's steps. The paper's is 42."
-        exact = "Extra model calls per step that make the way back more exact. 0 is plain DDIM inversion."
+        refinements = io.Int.Input(
+            "refinements",
+            default=0,
+            min=0,
+            max=10,
+            control_after_generate=False,
+            optional=True,
+            tooltip="Does nothing any more. It stays so that saved workflows open with their values in the right places.",
+        )
+        refinements.extra_dict = {"advanced": True}
         stride = "Steps that one model call serves: 2 halves the time. 1: each has its own, as in the paper."
         return sockets.schema(
             cls,
@@ -33,7 +41,7 @@ class Invert(io.ComfyNode):
                 sockets.video(),
                 sockets.model(),
                 setting("until", until, 1, STEPS),
-                setting("refinements", exact, 0, 10, advanced=True),
+                refinements,
                 setting("chunk", sockets.CHUNK_TOOLTIP, 0, 256, advanced=True),
                 setting("stride", stride, 1, STEPS, advanced=True),
                 io.Latent.Input(
@@ -55,10 +63,10 @@ class Invert(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, video, model: DragModel, clip_latent: dict | None = None, **settings) -> io.NodeOutput:
+    def execute(cls, video, model: DragModel, clip_latent: dict | None = None, refinements: int = 0, **settings) -> io.NodeOutput:
         clip, settings = values.to_clip(video), InvertSettings(**settings)
         given = None if clip_latent is None else values.from_latent(clip_latent, model)
         with messages.warnings_on_node(cls.hidden.unique_id):
-            on_progress = progress(clip.frames)
+            on_progress = progress()
             inversion = run(invert, clip, model, settings, on_progress, given, folders.unfinished())
         return io.NodeOutput(inversion, values.to_latent(inversion.latents[-1], model))

@@ -121,11 +121,12 @@ def _as_data(picks: PointPicks) -> dict:
     def rows(points) -> list[list[float]]:
         return [[round(float(x), 2), round(float(y), 2)] for x, y in points]
 
-    pairs = zip(rows(picks.handles), rows(picks.targets))
+    pairs = zip(rows(picks.handles), rows(picks.targets), strict=True)
+    strokes = [{"kind": one.kind, "radius": round(one.radius, 2), "points": rows(one.points)} for one in picks.strokes]
     return {
-        "version": 1,
+        "version": 2 if strokes else 1,
         "size": [picks.size[1], picks.size[0]],
         "frame": picks.frame,
         "pairs": [{"handle": handle, "target": target} for handle, target in pairs],
         "mask_points": rows(picks.mask_points),
-    }
+    } | ({"strokes": strokes} if strokes else {})

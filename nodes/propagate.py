@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from comfy_api.latest import io
 
 from ..dragvideo_core.exchange.corrections import read_corrections
@@ -49,7 +47,7 @@ class Propagate(io.ComfyNode):
                 sockets.Segmenter.Input(
                     "segmenter",
                     optional=True,
-                    tooltip="From SAM Segment: says which pixels belong to the thing. Without it every point counts as foreground.",
+                    tooltip="From SAM Segment: the thing's layer. Without it the layer is found from strokes, if there are some.",
                 ),
                 setting("set_side", "Points per side of the square set around each handle. The paper uses 3.", 1, 9),
                 setting("set_spacing", f"Between the points of a set, {scaled}", 0.5, 64.0, 0.5),
@@ -116,9 +114,7 @@ class Propagate(io.ComfyNode):
         moves = read_corrections(corrections, clip.size)
         on_progress = progress()  # no pictures: the player has them, and ComfyUI's would make the node grow
         with messages.warnings_on_node(cls.hidden.unique_id) as warned:
-            tracks = run(propagate, clip, picks, segmenter, model, settings, on_progress, moves)
-        if may_change is not None:
-            tracks = dataclasses.replace(tracks, edit_mask=may_change)
+            tracks = run(propagate, clip, picks, segmenter, model, settings, on_progress, moves, may_change)
         ui = {
             "drag_a_video_frames": messages.save_for_page(clip.frames),
             "drag_a_video_warnings": warned,

@@ -15,6 +15,7 @@ Model = io.Custom("DRAGVIDEO_MODEL")  # dragvideo_core.types.DragModel
 Picks = io.Custom("DRAGVIDEO_PICKS")  # PointPicks
 Segmenter = io.Custom("DRAGVIDEO_SEGMENTER")  # Segmenter
 Tracks = io.Custom("DRAGVIDEO_TRACKS")  # PointTracks
+Displacement = io.Custom("DRAGVIDEO_DISPLACEMENT")  # Displacement
 Inversion = io.Custom("DRAGVIDEO_INVERSION")  # Inversion
 Edit = io.Custom("DRAGVIDEO_EDIT")  # DragResult
 LoraModel = io.Custom("LORA_MODEL")  # core's: weights by name

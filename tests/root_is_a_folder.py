@@ -14,3 +14,4 @@ def pytest_collect_directory(path: pathlib.Path, parent: pytest.Collector):
     """Collect the root as a folder."""
     if path == ROOT:
         return pytest.Dir.from_parent(parent, path=path)
+    return None

@@ -21,10 +21,12 @@ class Chunks:
     stages do not depend on it.
     """
 
-    def __init__(self, model: DragModel, cells: int, count: int, chosen: int = 0, per_cell: int = memory.FORWARD):
+    def __init__(self, model: DragModel, cells: int, count: int, chosen: int = 0, per_cell: int = memory.FORWARD, held: int = 0):
+        """cells: latent cells of a frame; held: bytes that are taken besides, see `memory.need`."""
         if chosen < 0:
             raise UserError(f"'chunk' must be 0 (as many frames as fit) or more: got {chosen}.")
-        self.count, self.size, self._device = (count, memory.need(model, cells, count, chosen, per_cell).frames, model.device)
+        self.count, self._device = count, model.device
+        self.size = memory.need(model, cells, count, chosen, per_cell, held).frames
 
     def map(self, work: Callable[[slice], T], count: int | None = None) -> Iterator[tuple[slice, T]]:
         """Frames and the result of `work` on them, in order. Frames that it failed on are given to it again.
@@ -43,8 +45,7 @@ class Chunks:
                 if self.size == 1:
                     raise UserError(
                         "too little memory for one frame of this size: expected room for it. Use a smaller width and "
-                        "height, "
-                        "close other programs, or start ComfyUI with --cpu."
+                        "height, close other programs, or start ComfyUI with --cpu."
                     ) from error
                 failed = True
             if failed:  # outside of `except`, where the error still holds the tensors that did not fit

@@ -13,6 +13,8 @@ from torch import Tensor
 
 from ..types import UserError
 
+STEPS = 50  # of the schedule that inversion, drag and decoding count in
+
 
 @dataclass(frozen=True)
 class Ddim:
@@ -20,7 +22,7 @@ class Ddim:
 
     alphas_cumprod: Tensor  # (1000,)
     prediction: str  # "epsilon" or "v_prediction"
-    total: int = 50
+    total: int = STEPS
 
     def timestep(self, step: int) -> int:
         """0 for the clean end, else (step - 1) * 1000 / total + 1."""

@@ -6,7 +6,7 @@ the latents; whatever comes after it runs without an autograd graph.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import torch
 from torch import Tensor
@@ -45,17 +45,15 @@ class _Enough(Exception):
 
 
 def _features(model: DragModel, latents: Tensor, timestep: int, block: int, context: Tensor) -> Tensor:
-    with _captured(model.denoiser, block, stop=True) as caught:
-        try:
-            _call(model, latents, timestep, context)
-        except _Enough:
-            pass
+    with _captured(model.denoiser, block, stop=True) as caught, suppress(_Enough):
+        _call(model, latents, timestep, context)
     return caught["features"].float()
 
 
 def _call(model: DragModel, latents: Tensor, timestep: int, context: Tensor) -> Tensor:
     context = context.to(model.device, model.dtype).expand(len(latents), -1, -1)
-    return model.denoiser(latents.to(model.device, model.dtype), timestep, context, return_dict=False)[0].float()
+    on_device = torch.full((1,), timestep, device=model.device)  # made there: diffusers would copy a number over, and wait
+    return model.denoiser(latents.to(model.device, model.dtype), on_device, context, return_dict=False)[0].float()
 
 
 @contextmanager

@@ -25,30 +25,33 @@ class Need:
     weights: int
     per_frame: int
     frames: int  # at a time
-    free: int  # for the frames, the weights being there
+    free: int  # for the frames, the weights and what is held besides being there
+    held: int = 0  # besides, for the whole work
 
     @property
     def sentence(self) -> str:
         """For the user, before the work starts."""
         frames = f"{self.frames} frame{'s' if self.frames > 1 else ''} at a time"
-        total = self.weights + self.frames * self.per_frame
+        held = f", keys and values of all frames {_gb(self.held)}" if self.held else ""
+        total = self.weights + self.held + self.frames * self.per_frame
         return (
-            f"needs {_gb(total)}: weights {_gb(self.weights)}, {frames} {_gb(self.frames * self.per_frame)}; "
+            f"needs {_gb(total)}: weights {_gb(self.weights)}{held}, {frames} {_gb(self.frames * self.per_frame)}; "
             f"free beside the weights: {_gb(self.free)}"
         )
 
 
-def need(model: DragModel, cells: int, count: int, chosen: int = 0, per_cell: int = FORWARD) -> Need:
+def need(model: DragModel, cells: int, count: int, chosen: int = 0, per_cell: int = FORWARD, held: int = 0) -> Need:
     """What work on `count` frames of so many latent cells needs.
 
-    chosen: frames at a time; 0: as many as fit, up to `MOST` or `MOST_CELLS`, at least one.
+    chosen: frames at a time; 0: as many as fit, up to `MOST` or `MOST_CELLS`, at least one. held: bytes that are taken
+    besides, from the start of the work to its end.
     """
     per_frame = per_cell * cells * _first_width(model) * model.dtype.itemsize
-    free = free_bytes(model.device)
+    free = max(0, free_bytes(model.device) - held)
     fitting = int(SPARE * free // max(1, per_frame))
     frames = min(count, chosen or max(1, min(max(MOST, MOST_CELLS // cells), fitting)))
     weights = sum(weight.numel() * weight.element_size() for weight in model.denoiser.parameters())
-    return Need(weights, per_frame, frames, free)
+    return Need(weights, per_frame, frames, free, held)
 
 
 def cells_of(model: DragModel, size: tuple[int, int]) -> int:

@@ -48,13 +48,13 @@ def residual(ddim: Ddim, z_from: Tensor, output: Tensor, z_to: Tensor, step_from
     return z_to - ddim.move(z_from, output, step_from, step_to)
 
 
-def add_offset(z_t: Tensor, carried: Tensor | None, offset: Tensor, cell_mask: Tensor | None) -> Tensor:
+def add_offset(z_t: Tensor, from_above: Tensor | None, offset: Tensor, cell_mask: Tensor | None) -> Tensor:
     """The denoiser's input x_t (B, 4, h, w).
 
-    z_t: inverted latent; carried: what the chain brought from the step above (None at the highest step, or when steps are
+    z_t: inverted latent; from_above: what the chain brought from the step above (None at the highest step, or when steps are
     independent); cell_mask (B, 1, h, w): with the hard lock, nothing changes where it is 0.
     """
-    change = offset if carried is None else carried - z_t + offset
+    change = offset if from_above is None else from_above - z_t + offset
     return z_t + (change if cell_mask is None else change * cell_mask)
 
 

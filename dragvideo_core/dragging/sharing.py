@@ -1,9 +1,9 @@
-"""One change for neighbouring frames: what the drag finds in a frame is carried to others along the propagated motion.
+"""One change for neighbouring frames: what the drag finds in a frame serves others too, moved along the propagated motion.
 
 In the paper every frame has latent offsets of its own, and what a frame's optimisation adds by chance flickers. Here the
-offset of frame j is what the frame began with plus a mean of its neighbours' corrections c_i, each moved as the points move:
+offset of frame j is its initial one plus a mean of its neighbours' corrections c_i, each moved as the points move:
 
-    offset_j = start_j + sum_i w_ij c_i(p - m_ij(p)) / sum_i w_ij,    w_ij = exp(-(i - j)^2 / (2 reach^2))
+    offset_j = initial_j + sum_i w_ij c_i(p - m_ij(p)) / sum_i w_ij,    w_ij = exp(-(i - j)^2 / (2 reach^2))
 
 with m_ij the motion from frame i to j, at cell p the mean of the points' motions weighted by 1 / (|p - point|^2 + 4). The
 corrections are what Adam optimises; they may be those of key frames only, every n-th frame, and reach the frames between in
@@ -14,6 +14,7 @@ Our addition; its effect is measured by `make bench-quality`.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -25,63 +26,75 @@ FARTHEST = 2.0  # in units of the reach: corrections from farther away weigh not
 SOFTNESS = 4.0  # px^2
 
 
-class Carrying:
+@dataclass(frozen=True)
+class _Servers:
+    """Which key frames serve the n frames of one phase: S each."""
+
+    key: Tensor  # (S, n) int64: number of the key frame
+    weight: Tensor  # (S, n): adds up to 1 over S
+    places: Tensor  # (S, n, h, w, 2) px: where in the key frame that is which the frame's cells show
+
+    def of(self, frames: slice) -> _Servers:
+        """Those of some of the n frames."""
+        return _Servers(self.key[:, frames], self.weight[:, frames], self.places[:, frames])
+
+
+class Sharing:
     """From corrections of key frames (K, 4, h, w) to those of all: linear, and differentiable in the corrections."""
 
-    def __init__(self, tracks: PointTracks, cells: tuple[int, int], every: int, reach: float, device=None):
-        """every: frames from one key frame to the next, the first frame is one; reach: in key frames, 0: none; device: where
-        it works, whatever device the corrections come from and what is carried goes back to."""
-        self.every, self.reach, self.cells, self.device = every, reach, cells, device
+    def __init__(self, tracks: PointTracks, cells: tuple[int, int], every: int, reach: float, device: torch.device | None = None):
+        """every: frames from one key frame to the next, the first frame is one; reach: in key frames, 0: none; device: that of
+        the corrections."""
+        self.every, self.reach, self.cells = every, reach, cells
         self.points = torch.cat([tracks.handles, tracks.targets], 2).flatten(1, 2)  # (N, P, 2)
         self.visible = torch.cat([tracks.visible, tracks.visible], 2).flatten(1, 2)
         self.size = tuple(tracks.edit_mask.shape[-2:])
         self.centres = cell_centres(cells, self.size)
-        self.shares = [self._shares(phase) for phase in range(min(every, len(self.points)))]
+        self.servers = [self._servers(phase, device) for phase in range(min(every, len(self.points)))]
 
-    def among_keys(self, corrections: Tensor, which: slice = slice(None)) -> Tensor:
+    def to_keys(self, corrections: Tensor, which: slice = slice(None)) -> Tensor:
         """What each of these key frames is changed by, (k, 4, h, w)."""
-        return corrections[which] if self.reach == 0 else self._carried(corrections, 0, which)
+        return corrections[which] if self.reach == 0 else self._shared(corrections, self.servers[0].of(which))
 
     def to_all(self, corrections: Tensor) -> Tensor:
         """What each frame is changed by, (N, 4, h, w)."""
-        found = corrections.new_zeros(len(self.points), *corrections.shape[1:])
-        for phase in range(len(self.shares)):
-            found[phase :: self.every] = self.among_keys(corrections) if phase == 0 else self._carried(corrections, phase)
-        return found
+        changes = corrections.new_zeros(len(self.points), *corrections.shape[1:])
+        for phase, servers in enumerate(self.servers):
+            changes[phase :: self.every] = self.to_keys(corrections) if phase == 0 else self._shared(corrections, servers)
+        return changes
 
     def moves_to_all(self, moves: Tensor) -> Tensor:
         """Moves of points in the key frames (K, ...) to those of all frames (N, ...)."""
-        found = moves.new_zeros(len(self.points), *moves.shape[1:])
-        for phase, (here, weight, _) in enumerate(self.shares):
-            served = moves[here.to(moves.device)]  # (S, n, ...)
-            found[phase :: self.every] = (weight.to(moves.device).view(*here.shape, *[1] * (moves.dim() - 1)) * served).sum(0)
-        found[:: self.every] = moves
-        return found
+        all_moves = moves.new_zeros(len(self.points), *moves.shape[1:])
+        for phase, servers in enumerate(self.servers):
+            key, weight = servers.key.to(moves.device), servers.weight.to(moves.device)
+            weight = weight.view(*key.shape, *[1] * (moves.dim() - 1))
+            all_moves[phase :: self.every] = (weight * moves[key]).sum(0)
+        all_moves[:: self.every] = moves
+        return all_moves
 
-    def _carried(self, corrections: Tensor, phase: int, which: slice = slice(None)) -> Tensor:
-        """For the frames `phase` after each key frame, or for some of these."""
-        here, weight, places = (share[:, which] for share in self.shares[phase])
-        served = corrections.to(self.device)[here.flatten()]
-        moved = lookup(served, places.flatten(0, 1), self.size).unflatten(0, here.shape)  # (S, n, h, w, 4)
-        return (weight[..., None, None, None] * moved).sum(0).permute(0, 3, 1, 2).to(corrections.device)
+    def _shared(self, corrections: Tensor, servers: _Servers) -> Tensor:
+        """What n frames are changed by, (n, 4, h, w)."""
+        served = corrections[servers.key.flatten()]
+        moved = lookup(served, servers.places.flatten(0, 1), self.size).unflatten(0, servers.key.shape)  # (S, n, h, w, 4)
+        return (servers.weight[..., None, None, None] * moved).sum(0).permute(0, 3, 1, 2)
 
-    def _shares(self, phase: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Of the n frames of this phase, for S distances in key frames: the key frame that serves (S, n), its weight (S, n),
-        and where in it that is which the frame's cells show, (S, n, h, w, 2) px."""
+    def _servers(self, phase: int, device: torch.device | None) -> _Servers:
+        """Of the frames that come `phase` after each key frame, for S distances in key frames."""
         frames, keys = (list(range(first, len(self.points), self.every)) for first in (phase, 0))
         fraction, reach = phase / self.every, max(self.reach, 0.5)
         far = math.floor(FARTHEST * reach + 1)
         steps = [step for step in range(-far, far + 1) if abs(step - fraction) <= FARTHEST * reach] or [0]
-        here = torch.tensor([[min(max(i + step, 0), len(keys) - 1) for i in range(len(frames))] for step in steps])
-        weight, places = torch.zeros(here.shape), torch.zeros(*here.shape, *self.cells, 2)
+        key = torch.tensor([[min(max(i + step, 0), len(keys) - 1) for i in range(len(frames))] for step in steps])
+        weight, places = torch.zeros(key.shape), torch.zeros(*key.shape, *self.cells, 2)
         for row, step in enumerate(steps):
             for i, end in enumerate(frames):
-                start = keys[int(here[row, i])]
+                start = keys[int(key[row, i])]
                 if 0 <= i + step < len(keys) and (start == end or bool(self._in_both(start, end).any())):
                     weight[row, i] = math.exp(-(((step - fraction) / reach) ** 2) / 2)
                     places[row, i] = self._places(start, end)
         weight = weight / weight.sum(0).clamp(min=1e-9)
-        return here.to(self.device), weight.to(self.device), places.to(self.device)
+        return _Servers(key.to(device), weight.to(device), places.to(device))
 
     def _in_both(self, start: int, end: int) -> Tensor:
         """(P,) bool: the points that both frames show."""
@@ -89,9 +102,9 @@ class Carrying:
 
     def _places(self, start: int, end: int) -> Tensor:
         """Where in frame `start` that is which the cells of frame `end` show, (h, w, 2) px."""
-        here, both = self.centres, self._in_both(start, end)
+        centres, both = self.centres, self._in_both(start, end)
         if start == end or not bool(both.any()):
-            return here
+            return centres
         before, after = self.points[start][both], self.points[end][both]
-        weight = 1 / ((here[:, :, None] - after).square().sum(-1) + SOFTNESS)
-        return here - (weight[..., None] * (after - before)).sum(2) / weight.sum(2)[..., None]
+        weight = 1 / ((centres[:, :, None] - after).square().sum(-1) + SOFTNESS)
+        return centres - (weight[..., None] * (after - before)).sum(2) / weight.sum(2)[..., None]

@@ -6,72 +6,132 @@ What is measured before the first iteration (the residuals of the chain) is meas
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import torch
+from torch import Tensor
 
-from ..files.lora_file import fingerprint
+from ..files.fingerprint import fingerprint
 from ..files.unfinished import State, adam_state, fits, set_adam_state
-from ..types import DragModel, DragResult, Inversion, PointTracks
+from ..types import Displacement, DragModel, DragResult, Inversion, PointTracks
+from . import supervision
+from .corrections import Corrections
+from .plan import Plan, key_frames
+from .rounds import Earlier
+from .settings import DragSettings
+from .templates import Templates
 
-LAYOUT = "drag 3"  # of the state; one of another layout is not read
+LAYOUT = "drag 4"  # of the state; one of another layout is not read
 LARGEST_CHUNK = 2**31
 
 
-def name(inversion: Inversion, tracks: PointTracks, model: DragModel, settings: Any, start: DragResult | None) -> str:
+class DragState:
+    """All that changes while a drag runs."""
+
+    def __init__(self, plan: Plan, earlier: Earlier, patch_sums: dict[int, Tensor]):
+        """patch_sums: step -> (turns, J, S, D, C), as measured before the first iteration."""
+        self.plan = plan
+        self.path = list(earlier.path[:, key_frames(plan.settings)])  # (K, J, S, 2) px each, on the CPU: of all rounds
+        self.losses = list(earlier.losses)  # (2,) each, on the CPU: of all rounds
+        self.first = len(self.losses)  # iteration of this round
+        self.templates = Templates(patch_sums, plan.visible)
+        self.corrections = Corrections(plan.latents, plan.settings.learning_rate)
+        self.first_input = plan.latents[plan.steps[-1]][:1]  # x_t of the first frame at the lowest step, for the preview
+        self.is_whole = True  # whether it can be taken apart: not in the middle of an update
+        self._place(plan.handles)
+
+    def advance(self, handles: Tensor, losses: Tensor) -> None:
+        """An iteration is done: handles (K, J, S, 2) after it, its losses (2,)."""
+        handles_on_cpu, losses_on_cpu = self._place(handles, losses)
+        self.path.append(handles_on_cpu)
+        self.losses.append(losses_on_cpu)
+
+    def _place(self, handles: Tensor, *others: Tensor) -> list[Tensor]:
+        """Put the handles on the device in their places; returns them and other tensors on the CPU.
+
+        The only wait for a GPU after an update: what the CPU has to know comes over in one piece.
+        """
+        self.handles = handles
+        self.remaining = (self.plan.targets - handles).norm(dim=-1).mean(0)  # (J, S) px: the mean over frames
+        self.arrived = self.remaining.mean(-1) < self.plan.settings.arrive * supervision.GRID  # (J,): the set is, on average
+        tensors = [handles, *others, self.arrived.to(handles.dtype)]
+        pieces = torch.cat([tensor.flatten() for tensor in tensors]).cpu().split([tensor.numel() for tensor in tensors])
+        *on_cpu, arrived = [piece.view(tensor.shape).clone() for piece, tensor in zip(pieces, tensors, strict=True)]
+        self.arrived_on_cpu = arrived.bool()
+        return on_cpu
+
+    @property
+    def done(self) -> int:
+        """Iterations of this round."""
+        return len(self.losses) - self.first
+
+    @property
+    def all_arrived(self) -> bool:
+        """Whether nothing is left to do."""
+        return bool(self.arrived_on_cpu.all())
+
+    def taken_apart(self, chunk: int) -> State:
+        """The state as tensors on the CPU; `chunk`: frames at a time, of which the rounding depends."""
+        by_step = {
+            "correction": self.corrections.values,
+            "before": self.corrections.before,
+            "template": self.templates.mean,
+            "patch_sums": self.templates.patch_sums,
+            "first_distance": self.templates.first_distance,
+        }
+        tensors = {
+            f"{name}.{step}": values[step].detach().cpu().clone() for name, values in by_step.items() for step in self.plan.steps
+        }
+        return {
+            "chunk": torch.tensor(chunk),
+            "learning_rate": torch.tensor(self.corrections.learning_rate, dtype=torch.float64),
+            "path": torch.stack(self.path),
+            "losses": torch.stack(self.losses) if self.losses else torch.zeros(0, 2),
+            **tensors,
+            **adam_state(self.corrections.optimiser),
+        }
+
+    def go_on_from(self, kept: State | None) -> None:
+        """Take over a state that was kept, if it is one of this drag and not further than it goes."""
+        if kept is None or not fits(kept, self.taken_apart(chunk_of(kept)), ("path", "losses")):
+            return
+        done = len(kept["losses"]) - self.first
+        if len(kept["path"]) != len(kept["losses"]) + 1 or not 0 < done <= self.plan.settings.iterations:
+            return
+        device = self.handles.device
+        self.path, self.losses = list(kept["path"]), list(kept["losses"])
+        self._place(self.path[-1].to(device))
+        self.corrections.learning_rate = float(kept["learning_rate"])
+        for step in self.plan.steps:
+            self.corrections.values[step].detach().copy_(kept[f"correction.{step}"])  # in place: Adam holds them
+            self.corrections.before[step] = kept[f"before.{step}"].to(device)
+            self.templates.mean[step] = kept[f"template.{step}"].to(device)
+            self.templates.patch_sums[step] = kept[f"patch_sums.{step}"].to(device)
+            self.templates.first_distance[step] = kept[f"first_distance.{step}"].to(device)
+        set_adam_state(self.corrections.optimiser, kept)
+
+
+def name(
+    inversion: Inversion,
+    tracks: PointTracks,
+    model: DragModel,
+    settings: DragSettings,
+    start: DragResult | None,
+    displaced: Displacement | None = None,
+) -> str:
     """What a state depends on: not on how many iterations there may be, nor on the chunks.
 
-    settings: the stage's; start: the edit that it goes on from.
+    start: the edit that it goes on from; displaced: what its warm start starts from.
     """
     given = (tracks.handles, tracks.targets, tracks.visible, tracks.edit_mask, inversion.latents, inversion.frames is None)
     before = () if start is None else (sorted(start.offsets), *(start.offsets[s] for s in sorted(start.offsets)), start.handle_path)
+    moved = () if displaced is None else (displaced.frames, displaced.backward, displaced.freed, tracks.layer)
     alike = replace(settings, iterations=0, chunk=0)
-    return fingerprint(LAYOUT, *given, model.denoiser, model.context, model.alphas_cumprod, model.prediction, alike, *before)
+    return fingerprint(
+        LAYOUT, *given, model.denoiser, model.context, model.alphas_cumprod, model.prediction, alike, *before, *moved
+    )
 
 
-def take(run: Any) -> State:
-    """The state of a run of the stage `drag` that has been measured, on the CPU."""
-    state = {
-        "chunk": torch.tensor(run.chunks.size),
-        "learning_rate": torch.tensor(run.optimiser.param_groups[0]["lr"], dtype=torch.float64),
-        "path": torch.stack(run.path),
-        "losses": torch.stack(run.losses) if run.losses else torch.zeros(0, 2),
-    }
-    for step in run.steps:
-        first = run.first_distance.get(step, torch.zeros(run.handles.shape[1:3]))
-        tensors = {
-            "correction": run.corrections,
-            "before": run.before,
-            "template": run.templates,
-            "looks": run.looks,
-            "first_distance": {step: first},
-        }
-        state |= {f"{name}.{step}": by_step[step].detach().cpu().clone() for name, by_step in tensors.items()}
-    return state | adam_state(run.optimiser)
-
-
-def chunk_of(state: State | None) -> int:
+def chunk_of(kept: State | None) -> int:
     """Frames at a time of the run that the state is of: another size would round otherwise."""
-    size = (state or {}).get("chunk")
+    size = (kept or {}).get("chunk")
     return int(size) if size is not None and size.numel() == 1 and int(size) > 0 else LARGEST_CHUNK
-
-
-def put_back(run: Any, state: State | None) -> None:
-    """Let a measured run go on from a state, if it is one of this run and not further than the run goes."""
-    if state is None or not fits(state, take(run), ("path", "losses")):
-        return
-    done = len(state["losses"]) - run.first
-    if len(state["path"]) != len(state["losses"]) + 1 or not 0 < done <= run.settings.iterations:
-        return
-    device = run.handles.device
-    run.optimiser.param_groups[0]["lr"] = float(state["learning_rate"])
-    run.path, run.losses = list(state["path"]), list(state["losses"])
-    run.handles = run.path[-1].to(device)
-    for step in run.steps:
-        run.corrections[step].detach().copy_(state[f"correction.{step}"])  # in place: Adam holds them
-        run.before[step] = state[f"before.{step}"]
-        run.templates[step] = state[f"template.{step}"].to(device)
-        run.looks[step] = state[f"looks.{step}"].to(device)
-        if run.settings.moving_average:
-            run.first_distance[step] = state[f"first_distance.{step}"].to(device)
-    set_adam_state(run.optimiser, state)

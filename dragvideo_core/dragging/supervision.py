@@ -19,7 +19,7 @@ from torch import Tensor
 GRID = 2.0  # pixels per cell of the grid that moves and steps are counted in: half the picture's resolution
 
 
-def patch_offsets(radius: int, device=None) -> Tensor:
+def patch_offsets(radius: int, device: torch.device | None = None) -> Tensor:
     """Offsets (D, 2) in pixels of the (2 radius + 1)^2 grid cells around a point."""
     steps = torch.arange(-radius, radius + 1, device=device, dtype=torch.float32) * GRID
     return torch.stack(torch.meshgrid(steps, steps, indexing="xy"), -1).reshape(-1, 2)

@@ -13,7 +13,7 @@ from torch import Tensor
 from .supervision import GRID, directions
 
 
-def candidate_moves(max_move: float, device=None) -> Tensor:
+def candidate_moves(max_move: float, device: torch.device | None = None) -> Tensor:
     """Moves (M,) in pixels: every half cell from -max_move to max_move cells; zero is the middle one."""
     half = round(max_move * 2)
     return torch.arange(-half, half + 1, device=device, dtype=torch.float32) / 2 * GRID
@@ -34,14 +34,16 @@ def shared_move(distance_of_step: list[Tensor], moves: Tensor, remaining: Tensor
     """Eq. 6: the best move (J, S) in pixels, the same for every frame.
 
     distance_of_step: one (J, S, M) per denoising step; remaining (J, S): pixels left to the target, which a move may not
-    pass. Among equals the smallest move wins.
+    pass. Among equals the smallest move wins. A point with a distance that is no number stays: nothing is known about it.
     """
-    total = sum(d / d.mean(-1, keepdim=True).clamp(min=1e-12) for d in distance_of_step)
+    shares = [d / d.mean(-1, keepdim=True).clamp(min=1e-12) for d in distance_of_step]
+    total = sum(shares[1:], shares[0])
+    is_known = torch.isfinite(total).all(-1)
     too_far = moves > remaining[..., None]
     total = total.masked_fill(too_far, float("inf"))
     near_best = total <= total.min(-1, keepdim=True).values * (1 + 1e-6)
     shortest = torch.where(near_best, moves.abs(), torch.inf).argmin(-1)
-    return moves[shortest]
+    return torch.where(is_known, moves[shortest], 0.0)
 
 
 def move_handles(handles: Tensor, targets: Tensor, move: Tensor) -> Tensor:

@@ -50,7 +50,7 @@ def displacements(tracks: PointTracks) -> Tensor:
     return torch.stack(
         [
             displacement(handles[seen], targets[seen], mask[0])
-            for handles, targets, seen, mask in zip(tracks.handles, tracks.targets, tracks.visible, tracks.edit_mask)
+            for handles, targets, seen, mask in zip(tracks.handles, tracks.targets, tracks.visible, tracks.edit_mask, strict=True)
         ]
     )
 

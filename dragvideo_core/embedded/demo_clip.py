@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ..types import UserError, VideoClip
-from .drawn_clips import draw_clip
+from .drawn_clips import draw_clip, draw_layers
 from .drawn_world import KINDS, SIZE, Pose, Scene, random_drag, random_motion, random_scene
 
 FPS = 8.0  # `random_motion` moves the world at this rate
@@ -31,6 +31,18 @@ class DemoClip:
     scene: Scene
     poses: list[Pose]  # one per frame
     drag: tuple[float, float]  # px, (x, y)
+
+    @property
+    def layer(self) -> Tensor:
+        """How much of each pixel of `clip` shows the thing: (N, 1, 128, 128) float32 in [0, 1]; the pole is no part of it."""
+        return torch.from_numpy(draw_layers(self.scene, self.poses)[0])[:, None]
+
+    @property
+    def front(self) -> Tensor | None:
+        """The same of the pole in front of it; None without a pole."""
+        if all(pose.occluder is None for pose in self.poses):
+            return None
+        return torch.from_numpy(draw_layers(self.scene, self.poses)[1])[:, None]
 
 
 def demo_clip(

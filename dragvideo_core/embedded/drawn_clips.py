@@ -22,26 +22,52 @@ def draw_clip(scene: Scene, poses: list[Pose], drag=(0.0, 0.0)) -> np.ndarray:
 def draw(scene: Scene, pose: Pose) -> np.ndarray:
     """One picture `(128, 128, 3)` uint8."""
     image = _background(scene, pose.camera)
-    pen = _Pen(image)
-    {"creature": _creature, "flower": _flower, "robot": _robot, "crocodile": _crocodile, "balloon": _balloon}[scene.kind](
-        pen, scene, pose
-    )
-    if pose.occluder is not None:
-        for k in range(8):
-            shade = 0.75 + 0.25 * (k % 2)
-            pen.box(pose.occluder - 4, k * 16, pose.occluder + 4, k * 16 + 16, scene.colours[5] * shade)
+    _thing(_Pen(image), scene, pose)
+    _pole(_Pen(image), scene, pose)
     return np.asarray(image.reduce(_ANTIALIAS))
+
+
+def draw_layers(scene: Scene, poses: list[Pose]) -> tuple[np.ndarray, np.ndarray]:
+    """How much of each pixel shows the thing, and how much the pole in front of it: twice `(N, 128, 128)` float32 in [0, 1].
+
+    Exactly as `draw` mixes them: of the same shapes, averaged in the same way. What the pole hides does not show the thing.
+    """
+    shares = np.stack([_layers(scene, pose) for pose in poses])
+    return shares[:, 0], shares[:, 1]
+
+
+def _layers(scene: Scene, pose: Pose) -> np.ndarray:
+    thing, pole = (255, 0, 0), (0, 255, 0)
+    canvas = Image.new("RGB", (SIZE * _ANTIALIAS, SIZE * _ANTIALIAS))
+    _thing(_Pen(canvas, thing), scene, pose)
+    _pole(_Pen(canvas, pole), scene, pose)
+    return np.asarray(canvas.reduce(_ANTIALIAS), dtype=np.float32)[..., :2].transpose(2, 0, 1) / 255
+
+
+def _thing(pen: _Pen, scene: Scene, pose: Pose) -> None:
+    shapes = {"creature": _creature, "flower": _flower, "robot": _robot, "crocodile": _crocodile, "balloon": _balloon}
+    shapes[scene.kind](pen, scene, pose)
+
+
+def _pole(pen: _Pen, scene: Scene, pose: Pose) -> None:
+    if pose.occluder is None:
+        return
+    for k in range(8):
+        shade = 0.75 + 0.25 * (k % 2)
+        pen.box(pose.occluder - 4, k * 16, pose.occluder + 4, k * 16 + 16, scene.colours[5] * shade)
 
 
 class _Pen:
     """Shapes in picture coordinates on a larger canvas."""
 
-    def __init__(self, image: Image.Image):
-        self._draw = ImageDraw.Draw(image)
+    def __init__(self, image: Image.Image, only: tuple[int, int, int] | None = None):
+        """`only`: the one colour of all shapes, whatever colour is asked for."""
+        self._draw, self._only = ImageDraw.Draw(image), only
 
     def polygon(self, points, colour) -> None:
         points = (np.asarray(points, dtype=float) + 0.5) * _ANTIALIAS - 0.5
-        self._draw.polygon([tuple(p) for p in points], fill=tuple(int(c) for c in np.clip(colour, 0, 255)))
+        fill = self._only or tuple(int(c) for c in np.clip(colour, 0, 255))
+        self._draw.polygon([tuple(p) for p in points], fill=fill)
 
     def box(self, left, top, right, bottom, colour) -> None:
         self.polygon([(left, top), (right, top), (right, bottom), (left, bottom)], colour)
@@ -73,7 +99,7 @@ def _background(scene: Scene, camera: float) -> Image.Image:
     xs = np.arange(-40, SIZE + 41, 6.0)
     hill = horizon - rng.uniform(2, 12) * (1.2 + np.sin(xs * rng.uniform(0.04, 0.1) + rng.uniform(0, 6)))
     hill_colour = 0.5 * sky + 0.5 * rng.uniform([40, 80, 40], [120, 150, 120])
-    pen.polygon([(-40 + camera, horizon), *zip(xs + camera, hill), (SIZE + 40 + camera, horizon)], hill_colour)
+    pen.polygon([(-40 + camera, horizon), *zip(xs + camera, hill, strict=True), (SIZE + 40 + camera, horizon)], hill_colour)
     for _ in range(int(rng.integers(0, 4))):  # clouds
         x, y = rng.uniform(-20, SIZE + 20) + camera, rng.uniform(8, 46)
         for _ in range(3):
@@ -188,7 +214,7 @@ def _robot(pen: _Pen, scene: Scene, pose: Pose) -> None:
 
 
 def _crocodile(pen: _Pen, scene: Scene, pose: Pose) -> None:
-    body, bands, head, detail, accessory, _ = scene.colours
+    body, bands, head, _, accessory, _ = scene.colours
     k, f = scene.scale, scene.facing
     x, y = pose.root
     low = np.array([x + f * 38 * k, y + 9 * k])
@@ -196,8 +222,12 @@ def _crocodile(pen: _Pen, scene: Scene, pose: Pose) -> None:
     pen.tube(line_between(np.array([x - f * 4, y + 8 * k]), low, 6), np.linspace(7, 4.5, 6) * k, np.tile(body * 0.85, (5, 1)))
     for j in range(3):
         tooth = np.array([x + f * (14 + 10 * j) * k, y + 5 * k - 0.4 * j])
-        pen.polygon([tooth - [3.4, 0], tooth + [3.4, 0], tooth - [0, 6.5]], (245, 245, 235))
-    pen.tube(line_between(pose.root + [0, 4], np.array([x - f * 70, y + 8]), 5), np.linspace(13, 15, 5) * k, np.tile(body, (4, 1)))
+        pen.polygon(tooth + np.array([[-3.4, 0], [3.4, 0], [0, -6.5]]), (245, 245, 235))
+    pen.tube(
+        line_between(pose.root + np.array([0, 4]), np.array([x - f * 70, y + 8]), 5),
+        np.linspace(13, 15, 5) * k,
+        np.tile(body, (4, 1)),
+    )
     for j in range(3):
         pen.polygon(
             [

@@ -62,7 +62,7 @@ def _read_move(move: object, dragged_on: tuple[int, int], size: tuple[int, int])
     # the same place in the clip, pixel centres at integers in both; a pixel at the border stays inside
     places = [
         min(max((at + 0.5) * side / side_from - 0.5, 0.0), side - 1.0)
-        for at, side, side_from in zip((x, y), reversed(size), reversed(dragged_on))
+        for at, side, side_from in zip((x, y), reversed(size), reversed(dragged_on), strict=True)
     ]
     return Correction(frame=move["frame"], pair=move["pair"], handle=torch.tensor(places))
 

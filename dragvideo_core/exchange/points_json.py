@@ -58,12 +58,12 @@ def _is_tracks_json(text: str) -> bool:
 
 def _arrows(value: Any, size: tuple[int, int]) -> list[tuple]:
     places = given_tracks.read_tracks(value).places
-    return [(_kept(first, size), _kept(last, size)) for first, last in zip(places[0].tolist(), places[-1].tolist())]
+    return [(_kept(first, size), _kept(last, size)) for first, last in zip(places[0].tolist(), places[-1].tolist(), strict=True)]
 
 
 def _kept(point, size: tuple[int, int]) -> tuple[float, float]:
     """The nearest place inside the frame: tracks may run out of it."""
-    return tuple(round(min(max(value, 0.0), side - 1.0), 2) for value, side in zip(point, (size[1], size[0])))
+    return tuple(round(min(max(value, 0.0), side - 1.0), 2) for value, side in zip(point, (size[1], size[0]), strict=True))
 
 
 def _of_one_frame(value: dict | list) -> list:

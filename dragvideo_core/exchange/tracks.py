@@ -45,13 +45,13 @@ def as_tracks(tracks: PointTracks) -> dict[str, Tensor]:
 
 def as_json(tracks: PointTracks) -> str:
     """The middle of each handle set as tracks JSON."""
-    path = as_tracks(tracks)["track_path"].double().round(decimals=2).transpose(0, 1).tolist()
+    path = as_tracks(tracks)["track_path"].cpu().double().round(decimals=2).transpose(0, 1).tolist()
     return json.dumps([[{"x": x, "y": y} for x, y in track] for track in path])
 
 
 def as_points(places: Tensor) -> str:
     """Places (P, 2) as KJNodes and the SAM nodes read points."""
-    return json.dumps([{"x": x, "y": y} for x, y in places.double().round(decimals=2).tolist()])
+    return json.dumps([{"x": x, "y": y} for x, y in places.cpu().double().round(decimals=2).tolist()])
 
 
 def as_boxes(mask: Tensor) -> list[list[dict[str, int]]]:

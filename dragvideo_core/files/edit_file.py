@@ -1,6 +1,7 @@
 """An edit as a file: one `.safetensors` with the offsets, the tracks, how it was made, and for which clip and model.
 
-The tensors are float32 (`offset.<step>`, `handle_path`, `losses`, `tracks.*`) or bytes that mean yes or no. All that is
+The tensors are float32 (`offset.<step>`, `handle_path`, `losses`, `tracks.*`) or bytes that mean yes or no; `tracks.layer`
+and `tracks.front` are left out where they are not known. All that is
 text is JSON in the header's `__metadata__`, so a reader needs eight bytes of length and a JSON parser, no torch:
 
     drag_a_video_edit  version of this layout, 1      clip   {"fingerprint", "frames", "height", "width"}
@@ -27,7 +28,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ..types import DragModel, DragResult, PointTracks, Round, UserError, VideoClip
-from .lora_file import fingerprint
+from .fingerprint import fingerprint
 from .unfinished import write
 
 MARK, VERSION = "drag_a_video_edit", "1"
@@ -48,6 +49,7 @@ LAYOUT = {  # (kind, axes): letters are lengths, the same in every tensor
     "tracks.edit_mask": ("U8", "N1HW"),
     "tracks.mask_points": ("F32", "NQ2"),
 }  # k is K + 1; offsets are F32, N4hw
+MAY_BE_MISSING = {"tracks.layer": ("F32", "N1HW"), "tracks.front": ("F32", "N1HW")}  # shares of a pixel, 0 to 1
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,8 @@ def save(path: Path, content: EditFile) -> None:
     values = {"handle_path": edit.handle_path, "losses": edit.losses, "arrived": edit.arrived}
     values |= {f"tracks.{field.name}": getattr(tracks, field.name) for field in fields(tracks)}
     for name, tensor in values.items():
-        tensors[name] = tensor.to(torch.float32 if LAYOUT[name][0] == "F32" else torch.uint8)
+        if tensor is not None:
+            tensors[name] = tensor.to(torch.float32 if (LAYOUT | MAY_BE_MISSING)[name][0] == "F32" else torch.uint8)
     clip = {"fingerprint": content.clip, "frames": count, "height": height, "width": width}
     told = {
         MARK: VERSION,
@@ -162,7 +165,7 @@ def _load(path: Path) -> EditFile:
             arrived=tensors["arrived"],
             rounds=rounds,
         ),
-        tracks=PointTracks(**{field.name: tensors[f"tracks.{field.name}"] for field in fields(PointTracks)}),
+        tracks=PointTracks(**{field.name: tensors.get(f"tracks.{field.name}") for field in fields(PointTracks)}),
         points=points,
         clip=clip["fingerprint"],
         model=model["fingerprint"],
@@ -175,7 +178,8 @@ def _check_layout(kinds: dict[str, tuple[str, tuple[int, ...]]]) -> dict[str, in
     offsets = [name for name in kinds if OFFSET.fullmatch(name)]
     if not 1 <= len(offsets) <= MOST_STEPS or any(int(OFFSET.fullmatch(name)[1]) > LAST_STEP for name in offsets):
         raise ValueError(f"expected offsets of 1 to {MOST_STEPS} steps up to {LAST_STEP}, got {reprlib.repr(offsets)}")
-    wanted = LAYOUT | {name: ("F32", "N4hw") for name in offsets}
+    known = {name: kind for name, kind in MAY_BE_MISSING.items() if name in kinds}
+    wanted = LAYOUT | known | dict.fromkeys(offsets, ("F32", "N4hw"))
     if kinds.keys() != wanted.keys():
         odd = sorted(kinds.keys() ^ wanted.keys())
         raise ValueError(f"expected the tensors {sorted(LAYOUT)} and offsets, got others: {reprlib.repr(odd)}")
@@ -185,7 +189,7 @@ def _check_layout(kinds: dict[str, tuple[str, tuple[int, ...]]]) -> dict[str, in
         if found != kind or len(shape) != len(axes):
             got = f"{reprlib.repr(found)} {reprlib.repr(shape)}"
             raise ValueError(f"expected {name} to be {kind} with {len(axes)} axes, got {got}")
-        for axis, side in zip(axes, shape):
+        for axis, side in zip(axes, shape, strict=True):
             _check_axis(name, axis, side, sizes)
     steps = sizes["H"] // sizes["h"], sizes["W"] // sizes["w"]
     if (
@@ -216,10 +220,13 @@ def _checked(name: str, kind: str, tensor: Tensor) -> Tensor:
     """A tensor of its own, no view of the file; bytes as yes or no."""
     if kind == "U8":
         return tensor != 0
-    points = name.startswith("tracks.") or name == "handle_path"
-    most = FARTHEST if points else LARGEST
-    if not bool((tensor.abs() <= most).all()):  # false for NaN too
-        raise ValueError(f"expected finite numbers up to {most:g} in {name}")
+    if name in MAY_BE_MISSING:
+        least, most = 0.0, 1.0
+    else:
+        most = FARTHEST if name.startswith("tracks.") or name == "handle_path" else LARGEST
+        least = -most
+    if not bool(((tensor >= least) & (tensor <= most)).all()):  # false for NaN too
+        raise ValueError(f"expected finite numbers from {least:g} to {most:g} in {name}")
     return tensor.clone()
 
 

@@ -7,24 +7,20 @@ and a training that was broken off goes on where it was (`unfinished`).
 
 from __future__ import annotations
 
-import hashlib
 import json
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from ..types import UserError
-from .unfinished import Unfinished, write
+from ..types import UserError, warn
+from .unfinished import NOT_KEPT, Unfinished, write
 
 PREFIX = "lora_unet_"
 ENDINGS = {".lora_A.weight": ".lora_down.weight", ".lora_B.weight": ".lora_up.weight"}  # peft's, the common ones
 TRAINED_ON, LOSSES = "drag_a_video_trained_on", "drag_a_video_losses"  # entries of the file's metadata
-SAMPLES = 64  # numbers of each tensor that enter a fingerprint, beside its sum
 
 
 @dataclass(frozen=True)
@@ -32,7 +28,7 @@ class LoraStore:
     """Where a training keeps what it makes."""
 
     file: Path | None = None  # of the finished LoRA; None: it is not kept
-    unfinished: Unfinished = Unfinished()  # for trainings that were broken off, or have no file
+    unfinished: Unfinished = NOT_KEPT  # for trainings that were broken off, or have no file
 
     def check(self) -> None:
         """UserError, before the training, if the file exists and is somebody else's."""
@@ -51,7 +47,7 @@ class LoraStore:
         try:
             losses = tuple(float(loss) for loss in json.loads(told[LOSSES]))
             with safe_open(str(self.file), "pt") as file:
-                return {name: file.get_tensor(name) for name in file.keys()}, losses
+                return {name: file.get_tensor(name) for name in file.keys()}, losses  # noqa: SIM118  safe_open is no dict
         except (SafetensorError, LookupError, TypeError, ValueError, OverflowError, RuntimeError) as error:
             raise UserError(
                 f"the LoRA file {self.file.name} is damaged: expected what was trained before ({type(error).__name__}). "
@@ -66,13 +62,15 @@ class LoraStore:
         try:
             write(self.file, lora, told)
         except OSError as error:
-            warnings.warn(
+            warn(
                 f"the LoRA could not be written to {self.file.name} ({error}); the edit goes on with it. Free some space "
                 "in models/loras, or make the folder writable.",
-                stacklevel=3,
             )
             return False
         return True
+
+
+NO_STORE = LoraStore()
 
 
 def common_names(lora: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -102,31 +100,6 @@ def peft_names(lora: dict[str, Tensor], like: dict[str, Tensor]) -> dict[str, Te
             )
         renamed[name] = weight
     return renamed
-
-
-def fingerprint(*values: Any) -> str:
-    """A name for what a work depends on: texts, and tensors and modules by some of their numbers and their sums."""
-    digest = hashlib.sha256()
-    for value in values:
-        if isinstance(value, torch.nn.Module):
-            for name, weight in value.state_dict().items():
-                digest.update(name.encode())
-                _update(digest, weight)
-        elif isinstance(value, Tensor):
-            _update(digest, value)
-        else:
-            digest.update(repr(value).encode())
-    return digest.hexdigest()
-
-
-def _update(digest: Any, tensor: Tensor) -> None:
-    octets = tensor.detach().flatten().contiguous().view(torch.uint8)
-    whole, odd = octets[: len(octets) // 8 * 8], octets[len(octets) // 8 * 8 :]
-    words = (whole.clone() if whole.storage_offset() % 8 else whole).view(torch.int64)
-    total = int(words.sum()) + int(odd.sum())  # of whole numbers: the same on every device, whatever the order
-    digest.update(f"{tensor.dtype} {tuple(tensor.shape)} {total}".encode())
-    samples = octets.view(-1, tensor.element_size())[:: max(1, tensor.numel() // SAMPLES)]
-    digest.update(samples.cpu().numpy().tobytes())
 
 
 def _split(name: str) -> tuple[str, str]:

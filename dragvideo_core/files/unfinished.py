@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 import time
-import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
+
+from ..types import warn
 
 MOST_FILES = 6
 MOST_BYTES = 8 * 2**30  # of all files together
@@ -40,6 +42,9 @@ class Unfinished:
         return Work(None if self.folder is None else self.folder / (fingerprint + ENDING), self.seconds)
 
 
+NOT_KEPT = Unfinished()
+
+
 class Work:
     """One piece of work that can be broken off and taken up again."""
 
@@ -55,9 +60,9 @@ class Work:
             if self.path.stat().st_size > MOST_BYTES:
                 raise OSError(f"it is larger than {MOST_BYTES} bytes")
             with safe_open(str(self.path), "pt") as file:
-                return {name: file.get_tensor(name).clone() for name in file.keys()}
+                return {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118  safe_open is no dict
         except (OSError, SafetensorError, ValueError, RuntimeError) as error:
-            warnings.warn(f"unfinished work could not be read ({error}): it starts anew.", stacklevel=2)
+            warn(f"unfinished work could not be read ({error}): it starts anew.")
             return None
 
     def keep(self, state: Callable[[], State]) -> None:
@@ -79,10 +84,9 @@ class Work:
             _prune(self.path)
         except OSError as error:
             self._warned = True
-            warnings.warn(
+            warn(
                 f"the work so far could not be kept in {self.path.parent} ({error}). It goes on; broken off, it would "
                 "start anew. Free some space there, or make the folder writable.",
-                stacklevel=2,
             )
         self._written = time.monotonic()
         self._took = self._written - began
@@ -90,10 +94,8 @@ class Work:
     def finished(self) -> None:
         """Forget it."""
         if self.path is not None:
-            try:
+            with suppress(OSError):  # read-only: it is pruned when something can be written again
                 self.path.unlink(missing_ok=True)
-            except OSError:
-                pass  # read-only: it is pruned when something can be written again
 
 
 def write(path: Path, tensors: State, metadata: dict[str, str] | None = None) -> None:

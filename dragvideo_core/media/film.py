@@ -13,7 +13,6 @@ length of the film.
 from __future__ import annotations
 
 import math
-import warnings
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from pathlib import Path
 import av
 import numpy as np
 
+from ..types import warn, warnings_go_to
 from .colour import ColourTags, over_black, to_rgb
 from .container import VideoHeader, VideoWarning, open_container, read_header, seconds_of, video_stream
 from .decoding import DecodedFrame, decoded_frames
@@ -72,8 +72,7 @@ class Film:
     @cached_property
     def first(self) -> DecodedFrame:
         """The first frame, decoded."""
-        with warnings.catch_warnings():  # whoever walks over the frames is warned
-            warnings.simplefilter("ignore", VideoWarning)
+        with warnings_go_to(lambda text: None):  # whoever walks over the frames is warned
             return next(self.decoded())
 
     @cached_property
@@ -132,9 +131,7 @@ class Film:
                     text = (
                         f"'{self.name}' changes its size from {first.width} x {first.height} to {stored.width} x {stored.height} "
                     )
-                    warnings.warn(
-                        text + f"px at {float(source.time):.2f} s: it is scaled to the first.", VideoWarning, stacklevel=2
-                    )
+                    warn(text + f"px at {float(source.time):.2f} s: it is scaled to the first.", VideoWarning)
                 stored = _like(stored, first)
             yield FilmFrame(index, source.time, source.duration, stored, self)
             index += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 
@@ -66,7 +67,7 @@ def draw_plot(title: str, lines: Mapping[str, Sequence[float]], across: str, up:
 
 def _draw_line(pen: ImageDraw.ImageDraw, places: Sequence[tuple[float, float] | None], colour: tuple[int, int, int]) -> None:
     """A line that is broken off where there is no place; dots where places are few."""
-    for here, there in zip(places, places[1:]):
+    for here, there in itertools.pairwise(places):
         if here and there:
             pen.line((here, there), fill=colour, width=2 * _FINE)
     if len(places) <= 32:

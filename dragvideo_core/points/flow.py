@@ -6,7 +6,6 @@ torchvision's own file lies where torchvision itself would have put it.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..types import UserError
+from ..types import UserError, warn
 
 RAFT_SIDE, RAFT_MULTIPLE = 128, 8  # px: RAFT takes pictures of at least this side, in multiples of this
 
@@ -49,10 +48,9 @@ def finest(device: torch.device | str = "cpu") -> Flow:
     try:
         raft = _load_raft(path).to(device)
     except Exception as error:  # a damaged file fails in as many ways as there are files
-        warnings.warn(
+        warn(
             f"the weights of RAFT in '{path}' cannot be used ({type(error).__name__}): the smoothness is measured with "
             f"{DIS.name} flow. Delete the file, or put torchvision's own in its place.",
-            stacklevel=2,
         )
         return DIS
     return Flow("torchvision RAFT", lambda first, second: _raft_flow(raft, first, second))
@@ -98,7 +96,8 @@ def _dis():
         import cv2
     except ImportError:
         raise UserError(
-            "optical flow needs OpenCV, which is not installed. Install it into ComfyUI's Python: pip install opencv-python-headless"
+            "optical flow needs OpenCV, which is not installed. Install it into ComfyUI's Python: "
+            "pip install opencv-python-headless"
         ) from None
     dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     dis.setFinestScale(0)  # small pictures need the full resolution

@@ -14,11 +14,12 @@ from torch.nn import functional
 def lookup(features: Tensor, points: Tensor, size: tuple[int, int]) -> Tensor:
     """Features (B, C, h, w) of pictures of `size` (H, W) at points (B, ..., 2) in pixels: (B, ..., C).
 
-    Outside the picture the nearest border value holds.
+    Outside the picture the nearest border value holds. On CUDA the gradient is added up in no fixed order, so it is the same
+    from run to run but for rounding; on the CPU it is the same bit for bit.
     """
     shape = points.shape
-    grid = _normalised(points.reshape(shape[0], 1, -1, 2), size).to(features.dtype)
-    found = functional.grid_sample(features, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    grid = _normalised(points.reshape(shape[0], 1, -1, 2), size, features.shape[-2:]).to(features.dtype)
+    found = functional.grid_sample(features, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
     return found[:, :, 0].transpose(1, 2).reshape(*shape[:-1], features.shape[1])
 
 
@@ -35,7 +36,10 @@ def mask_to_cells(mask: Tensor, cells: tuple[int, int]) -> Tensor:
     return functional.adaptive_max_pool2d(mask.float(), cells)
 
 
-def _normalised(points: Tensor, size: tuple[int, int]) -> Tensor:
-    height, width = size
-    extent = torch.tensor([width, height], dtype=points.dtype, device=points.device)
-    return (points + 0.5) * 2 / extent - 1
+def _normalised(points: Tensor, size: tuple[int, int], cells: tuple[int, int]) -> Tensor:
+    """Points (..., 2) as `grid_sample` takes them, -1 to 1 from edge to edge, none beyond the centres of the outermost cells.
+
+    So "zeros" pads like "border", whose gradient Apple's devices do not have (torch before 2.13).
+    """
+    x, y = ((points[..., axis] + 0.5) * (2 / size[1 - axis]) - 1 for axis in (0, 1))
+    return torch.stack([x.clamp(1 / cells[1] - 1, 1 - 1 / cells[1]), y.clamp(1 / cells[0] - 1, 1 - 1 / cells[0])], -1)

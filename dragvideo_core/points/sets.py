@@ -21,6 +21,35 @@ def square_set(centres: Tensor, side: int, spacing: float) -> Tensor:
     return centres[:, None] + offsets
 
 
+def shifted_inside(sets: Tensor, size: tuple[int, int]) -> Tensor:
+    """Sets (J, S, 2) near the border of a picture of `size` (H, W), each moved as a whole until all its points lie inside.
+
+    Ours: the paper does not say. A point outside shows nothing to follow, and would be lost in every frame; moved alone, it
+    would fall on its neighbours. A set that is larger than the picture is put in its middle.
+    """
+    last = _last_pixel(size, sets)
+    lowest, highest = sets.amin(1), sets.amax(1)  # (J, 2)
+    shift = (-lowest).clamp(min=0) - (highest - last).clamp(min=0)
+    middle = (last - lowest - highest) / 2
+    return sets + torch.where(highest - lowest > last, middle, shift)[:, None]
+
+
+def inside(points: Tensor, size: tuple[int, int]) -> Tensor:
+    """Which points (..., 2) lie in a picture of `size` (H, W): (...,) bool."""
+    x, y = points.unbind(-1)
+    return (x >= -0.5) & (x <= size[1] - 0.5) & (y >= -0.5) & (y <= size[0] - 0.5)
+
+
+def nearest_inside(points: Tensor, size: tuple[int, int]) -> Tensor:
+    """The place in a picture of `size` (H, W) that is nearest to each point (..., 2)."""
+    return torch.minimum(points.clamp(min=0), _last_pixel(size, points))
+
+
+def _last_pixel(size: tuple[int, int], like: Tensor) -> Tensor:
+    """The centre of the lower right pixel, (2,)."""
+    return torch.stack([like.new_full((), size[1] - 1), like.new_full((), size[0] - 1)])
+
+
 def carry_background(points: Tensor, is_foreground: Tensor, foreground_after: Tensor) -> Tensor:
     """Eq. 1: a background point moves like its nearest foreground point.
 
@@ -54,7 +83,7 @@ def union_of_squares(points: Tensor, radius: float, size: tuple[int, int]) -> Te
 def may_change(mask_points: Tensor, radius: float, size: tuple[int, int]) -> Tensor:
     """Where the picture may change, (N, 1, H, W) bool: inside the squares around (N, Q, 2), everywhere if Q is 0."""
     if mask_points.shape[1] == 0:
-        return torch.ones(len(mask_points), 1, *size, dtype=torch.bool)
+        return torch.ones(len(mask_points), 1, *size, dtype=torch.bool, device=mask_points.device)
     return union_of_squares(mask_points, radius, size)
 
 
@@ -86,9 +115,3 @@ def _shifted(mask: Tensor, dx: int, dy: int) -> Tensor:
             ..., max(0, -dy) : height + min(0, -dy), max(0, -dx) : width + min(0, -dx)
         ]
     return moved
-
-
-def covered(points: Tensor, mask_points: Tensor, radius: float) -> Tensor:
-    """Which points (..., 2) lie in the square of some mask point (Q, 2): (...,) bool."""
-    gap = (points[..., None, :] - mask_points).abs().amax(-1)
-    return gap.le(radius).any(-1)

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from ..diffusion import batches
-from ..diffusion.attention import CrossBranch, cross_branch, text_once
-from ..diffusion.ddim import Ddim, check_stride
-from ..diffusion.denoiser import predict
+from ..diffusion import batches, memory
+from ..diffusion.attention import kept_bytes
+from ..diffusion.ddim import check_stride
+from ..dragging import blending
 from ..dragging import offsets as latent_offsets
+from ..dragging.cell_moves import cell_moves
+from ..dragging.checks import check_displaced
+from ..dragging.replay import Replay
 from ..points.sampling import mask_to_cells
 from ..temporal.smoothing import SMOOTHED_STEPS, smooth
-from ..types import DragModel, DragResult, Inversion, OnProgress, PointTracks, UserError, VideoClip, ignore_progress
+from ..types import Displacement, DragModel, DragResult, Inversion, OnProgress, PointTracks, UserError, VideoClip, ignore_progress
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class DecodeSettings:
     smoothing: bool = False  # ControlVideo's temporal smoothing at two late steps
     stride: int = 2  # steps that one pair of denoiser calls serves; 1: each has its own, as in the paper
     chunk: int = 0  # frames at a time; 0: as many as fit into memory
+    keep_pixels: bool = True  # with a displacement: what moved as a piece keeps its pixels, the model's only where needed
+    paint_from: int = 10  # step of 50: with a displacement, the model paints freed ground from there, over its smooth fill
 
 
 def decode(
@@ -38,25 +41,37 @@ def decode(
     model: DragModel,
     settings: DecodeSettings = DecodeSettings(),
     on_progress: OnProgress = ignore_progress,
+    displaced: Displacement | None = None,
 ) -> tuple[VideoClip, Tensor]:
     """The edited clip, and its clean latents (N, 4, h, w).
 
-    What DDIM alone misses at each step (the residual) is taken from the source branch, whose denoiser call serves its keys
-    and values as well: the nearer the offsets are to zero, the nearer the latents are to the inverted ones. With all of them
-    zero, clip and latents are handed on as they are. With a stride, it goes over every n-th step and those with offsets.
+    displaced: the displacement that the drag started from. What moved as a piece then keeps its own pixels (`keep_pixels`), and
+    freed ground is painted over its fill. With all offsets zero, clip and latents are handed on as they are. With a stride, it
+    goes over every n-th step and those with offsets. UserError where clip, inversion, edit, tracks and displacement do not
+    belong together, and where the keys and values of all frames do not fit into memory.
     """
     check_stride(settings.stride)
+    check_displaced(displaced, tracks)
     _check(clip, inversion, tracks, model)
     latent_offsets.check_offsets(result.offsets, inversion.latents)
     if not any(bool(offset.any()) for offset in result.offsets.values()):
         return clip, inversion.latents[0]  # bit for bit
-    chunks = batches.Chunks(model, inversion.latents.shape[-2:].numel(), len(clip), settings.chunk)
-    latents = _replay(inversion, result, tracks, model, settings, chunks, on_progress)
-    frames = batches.decode(model, latents, chunks)
+    cells = inversion.latents.shape[-2:].numel()
+    held = held_bytes(model, cells, len(clip), settings)
+    _check_room(model, held, len(clip))
+    chunks = batches.Chunks(model, cells, len(clip), settings.chunk, held=held)
+    latents = _replay(inversion, result, tracks, model, settings, chunks, on_progress, displaced)
+    frames, feather = batches.decode(model, latents, chunks), settings.feather * min(clip.size) / 512
     if settings.lock:
-        keep = _inside(tracks.edit_mask, settings.feather * min(clip.size) / 512)
-        frames = clip.frames + keep * (frames - clip.frames)
+        frames = clip.frames + blending.faded(tracks.edit_mask, feather) * (frames - clip.frames)
+    if displaced is not None and settings.keep_pixels:
+        frames = blending.blended(displaced.frames, frames, blending.painted(displaced), feather)
     return replace(clip, frames=frames.clamp(0, 1)), latents
+
+
+def held_bytes(model: DragModel, cells: int, frames: int, settings: DecodeSettings) -> int:
+    """What decoding so many frames of `cells` latent cells takes for its whole time, beside the frames at work."""
+    return kept_bytes(model.denoiser, cells, frames, model.dtype.itemsize) if settings.cross_branch == "all_frames" else 0
 
 
 def _check(clip: VideoClip, inversion: Inversion, tracks: PointTracks, model: DragModel) -> None:
@@ -70,43 +85,61 @@ def _check(clip: VideoClip, inversion: Inversion, tracks: PointTracks, model: Dr
             )
 
 
-def _replay(inversion, result, tracks, model, settings, chunks: batches.Chunks, on_progress) -> Tensor:
+def _check_room(model: DragModel, held: int, frames: int) -> None:
+    free = memory.SPARE * memory.free_bytes(model.device)
+    if held > free:
+        raise UserError(
+            f"with 'cross_branch' all_frames the keys and values of {frames} frames take {held / 1e9:.1f} GB: expected no more "
+            f"than the {free / 1e9:.1f} GB that are free. Choose same_frame or first_frame, or load fewer frames."
+        )
+
+
+def _replay(
+    inversion: Inversion,
+    result: DragResult,
+    tracks: PointTracks,
+    model: DragModel,
+    settings: DecodeSettings,
+    chunks: batches.Chunks,
+    on_progress: OnProgress,
+    displaced: Displacement | None,
+) -> Tensor:
     """Edited clean latents (N, 4, h, w) on the CPU."""
-    ddim, device = Ddim(model.alphas_cumprod, model.prediction), model.device
-    top = max(result.offsets)
-    count = inversion.latents.shape[1]
     cell_mask = mask_to_cells(tracks.edit_mask, inversion.latents.shape[-2:])
     if not settings.lock:
         cell_mask = torch.ones_like(cell_mask)
-    edited = latent_offsets.add_offset(inversion.latents[top], None, result.offsets[top], cell_mask)
-    jumps = list(pairwise(_visited(result, settings)))
-    with text_once(model.denoiser), cross_branch(model.denoiser) as branch:
-        for number, (step, there) in enumerate(jumps):
-            moved = torch.empty_like(edited)
-            _record_shared(branch, inversion.latents[step], model, ddim.timestep(step), settings, chunks)
+    moves = None if displaced is None else cell_moves(displaced, tracks, inversion.latents.shape[-2:])
+    replay = Replay(model, inversion.latents, result.offsets, cell_mask, settings.cross_branch, moves)
+    steps = _visited(result, settings)
+    total = (len(steps) - 1) * inversion.latents.shape[1]
 
-            def replayed(part: slice) -> Tensor:
-                z_t, below = (inversion.latents[s][part].to(device) for s in (step, there))
-                branch.mode = "record" if settings.cross_branch == "same_frame" else "plain"
-                source = predict(model, z_t, ddim.timestep(step))
-                x_t = edited[part].to(device)
-                branch.mode = "plain" if settings.cross_branch == "off" else "use"
-                branch.rows = _answering_rows(settings, x_t)
-                carried = ddim.move(x_t, predict(model, x_t, ddim.timestep(step)), step, there)
-                carried = carried + latent_offsets.residual(ddim, z_t, source, below, step, there)
-                offset = result.offsets[there][part].to(device) if there in result.offsets else torch.zeros_like(carried)
-                return latent_offsets.add_offset(below, carried, offset, cell_mask[part].to(device)).cpu()
+    fill = None if displaced is None else _Fill(displaced, inversion, cell_mask, model, chunks)
 
-            for part, latents in chunks.map(replayed):
-                moved[part] = latents
-                on_progress(number * count + part.stop, len(jumps) * count, None)
-            edited = moved
-            if settings.smoothing and there in SMOOTHED_STEPS:
-                branch.mode = "plain"
-                smoothed = smooth(edited, model, ddim, there, odd=there % 2 == 1, chunks=chunks)
-                below = inversion.latents[there]
-                edited = below + cell_mask * (smoothed - below)
-    return edited
+    def after_jump(latents: Tensor, step: int) -> Tensor:
+        if fill is not None and step >= settings.paint_from:
+            latents = fill.put_into(latents, step)
+        if not settings.smoothing or step not in SMOOTHED_STEPS:
+            return latents
+        smooth_latents = smooth(latents, model, replay.ddim, step, odd=step % 2 == 1, chunks=chunks)
+        return inversion.latents[step] + cell_mask * (smooth_latents - inversion.latents[step])
+
+    return replay.run(steps, chunks, lambda done: on_progress(done, total, None), after_jump)
+
+
+class _Fill:
+    """The smooth fill of ground that no other frame shows, as latents at any step: what the model starts its painting from."""
+
+    def __init__(self, displaced: Displacement, inversion: Inversion, cell_mask: Tensor, model: DragModel, chunks: batches.Chunks):
+        cells = inversion.latents.shape[-2:]
+        self.alphas, self.timesteps = model.alphas_cumprod, inversion.timesteps
+        self.where = mask_to_cells(displaced.freed & ~displaced.found, cells) * cell_mask > 0  # (N, 1, h, w)
+        self.clean = batches.encode(model, displaced.frames, chunks)
+        self.noise = torch.randn(self.clean.shape[1:], generator=torch.Generator().manual_seed(0))  # alike in every frame
+
+    def put_into(self, latents: Tensor, step: int) -> Tensor:
+        """Latents (N, 4, h, w) at a step with the fill in its place."""
+        alpha = self.alphas[int(self.timesteps[step])].cpu()
+        return torch.where(self.where, alpha.sqrt() * self.clean + (1 - alpha).sqrt() * self.noise, latents)
 
 
 def _visited(result: DragResult, settings: DecodeSettings) -> list[int]:
@@ -114,43 +147,3 @@ def _visited(result: DragResult, settings: DecodeSettings) -> list[int]:
     top, smoothed = max(result.offsets), SMOOTHED_STEPS if settings.smoothing else ()
     wanted = {0, *result.offsets, *smoothed, *range(0, top, settings.stride)}
     return sorted((step for step in wanted if step <= top), reverse=True)
-
-
-def _record_shared(
-    branch: CrossBranch, z_t: Tensor, model: DragModel, timestep: int, settings: DecodeSettings, chunks: batches.Chunks
-) -> None:
-    """Keys and values that serve every frame, kept for this step, for the choices that need them."""
-    frames = {"first_frame": z_t[:1], "all_frames": z_t}.get(settings.cross_branch)
-    if frames is None:
-        return
-    branch.kept.clear()
-    branch.mode = "add"
-
-    def recorded(part: slice) -> None:
-        before = dict(branch.kept)
-        try:
-            predict(model, frames[part].to(model.device), timestep)
-        except BaseException:
-            branch.kept = before  # some layers had added this part's already
-            raise
-
-    for _ in chunks.map(recorded, len(frames)):
-        pass
-
-
-def _answering_rows(settings: DecodeSettings, x_t: Tensor) -> Tensor | None:
-    """Which kept row answers each frame of the chunk; None: all of them together."""
-    if settings.cross_branch == "same_frame":
-        return torch.arange(len(x_t), device=x_t.device)
-    return torch.zeros(len(x_t), dtype=torch.long, device=x_t.device) if settings.cross_branch == "first_frame" else None
-
-
-def _inside(mask: Tensor, feather: float) -> Tensor:
-    """The mask (N, 1, H, W) bool as weights: 0 outside, rising to 1 over `feather` px inside its edge."""
-    width = max(1, round(feather))
-    padded = functional.pad(mask.float(), [width] * 4, mode="replicate")
-    shrunk = -functional.max_pool2d(-padded, 2 * (width // 2) + 1, stride=1)  # eroded by half the feather
-    blurred = functional.avg_pool2d(shrunk, 2 * (width // 2) + 1, stride=1)
-    spare = (blurred.shape[-1] - mask.shape[-1]) // 2
-    height, breadth = mask.shape[-2:]
-    return blurred[..., spare : spare + height, spare : spare + breadth] * mask

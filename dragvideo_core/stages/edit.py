@@ -6,14 +6,14 @@ added up. How far the handles come with half the offsets is unknown without deco
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
 
 from ..files.edit_file import EditFile, clip_fingerprint, model_fingerprint
-from ..types import DragModel, DragResult, PointTracks, UserError, VideoClip
+from ..files.fingerprint import is_of_version_0_1
+from ..types import DragModel, DragResult, PointTracks, UserError, VideoClip, warn
 
 STRONGEST = 1.5
 
@@ -73,9 +73,14 @@ def combined(
     joined = {
         field.name: torch.cat([getattr(tracks, field.name), getattr(other_tracks, field.name)], 1)
         for field in fields(PointTracks)
-        if field.name != "edit_mask"
+        if field.name not in ("edit_mask", "layer", "front")
     }
-    return added, PointTracks(edit_mask=tracks.edit_mask | other_tracks.edit_mask, **joined)
+    return added, PointTracks(
+        **joined,
+        edit_mask=tracks.edit_mask | other_tracks.edit_mask,
+        layer=_larger(tracks.layer, other_tracks.layer, None),
+        front=_larger(tracks.front, other_tracks.front, tracks.front if other_tracks.front is None else other_tracks.front),
+    )
 
 
 def check_source(saved: EditFile, clip: VideoClip | None, model: DragModel | None, settings: EditSettings = EditSettings()) -> None:
@@ -86,6 +91,12 @@ def check_source(saved: EditFile, clip: VideoClip | None, model: DragModel | Non
             f"the edit is of a clip of {count} frames of {width} x {height}, the video here has {len(clip)} frames of "
             f"{clip.size[1]} x {clip.size[0]}. Load the video with the frames and the size that the edit was made on."
         )
+    if is_of_version_0_1(saved.clip) or is_of_version_0_1(saved.model):
+        warn(
+            "the edit was saved by version 0.1 of Drag-A-Video: whether it was made on these frames and this model cannot be told "
+            "any more. Save it again, to have that checked.",
+        )
+        return
     others = []
     if clip is not None and clip_fingerprint(clip) != saved.clip:
         others.append("other frames than those wired in as 'video'")
@@ -96,7 +107,7 @@ def check_source(saved: EditFile, clip: VideoClip | None, model: DragModel | Non
     text = f"the edit was made on {' and on '.join(others)}: what it does here may be wrong."
     if not settings.use_anyway:
         raise UserError(f"{text} Wire in what it was made on, or turn on 'use_anyway'.")
-    warnings.warn(text, stacklevel=2)
+    warn(text)
 
 
 def report(saved: EditFile) -> str:
@@ -111,6 +122,11 @@ def report(saved: EditFile) -> str:
             f"after, strength {made.strength:g}"
         )
     return "\n".join(lines)
+
+
+def _larger(one: Tensor | None, other: Tensor | None, otherwise: Tensor | None) -> Tensor | None:
+    """The larger share of each pixel; `otherwise` where only one of them is known."""
+    return otherwise if one is None or other is None else torch.maximum(one, other)
 
 
 def _longer(rows: Tensor, length: int) -> Tensor:

@@ -120,7 +120,7 @@ def handle_distance(
         return [_described(clip.frames[part], model, settings, recipe) for clip in (original, edited)]
 
     for part, (before, after) in chunks.map(described):
-        for i, (source, changed) in enumerate(zip(before, after), start=part.start):
+        for i, (source, changed) in enumerate(zip(before, after, strict=True), start=part.start):
             handles, targets = tracks.handles[i, :, middle], tracks.targets[i, :, middle]
             reach = float(2 * (targets - handles).abs().amax() + 2 * model.pixels_per_cell)
             wanted = dift.sample(source, handles, original.size)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from ..exchange.tracks import GivenTracks
+from ..layers import find as layers
+from ..layers.given import NOTHING
+from ..points import edit_mask as edit_masks
 from ..points import sets as points
-from ..types import PointPicks, PointTracks, UserError, VideoClip
+from ..types import PointPicks, PointTracks, Segmenter, UserError, VideoClip, warn
 
+OUTSIDE = "Paint the mask over it, or add a mask point near it on the Pick Points node."
 FAR = 0.1  # share of the picture's short side: a track further away than this may belong to something else
 
 
@@ -30,24 +33,29 @@ def follow(
     given: GivenTracks,
     edit_mask: Tensor | None = None,
     settings: FollowSettings = FollowSettings(),
+    segmenter: Segmenter = NOTHING,
 ) -> PointTracks:
     """Each handle set and each mask point moves like the track that is nearest to it on the picks' frame.
 
     Targets move with their handles (Eq. 2). edit_mask: (N, 1, H, W) bool, in the place of the squares around the mask points.
-    UserError when tracks, picks and clip do not belong together. Warns when the nearest track is far away.
+    The layer is the segmenter's, or is found from strokes among the picks, as in `propagate`.
+    UserError when tracks, picks, mask and clip do not belong together, or the mask is black. Warns when the nearest track is far
+    away, and when targets lie outside the mask.
     """
     _check(clip, picks, given)
+    layers.check(picks, segmenter, len(clip))
+    if edit_mask is not None:
+        edit_masks.check_given(edit_mask, len(clip), clip.size)
     scale = min(clip.size) / points.REFERENCE
     handles = points.square_set(picks.handles.float(), settings.set_side, settings.set_spacing * scale)
-    targets = points.square_set(picks.targets.float(), settings.set_side, settings.set_spacing * scale)
+    handles = points.shifted_inside(handles, clip.size)
+    targets = handles + (picks.targets - picks.handles).float()[:, None]
     motion = given.places - given.places[picks.frame]  # (N, P, 2)
     serving, distance = _nearest(picks.handles, given, picks.frame)
     for number in (distance > FAR * min(clip.size)).nonzero().flatten().tolist():
-        warnings.warn(
+        warn(
             f"the track next to handle {number + 1} is {float(distance[number]):.0f} px away: it may follow something "
-            "else. "
-            "Track a point on the thing itself.",
-            stacklevel=2,
+            "else. Track a point on the thing itself.",
         )
     moved = handles[None] + motion[:, serving][:, :, None]
     mask_points = picks.mask_points.float()[None].expand(len(clip), -1, -1)
@@ -55,14 +63,24 @@ def follow(
         mask_points = mask_points + motion[:, _nearest(picks.mask_points, given, picks.frame)[0]]
     if edit_mask is None:
         edit_mask = points.may_change(mask_points, settings.mask_radius * scale, clip.size)
-    visible = given.visible[:, serving][:, :, None].expand(moved.shape[:3])
+    visible = given.visible[:, serving][:, :, None] & points.inside(moved, clip.size)
+    there = points.carry_targets(targets, handles, moved)
+    outside = edit_masks.targets_outside(edit_mask, there.mean(2)) & visible.any(2)
+    outside &= ~edit_masks.warn_of_black_frames(edit_mask)[:, None]
+    edit_masks.warn_of_targets(outside, list(range(len(clip))), OUTSIDE)
+    layer = layers.known_layer(clip, picks, segmenter)
+    if layer is None and segmenter.asks_points:
+        layer = layers.asked_layer(clip, picks, segmenter, moved, visible)
+    segmenter.free()
     return PointTracks(
         handles=moved,
-        targets=points.carry_targets(targets, handles, moved),
+        targets=there,
         mask_points=mask_points,
         edit_mask=edit_mask,
         is_foreground=torch.ones_like(visible),
-        visible=visible.clone(),
+        visible=visible,
+        layer=layer,
+        front=layers.front_of(segmenter, clip),
     )
 
 

@@ -9,10 +9,10 @@ from torch import Tensor
 
 from ..diffusion import batches, memory
 from ..diffusion.attention import text_once
-from ..diffusion.ddim import Ddim, check_stride
+from ..diffusion.ddim import STEPS, Ddim, check_stride
 from ..diffusion.denoiser import predict
-from ..files.lora_file import fingerprint
-from ..files.unfinished import State, Unfinished, fits
+from ..files.fingerprint import fingerprint
+from ..files.unfinished import NOT_KEPT, State, Unfinished, fits
 from ..types import DragModel, Inversion, OnProgress, UserError, VideoClip, ignore_progress
 
 LAYOUT = "invert 1"  # of what is kept of unfinished work; one of another layout is not read
@@ -20,10 +20,7 @@ LAYOUT = "invert 1"  # of what is kept of unfinished work; one of another layout
 
 @dataclass(frozen=True)
 class InvertSettings:
-    total: int = 50  # steps of the whole schedule
-    until: int = 42  # last step to reach: the highest of the paper's set
-    refinements: int = 0  # extra denoiser calls per step that solve the implicit equation of exact inversion; the edit needs
-    # none (one doubles the time: tests/bench/README.md), because drag and decode carry what inversion misses as residuals
+    until: int = 42  # last of the schedule's 50 steps to reach: the highest of the paper's set
     stride: int = 2  # steps that one denoiser call serves; 1: each has its own, as in the paper
     chunk: int = 0  # frames at a time; 0: as many as fit into memory
 
@@ -34,21 +31,21 @@ def invert(
     settings: InvertSettings = InvertSettings(),
     on_progress: OnProgress = ignore_progress,
     given: Tensor | None = None,
-    unfinished: Unfinished = Unfinished(),
+    unfinished: Unfinished = NOT_KEPT,
 ) -> Inversion:
     """Latents of the clip at steps 0 to `until`. `given`: its clean latents (N, 4, h, w), made elsewhere; None: the frames
     are encoded. With `unfinished`, work that was broken off goes on where it was.
 
     Each step predicts the noise for the level it goes to. The prediction should be made at the new latent, which is not
-    known yet: the first guess uses the old one, and each refinement repeats it at the latent found so far. With a stride,
-    the steps in between are on the way to the new latent: the same clean picture and noise, mixed for their level.
+    known yet, so the old one is used; what this misses, drag and decode measure as a residual and add. With a stride, the
+    steps in between are on the way to the new latent: the same clean picture and noise, mixed for their level.
     """
-    if not 1 <= settings.until <= settings.total:
-        raise UserError(f"'until' must lie between 1 and {settings.total} (total): got {settings.until}.")
+    if not 1 <= settings.until <= STEPS:
+        raise UserError(f"'until' must lie between 1 and {STEPS}: got {settings.until}.")
     check_stride(settings.stride)
     if given is not None:
         _check_latents(given, clip, model)
-    ddim = Ddim(model.alphas_cumprod, model.prediction, settings.total)
+    ddim = Ddim(model.alphas_cumprod, model.prediction)
     chunks = batches.Chunks(model, memory.cells_of(model, clip.size), len(clip), settings.chunk)
     clean = batches.encode(model, clip.frames, chunks) if given is None else given.float().cpu()
     latents = torch.zeros(settings.until + 1, *clean.shape)
@@ -66,27 +63,24 @@ def invert(
         latents, made = kept["latents"], kept["made"]
         chunks.size = min(chunks.size, max(1, int(kept["chunk"])))
 
-    def carry(part: slice) -> None:
+    def invert_chunk(part: slice) -> None:
         first = int(made[part].min())
         z_t = latents[first, part].to(model.device)
-        for step in range(first, settings.until, settings.stride):
-            there = min(step + settings.stride, settings.until)
-            guess = z_t
-            for _ in range(1 + settings.refinements):
-                output = predict(model, guess, ddim.timestep(there))
-                guess = ddim.invert_move(z_t, output, step, there)
-            z_t = guess
-            for between in range(step + 1, there):
-                latents[between, part] = ddim.move(z_t, output, there, between).cpu()
-            latents[there, part] = z_t.cpu()
-            made[part] = there
+        for step_from in range(first, settings.until, settings.stride):
+            step_to = min(step_from + settings.stride, settings.until)
+            output = predict(model, z_t, ddim.timestep(step_to))
+            z_t = ddim.invert_move(z_t, output, step_from, step_to)
+            for between in range(step_from + 1, step_to):
+                latents[between, part] = ddim.move(z_t, output, step_to, between).cpu()
+            latents[step_to, part] = z_t.cpu()
+            made[part] = step_to
             work.keep(state)
-            done = settings.until * part.start + there * (part.stop - part.start)
+            done = settings.until * part.start + step_to * (part.stop - part.start)
             on_progress(done, settings.until * len(clip), None)
 
     try:
         with text_once(model.denoiser):
-            for _ in chunks.map(carry):
+            for _ in chunks.map(invert_chunk):
                 pass
     except BaseException:
         if bool(made.any()):

@@ -7,7 +7,6 @@ one by one; those that are chosen are kept, already cut and resized, and the res
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from ..media.container import VideoHeader, VideoWarning
 from ..media.decoding import DecodedFrame
 from ..media.film import Film, open_film
 from ..media.picture import natural_size, picture
-from ..types import OnProgress, UserError, VideoClip, ignore_progress
+from ..types import OnProgress, UserError, VideoClip, ignore_progress, warn
 
 MAX_SIDE = 8192  # px
 MAX_RATE = 1000.0  # frames per second
@@ -33,9 +32,9 @@ _KEPT_BYTES = 2 * 3 * 4  # per pixel of a chosen frame: float32 RGB, twice while
 class LoadSettings:
     """Which frames, at which size. The frame rate is changed first, then frames are skipped, then selected."""
 
-    width: int = 512  # px, a multiple of 64 (Sec. 4.1); width = height = 0 keeps the source's, floored to such
+    width: int = 512  # px, a multiple of 64 (Sec. 4.2); width = height = 0 keeps the source's, floored to such
     height: int = 512
-    select_every_nth: int = 3  # Sec. 4.1: one frame in three
+    select_every_nth: int = 3  # Sec. 4.2: one frame in three
     skip_first_frames: int = 0
     frame_load_cap: int = 16  # at most this many frames; 0 = all
     force_rate: float = 0.0  # frames per second that the file is resampled to by its time stamps; 0 = its own
@@ -135,11 +134,10 @@ def _warn_of_drift(times: list[float], fps: float, name: str) -> None:
     """A clip has one rate. Where the film's varies, its frames are shown too early or too late for its sound."""
     drift = max(abs(at - times[0] - place / fps) for place, at in enumerate(times))
     if drift > max(_DRIFT, 1.0 / fps):
-        warnings.warn(
+        warn(
             f"'{name}' has a variable frame rate: within this clip picture and sound drift apart by up to {drift:.1f} s. "
             f"Set 'force_rate' to {math.ceil(fps)} to keep them together.",
             VideoWarning,
-            stacklevel=3,
         )
 
 

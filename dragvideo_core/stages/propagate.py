@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -11,9 +10,16 @@ import torch
 from torch import Tensor
 
 from ..diffusion import batches, memory
+from ..layers import find as layers
+from ..layers.regions import Regions
 from ..points import dift, finders
+from ..points import edit_mask as edit_masks
 from ..points import sets as points
 from ..types import Correction, DragModel, OnProgress, PointPicks, PointTracks, Segmenter, UserError, VideoClip, ignore_progress
+
+OUTSIDE = (
+    "Add a mask point near it on the Pick Points node, paint the wired mask over it, or turn 'fit_mask' on on the Propagate node."
+)
 
 
 @dataclass(frozen=True)
@@ -41,30 +47,42 @@ def propagate(
     settings: PropagateSettings = PropagateSettings(),
     on_progress: OnProgress = ignore_progress,
     corrections: Sequence[Correction] = (),
+    edit_mask: Tensor | None = None,
 ) -> PointTracks:
     """Carry handle sets, targets and mask points from the picks' frame to all others, forward and backward.
 
     Foreground points are found by optical flow, or by DIFT, background points move with their nearest foreground point
     (Eq. 1), targets move with their handles (Eq. 2), the mask is the union of the squares around the mask points
     (with `fit_mask` points along each drag's way are among these, and the mask is larger by the dragged regions). A
-    correction puts a handle where it really is in a frame, and the points go on from there. Warns when a target lies in no
-    square of the mask: it cannot be reached. UserError when picks, corrections or the segmenter's masks do not belong to
-    this clip. What the segmenter held in memory is given back in any case.
+    correction puts a handle where it really is in a frame, and the points go on from there. A point outside the picture counts
+    as hidden. edit_mask: (N, 1, H, W) bool, in the place of the squares; `fit_mask` adds to it as to these.
+
+    Warns when a target lies outside the mask, which cannot be reached: before the work for the picks' frame, afterwards for the
+    others. UserError when picks, corrections, mask or the segmenter's masks do not belong to this clip, or the mask is black.
+    What the segmenter held in memory is given back in any case.
     """
     try:
         _check(clip, picks, corrections)
-        segmenter.check(len(clip))
+        layers.check(picks, segmenter, len(clip))
+        if edit_mask is not None:
+            edit_masks.check_given(edit_mask, len(clip), clip.size)
         scale = min(clip.size) / points.REFERENCE
+        radius = settings.mask_radius * scale
         handles = points.square_set(picks.handles.float(), settings.set_side, settings.set_spacing * scale)
-        targets = points.square_set(picks.targets.float(), settings.set_side, settings.set_spacing * scale)
-        warning = "" if settings.fit_mask else unreachable(picks, settings.mask_radius * scale)
-        if warning:
-            warnings.warn(warning, stacklevel=2)
+        handles = points.shifted_inside(handles, clip.size)
+        targets = handles + (picks.targets - picks.handles).float()[:, None]
+        unreached = torch.zeros(len(picks.targets), dtype=torch.bool)
+        if not settings.fit_mask:
+            squares = points.may_change(picks.mask_points.float()[None], radius, clip.size)
+            first = squares if edit_mask is None else edit_mask[picks.frame][None]
+            unreached = edit_masks.targets_outside(first, targets.mean(1)[None])
+            edit_masks.warn_of_targets(unreached, [picks.frame], OUTSIDE)
         start = torch.cat([handles.reshape(-1, 2), picks.mask_points.float().reshape(-1, 2)])
         corrected: dict[int, dict[int, Tensor]] = {}
         for one in corrections:
             corrected.setdefault(one.frame, {})[one.pair] = one.handle
-        regions = _Regions(segmenter, clip)
+        layer = layers.known_layer(clip, picks, segmenter, on_progress)
+        regions = Regions(segmenter, clip, layer, len(picks.handles), settings.set_side**2)
         carried = _carry(clip, start, picks.frame, regions, model, settings, scale, corrected, on_progress)
     finally:
         segmenter.free()
@@ -74,12 +92,18 @@ def propagate(
     moved = places[:, :count].unflatten(1, shape)
     mask_points = places[:, count:]
     there = points.carry_targets(targets, handles, moved)
-    radius, middles = settings.mask_radius * scale, (moved.mean(2), there.mean(2))
-    if settings.fit_mask and mask_points.shape[1]:
-        mask_points = torch.cat([mask_points, points.way(*middles, radius)], 1)
-    mask = points.may_change(mask_points, radius, clip.size)
+    mask = points.may_change(mask_points, radius, clip.size) if edit_mask is None else edit_mask
     if settings.fit_mask:
-        mask = mask | points.dragged_regions(*middles, regions.found, radius)
+        middles = moved.mean(2), there.mean(2)
+        way = points.way(*middles, radius)
+        mask = mask | points.union_of_squares(way, radius, clip.size) | points.dragged_regions(*middles, regions.found, radius)
+        if edit_mask is None and mask_points.shape[1]:
+            mask_points = torch.cat([mask_points, way], 1)
+    outside = edit_masks.targets_outside(mask, there.mean(2)) & visible[:, :count].unflatten(1, shape).any(2)
+    outside &= ~edit_masks.warn_of_black_frames(mask)[:, None] & ~unreached
+    edit_masks.warn_of_targets(outside, list(range(len(clip))), OUTSIDE)
+    if layer is None and segmenter.asks_points:
+        layer = layers.layer_of_regions(clip, picks, regions.found)
     return PointTracks(
         handles=moved,
         targets=there,
@@ -87,27 +111,16 @@ def propagate(
         edit_mask=mask,
         is_foreground=foreground[:, :count].unflatten(1, shape),
         visible=visible[:, :count].unflatten(1, shape),
-    )
-
-
-def unreachable(picks: PointPicks, radius: float) -> str:
-    """A sentence about the targets that lie in no mask square, or nothing. `radius` in the clip's pixels."""
-    if len(picks.mask_points) == 0:
-        return ""
-    outside = (~points.covered(picks.targets, picks.mask_points, radius)).nonzero().flatten().tolist()
-    if not outside:
-        return ""
-    names = ", ".join(str(j + 1) for j in outside)
-    return (
-        f"target {names} lies outside every mask square and cannot be reached: expected each target inside the mask. "
-        "Add a mask point near it on the Pick Points node, or turn 'fit_mask' on on the Propagate node."
+        layer=layer,
+        front=layers.front_of(segmenter, clip),
     )
 
 
 def _check(clip: VideoClip, picks: PointPicks, corrections: Sequence[Correction]) -> None:
     if picks.size != clip.size:
         raise UserError(
-            f"the points were picked on {picks.size[1]} x {picks.size[0]} frames, but the clip here is {clip.size[1]} x {clip.size[0]}. "
+            f"the points were picked on {picks.size[1]} x {picks.size[0]} frames, but the clip here is "
+            f"{clip.size[1]} x {clip.size[0]}. "
             "Wire the same frames into the Pick Points and the Propagate node."
         )
     if not 0 <= picks.frame < len(clip):
@@ -118,13 +131,13 @@ def _check(clip: VideoClip, picks: PointPicks, corrections: Sequence[Correction]
     for one in corrections:
         if not (0 <= one.frame < len(clip) and 0 <= one.pair < len(picks.handles)):
             raise UserError(
-                f"a correction is for pair {one.pair + 1} on frame {one.frame}, but there are {len(picks.handles)} pairs and the frames "
-                f"0 to {len(clip) - 1}. Clear the corrections on the Propagate node."
+                f"a correction is for pair {one.pair + 1} on frame {one.frame}, but there are {len(picks.handles)} pairs and "
+                f"the frames 0 to {len(clip) - 1}. Clear the corrections on the Propagate node."
             )
         if one.frame == picks.frame:
             raise UserError(
-                f"a correction is for frame {one.frame}, where the points were picked. Move the handle on the Pick Points node instead, "
-                "and clear the correction on the Propagate node."
+                f"a correction is for frame {one.frame}, where the points were picked. Move the handle on the Pick Points node "
+                "instead, and clear the correction on the Propagate node."
             )
 
 
@@ -132,7 +145,7 @@ def _carry(
     clip: VideoClip,
     start: Tensor,
     frame: int,
-    regions: _Regions,
+    regions: Regions,
     model: DragModel,
     settings: PropagateSettings,
     scale: float,
@@ -141,20 +154,21 @@ def _carry(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Points (P, 2) of one frame in all frames: places (N, P, 2), is_foreground (N, P), visible (N, P).
 
-    A hidden point moves like its nearest visible foreground point, as a background point does. corrected: frame -> handle
-    number -> where its centre really is.
+    A hidden point, and one outside the picture, moves like its nearest visible foreground point, as a background point does.
+    corrected: frame -> handle number -> where its centre really is.
     """
     count, members = len(clip), settings.set_side**2
     places = start.expand(count, -1, -1).clone()
     foreground = torch.ones(count, len(start), dtype=torch.bool)
     visible = torch.ones_like(foreground)
-    foreground[frame] = regions.hold(frame, start)
+    visible[frame] = points.inside(start, clip.size)
+    foreground[frame] = regions.of_picks(frame, start)
     new_finder, looked = _finders(clip, start, frame, model, settings, scale, on_progress)
     done, total = looked + 1, looked + count  # the frame of the picks is done
     for order in (range(frame + 1, count), range(frame - 1, -1, -1)):
-        here, before, finder = start, foreground[frame], new_finder()
+        here, before, source, finder = start, foreground[frame], frame, new_finder()
         for i in order:
-            found, seen = finder.find(i, here)
+            found, seen = finder.find(i, points.nearest_inside(here, clip.size))
             here = points.carry_background(here, before & seen, found)
             for handle, centre in corrected.get(i, {}).items():
                 chosen = torch.zeros_like(seen)
@@ -162,10 +176,11 @@ def _carry(
                 here = here + chosen[:, None] * (centre - here[handle * members + members // 2])
                 seen = seen | chosen
                 finder.restart(i, here, chosen)
-            here = torch.stack([here[:, 0].clamp(0, clip.size[1] - 1), here[:, 1].clamp(0, clip.size[0] - 1)], -1)
+            seen = seen & points.inside(here, clip.size)
             places[i], visible[i] = here, seen
             finder.settle(i, here, seen)
-            before = foreground[i] = regions.hold(i, here)
+            before = foreground[i] = regions.of_frame(i, here, before, seen, source)
+            source = i
             done += 1
             on_progress(done, total, None)
     return places, foreground, visible
@@ -207,19 +222,3 @@ def _features(clip, model, settings, recipe, on_progress) -> list[Tensor]:
         described.extend(found)
         on_progress(part.stop, 2 * len(clip), None)
     return described
-
-
-class _Regions:
-    """The foreground of each frame, as the segmenter says when it is prompted with the points there (Sec. 3.2)."""
-
-    def __init__(self, segmenter: Segmenter, clip: VideoClip):
-        self.segmenter, self.clip = segmenter, clip
-        self.found = torch.ones(len(clip), 1, *clip.size, dtype=torch.bool)
-
-    def hold(self, index: int, places: Tensor) -> Tensor:
-        """Which places (P, 2) of a frame lie on the foreground."""
-        mask = self.segmenter.foreground(index, self.clip.frames[index], places)
-        self.found[index, 0] = mask
-        column = places[:, 0].round().long().clamp(0, self.clip.size[1] - 1)
-        row = places[:, 1].round().long().clamp(0, self.clip.size[0] - 1)
-        return mask[row, column]

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from statistics import fmean
 
 import torch
 from torch.nn import functional
 
 from ..diffusion import batches, lora, memory
 from ..files import lora_file
-from ..files.lora_file import LoraStore
+from ..files.fingerprint import fingerprint
+from ..files.lora_file import NO_STORE, LoraStore
 from ..files.unfinished import State, adam_state, fits, set_adam_state
 from ..media.curve import draw_curve
-from ..types import DragModel, OnProgress, UserError, VideoClip, ignore_progress
+from ..types import DragModel, OnProgress, UserError, VideoClip, ignore_progress, warn
 
 GRADIENT_SCALE = 1024.0  # keeps the gradients of a half-precision denoiser above its smallest number
+MOST_SKIPPED = 3  # steps whose gradient is no number, until the work is given up
+DIVERGED = 3.0  # times the loss at the start: so high at the end, the LoRA does harm
+COMPARED = 5  # losses at either end, at least: one alone depends on the noise that was drawn
 
 
 @dataclass(frozen=True)
@@ -31,33 +36,35 @@ def tune(
     model: DragModel,
     settings: TuneSettings = TuneSettings(),
     on_progress: OnProgress = ignore_progress,
-    store: LoraStore = LoraStore(),
+    store: LoraStore = NO_STORE,
 ) -> DragModel:
     """A copy of the model that knows the clip: the adapters fused into its denoiser and kept in `lora`.
 
     The model handed in is not changed. Same seed, same device, same result. With a `store`, a LoRA that was trained before
     on the same clip, model and settings is taken from its file, and a training that was broken off goes on where it was;
-    one that has no file is kept like one that was broken off.
+    one that has no file is kept like one that was broken off. A step whose gradient is no number is skipped and the learning
+    rate halved; UserError when it happens again and again. Warns when the loss has risen far above its start.
     """
     if settings.passes == 0:
         return model
     if settings.rank < 1 or settings.batch < 1 or settings.passes < 0:
         raise UserError(f"rank and batch must be at least 1 and passes at least 0: got {settings}.")
     store.check()
-    name = lora_file.fingerprint(clip.frames, model.denoiser, model.context, model.prediction, settings)
-    found = store.finished(name)
-    if found is not None:
+    name = fingerprint(clip.frames, model.denoiser, model.context, model.prediction, settings)
+    trained_before = store.finished(name)
+    if trained_before is not None:
+        weights, losses = trained_before
         adapted = lora.with_lora(model.denoiser, settings.rank)
-        lora.set_lora_weights(adapted, lora_file.peft_names(found[0], lora.lora_weights(adapted)))
-        return _result(model, adapted, found[1])
+        lora.set_lora_weights(adapted, lora_file.peft_names(weights, lora.lora_weights(adapted)))
+        return _result(model, adapted, losses)
     run, work = _Run(clip, model, settings), store.unfinished.work(name)
     run.resume(work.resumed())
     on_progress(run.step, run.steps, None)
     resumed = run.step
     try:
         while run.step < run.steps:
-            run.advance()
-            on_progress(run.step, run.steps, run.picture)
+            if run.advance():
+                on_progress(run.step, run.steps, run.picture)
             work.keep(run.state)
     except BaseException:
         if run.is_whole and run.step > resumed:
@@ -72,7 +79,21 @@ def tune(
 
 
 def _result(model: DragModel, adapted: torch.nn.Module, losses: tuple[float, ...]) -> DragModel:
+    _warn_if_diverged(losses)
     return replace(model, lora=lora.lora_weights(adapted), lora_losses=losses, denoiser=lora.fuse(adapted))
+
+
+def _warn_if_diverged(losses: tuple[float, ...]) -> None:
+    """A warning where the last tenth of the losses lies far above the first tenth."""
+    count = max(COMPARED, len(losses) // 10)
+    if len(losses) < 2 * count:
+        return
+    first, last = fmean(losses[:count]), fmean(losses[-count:])
+    if last > DIVERGED * first:
+        warn(
+            f"the LoRA has diverged: its loss rose from {first:.3g} to {last:.3g}, so the model knows the clip less than before. "
+            "Lower 'learning_rate' of Tune LoRA, or set 'passes' to 0.",
+        )
 
 
 class _Run:
@@ -90,6 +111,8 @@ class _Run:
         self.optimiser = torch.optim.AdamW(lora.trained(self.adapted), lr=settings.learning_rate, weight_decay=1e-2)
         self.generator = torch.Generator().manual_seed(settings.seed)
         self.losses: list[float] = []
+        self.before = self._weights()  # the last step
+        self.skipped = 0
         self.is_whole = True  # whether `state` can be taken: not in the middle of an update
 
     @property
@@ -97,42 +120,73 @@ class _Run:
         """How many are done."""
         return len(self.losses)
 
-    def advance(self) -> None:
-        """One step."""
-        before, weights, total = self.generator.get_state(), lora.trained(self.adapted), 0.0
+    def advance(self) -> bool:
+        """One step. False if it had to be skipped."""
+        drawn_from, weights = self.generator.get_state(), lora.trained(self.adapted)
+        total = torch.zeros((), device=self.model.device)
         try:
             drawn = _Drawn(self.model, self.latents, self.batch, self.generator)
             self.optimiser.zero_grad(set_to_none=True)
             for _, (loss, grads) in self.chunks.map(lambda part: self._gradients(drawn, part, weights)):
-                total += loss
-                for weight, grad in zip(weights, grads):
+                total = total + loss
+                for weight, grad in zip(weights, grads, strict=True):
                     weight.grad = grad if weight.grad is None else weight.grad + grad
         except BaseException:
-            self.generator.set_state(before)  # as before the step that was not made
+            self.generator.set_state(drawn_from)  # as before the step that was not made
             raise
+        if not bool(
+            torch.stack([torch.isfinite(value).all() for value in (total, *(w.grad for w in weights if w.grad is not None))]).all()
+        ):
+            self._skip()
+            return False
         self.is_whole = False
+        self.before = self._weights()
         self.optimiser.step()
-        self.losses.append(total)
+        self.losses.append(float(total))
         self.is_whole = True
+        return True
 
-    def _gradients(self, drawn: _Drawn, part: slice, weights: list) -> tuple[float, list[torch.Tensor]]:
+    def _skip(self) -> None:
+        """A gradient is no number: half of the step before is taken back, and those to come are half as large.
+
+        The next step draws other frames and noise. UserError when it happens again and again.
+        """
+        self.skipped += 1
+        if self.skipped == MOST_SKIPPED:
+            raise UserError(
+                f"the LoRA's gradient was not finite {MOST_SKIPPED} times: expected numbers. Lower 'learning_rate', or choose "
+                "'precision' float32 on the Stable Diffusion Model node."
+            )
+        group = self.optimiser.param_groups[0]
+        group["lr"] /= 2
+        for weight, before in zip(lora.trained(self.adapted), self.before, strict=True):
+            weight.detach().lerp_(before, 0.5)
+        warn(
+            f"a gradient of the LoRA was not finite in step {self.step + 1}: the step is skipped and the learning rate halved "
+            f"to {group['lr']:g}.",
+        )
+
+    def _weights(self) -> list[torch.Tensor]:
+        """A copy of the adapters' weights, on their device."""
+        return [weight.detach().clone() for weight in lora.trained(self.adapted)]
+
+    def _gradients(self, drawn: _Drawn, part: slice, weights: list) -> tuple[torch.Tensor, list[torch.Tensor]]:
         """The share of the batch's mean loss that these rows have, and its gradients."""
         loss = drawn.loss(self.adapted, self.model, part) * (part.stop - part.start) / self.batch
         grads = torch.autograd.grad(loss * GRADIENT_SCALE, weights)
-        return float(loss.detach()), [grad / GRADIENT_SCALE for grad in grads]
+        return loss.detach(), [grad / GRADIENT_SCALE for grad in grads]
 
     def state(self) -> State:
         """All that the steps to come depend on, on the CPU."""
-        weights = {f"lora.{name}": weight for name, weight in lora.lora_weights(self.adapted).items()}
-        return (
-            weights
-            | adam_state(self.optimiser)
-            | {
-                "generator": self.generator.get_state(),
-                "losses": torch.tensor(self.losses, dtype=torch.float64),
-                "chunk": torch.tensor(self.chunks.size),
-            }
-        )
+        return {
+            **{f"lora.{name}": weight for name, weight in lora.lora_weights(self.adapted).items()},
+            **{f"before.{i}": weight.cpu() for i, weight in enumerate(self.before)},
+            **adam_state(self.optimiser),
+            "learning_rate": torch.tensor(self.optimiser.param_groups[0]["lr"], dtype=torch.float64),
+            "generator": self.generator.get_state(),
+            "losses": torch.tensor(self.losses, dtype=torch.float64),
+            "chunk": torch.tensor(self.chunks.size),
+        }
 
     def resume(self, state: State | None) -> None:
         """Go on from a state, if it is one of this training."""
@@ -144,7 +198,9 @@ class _Run:
             return
         weights = {name.removeprefix("lora."): value for name, value in state.items() if name.startswith("lora.")}
         lora.set_lora_weights(self.adapted, weights)
+        self.before = [state[f"before.{i}"].to(weight.device) for i, weight in enumerate(self.before)]
         set_adam_state(self.optimiser, state)
+        self.optimiser.param_groups[0]["lr"] = float(state["learning_rate"])
         self.losses = state["losses"].tolist()
         self.chunks.size = min(self.chunks.size, max(1, int(state["chunk"])))
 

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from ...dragvideo_core.diffusion.memory import FORWARD, TRAINING, WITH_GRADIENTS, Need, cells_of, need
+from ...dragvideo_core.stages.decode import DecodeSettings, held_bytes
 from ...dragvideo_core.types import DragModel, Inversion, VideoClip
 
 HANDLE = "_drag_a_video_handle"  # attribute of a denoiser: what ComfyUI knows it by
@@ -32,9 +33,9 @@ def make_room(stage: Callable[..., Any], inputs: tuple) -> str:
     needed = None
     for model in (value for value in inputs if isinstance(value, DragModel)):
         wanted = _need(stage, model, inputs)
-        load(model, wanted.frames * wanted.per_frame if wanted else 0)
+        load(model, wanted.held + wanted.frames * wanted.per_frame if wanted else 0)
         needed = _need(stage, model, inputs)  # what is free has changed
-    if needed is None or needed.weights + needed.frames * needed.per_frame < WORTH_SAYING:
+    if needed is None or needed.weights + needed.held + needed.frames * needed.per_frame < WORTH_SAYING:
         return ""
     return needed.sentence
 
@@ -45,8 +46,10 @@ def _need(stage: Callable[..., Any], model: DragModel, inputs: tuple) -> Need | 
     chosen = next((getattr(value, "chunk", 0) for value in settings), 0)
     for value in inputs:
         if isinstance(value, VideoClip):
+            cells = cells_of(model, value.size)
             count = next((value.batch for value in settings if hasattr(value, "batch")), len(value))
-            return need(model, cells_of(model, value.size), count, chosen, PER_CELL.get(stage.__name__, FORWARD))
+            held = sum(held_bytes(model, cells, count, value) for value in settings if isinstance(value, DecodeSettings))
+            return need(model, cells, count, chosen, PER_CELL.get(stage.__name__, FORWARD), held)
         if isinstance(value, Inversion):
             cells, count = value.latents.shape[-2:].numel(), value.latents.shape[1]
             return need(model, cells, count, chosen, PER_CELL.get(stage.__name__, FORWARD))

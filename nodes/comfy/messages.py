@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,24 +15,20 @@ from comfy_execution.utils import get_executing_context
 from torch import Tensor
 
 from ...dragvideo_core.media.drawing import to_pil
+from ...dragvideo_core.types import warnings_go_to
 
 
 @contextmanager
-def warnings_on_node(node_id: str | None):
-    """Inside, every `UserWarning` is written on the node at once; the list that is yielded collects their texts."""
+def warnings_on_node(node_id: str | None) -> Iterator[list[str]]:
+    """Inside, every warning of the stage that runs is written on the node at once; the list that is yielded collects them."""
     texts: list[str] = []
 
-    def show(message, category, filename, lineno, file=None, line=None):
-        if not issubclass(category, UserWarning):
-            logging.debug("%s", message)
-            return
-        texts.append(str(message))
-        logging.warning("Drag-A-Video: %s", message)
+    def show(text: str) -> None:
+        texts.append(text)
+        logging.warning("Drag-A-Video: %s", text)
         write_on_node("Warning: " + "\n".join(texts), node_id)
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("always")
-        warnings.showwarning = show
+    with warnings_go_to(show):
         yield texts
 
 

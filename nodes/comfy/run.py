@@ -21,7 +21,6 @@ from comfy_execution.utils import get_executing_context
 from torch import Tensor, nn
 
 from ...dragvideo_core.media.drawing import to_pil
-from ...dragvideo_core.types import OnProgress
 from . import memory, messages
 
 PREVIEW_SECONDS = 1.0  # previews at most this often
@@ -39,7 +38,11 @@ def run(stage: Callable[..., Any], *inputs: Any, **more: Any) -> Any:
             logging.info("Drag-A-Video: %s %s", stage.__name__, needed)
             context = get_executing_context()
             messages.write_on_node(needed, context.node_id if context is not None else None)
-        return stage(*map(normal, inputs), **{name: normal(value) for name, value in more.items()})
+        result = stage(*map(normal, inputs), **{name: normal(value) for name, value in more.items()})
+    for value in (*inputs, *more.values()):
+        if isinstance(value, Progress):
+            value.finish()
+    return result
 
 
 def normal(value: Any) -> Any:
@@ -64,22 +67,27 @@ def normal(value: Any) -> Any:
     return value
 
 
-def progress(frames: Tensor | None = None) -> OnProgress:
-    """An `on_progress` for the node that runs now: its bar, a preview about once a second, and the cancel button.
+class Progress:
+    """What the stages call `on_progress`: the node's bar, a preview about once a second, and the cancel button."""
 
-    `frames` (N, 3, H, W): shown one after the other where the stage itself has no picture to show.
-    """
-    bar = comfy.utils.ProgressBar(1)
-    shown = -PREVIEW_SECONDS
+    def __init__(self) -> None:
+        self.bar = comfy.utils.ProgressBar(1)
+        self.last_preview = -PREVIEW_SECONDS  # when it was, s
 
-    def on_progress(done: int, total: int, picture: Callable[[], Tensor] | None) -> None:
-        nonlocal shown
+    def __call__(self, done: int, total: int, picture: Callable[[], Tensor] | None) -> None:
         comfy.model_management.throw_exception_if_processing_interrupted()
         preview = None
-        if time.monotonic() - shown >= PREVIEW_SECONDS and (picture is not None or frames is not None):
-            image = picture() if picture is not None else frames[min(done * len(frames) // total, len(frames) - 1)]
-            preview = ("JPEG", to_pil(image), PREVIEW_SIDE)
-            shown = time.monotonic()
-        bar.update_absolute(done, total, preview)
+        if picture is not None and time.monotonic() - self.last_preview >= PREVIEW_SECONDS:
+            preview = ("JPEG", to_pil(picture()), PREVIEW_SIDE)
+            self.last_preview = time.monotonic()
+        self.bar.update_absolute(done, total, preview)
 
-    return on_progress
+    def finish(self, picture: Tensor | None = None) -> None:
+        """The stage is done, at its last step or earlier: the bar is full, and `picture` (3, H, W) stays as the preview."""
+        preview = None if picture is None else ("JPEG", to_pil(picture), PREVIEW_SIDE)
+        self.bar.update_absolute(self.bar.total, self.bar.total, preview)
+
+
+def progress() -> Progress:
+    """An `on_progress` for the node that runs now."""
+    return Progress()

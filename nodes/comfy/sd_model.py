@@ -7,7 +7,6 @@ goes on being ComfyUI's, with its tiling and offloading, and the text embedding 
 
 from __future__ import annotations
 
-import warnings
 from typing import Any, Literal
 
 import comfy.lora
@@ -18,7 +17,7 @@ from diffusers import UNet2DConditionModel
 from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint
 from torch import Tensor
 
-from ...dragvideo_core.types import DragModel, UserError
+from ...dragvideo_core.types import DragModel, UserError, warn
 
 Precision = Literal["auto", "fp32", "fp16", "bf16"]
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
@@ -47,11 +46,10 @@ def drag_model(model: Any, vae: Any, prompt: list, empty_prompt: list | None = N
     empty_context = context if empty_prompt is None else _context(empty_prompt, unet["context_dim"])
     left_out = _left_out(model)
     if left_out:
-        warnings.warn(
+        warn(
             f"the MODEL carries patches that act only inside ComfyUI's own sampler ({', '.join(left_out)}): they are "
             "left out. "
             "Patches of weights, such as LoRAs, are applied.",
-            stacklevel=2,
         )
     return DragModel(
         denoiser=denoiser(model, unet, dtype_of(precision)),
@@ -122,8 +120,8 @@ class ComfyCodec:
         shape = (vae.latent_channels, vae.downscale_ratio, vae.latent_dim)
         if shape != (4, 8, 2):
             raise UserError(
-                f"expected a Stable Diffusion 1.x or 2.x VAE with 4 latent channels at 1/8 of the picture: got {shape[0]} channels at "
-                f"1/{shape[1]}. Wire the VAE of the same checkpoint as the MODEL."
+                "expected a Stable Diffusion 1.x or 2.x VAE with 4 latent channels at 1/8 of the picture: "
+                f"got {shape[0]} channels at 1/{shape[1]}. Wire the VAE of the same checkpoint as the MODEL."
             )
         self._vae, self.scaling_factor = vae, float(latent_format.scale_factor)
 
@@ -189,7 +187,7 @@ def _noise_schedule(model: Any) -> tuple[str, Tensor]:
             f"expected epsilon or v-prediction over {TIMESTEPS} steps: got a MODEL with another sampling ({kind}, "
             f"{len(sigmas)} steps). Take out the ModelSampling node, and load no LCM or distilled checkpoint."
         )
-    return prediction, (1 / (1 + sigmas.detach().double().cpu() ** 2)).float().clone()
+    return prediction, (1 / (1 + sigmas.detach().cpu().double() ** 2)).float().clone()
 
 
 def _context(conditioning: list, width: int) -> Tensor:
@@ -211,7 +209,7 @@ def _context(conditioning: list, width: int) -> Tensor:
         raise UserError("the CONDITIONING holds NaN or infinity: expected finite numbers. Check the CLIP that made it.")
     ignored = [name for name in ("control", "gligen", "hooks", "area", "mask") if options.get(name) is not None]
     if ignored:
-        warnings.warn(f"the CONDITIONING carries more than text ({', '.join(ignored)}): only its text is used.", stacklevel=3)
+        warn(f"the CONDITIONING carries more than text ({', '.join(ignored)}): only its text is used.")
     return embedding.detach().to("cpu", torch.float32, copy=True)
 
 

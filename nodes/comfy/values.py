@@ -62,9 +62,17 @@ def to_mask(mask: Tensor) -> Tensor:
 
 
 def to_edit_mask(mask: Tensor, clip: VideoClip) -> Tensor:
-    """A MASK, one for all frames of the clip or one per frame, to (N, 1, H, W) bool. UserError for another count."""
+    """A MASK, one for all frames of the clip or one per frame, to (N, 1, H, W) bool.
+
+    UserError for another count, and where no pixel is as white as 0.5.
+    """
     segmenter = segment(mask)
     segmenter.check(len(clip))
+    if float(mask.max()) < 0.5:
+        raise UserError(
+            f"the edit mask is nowhere white, so nothing could change: its largest value is {float(mask.max()):.2f}, and a pixel may "
+            "change from 0.5 on. Paint it white, or take the wire out of 'edit_mask'."
+        )
     nowhere = torch.zeros(0, 2)
     return torch.stack([segmenter.foreground(i, frame, nowhere)[None] for i, frame in enumerate(clip.frames)])
 
@@ -92,7 +100,9 @@ def to_page(tracks: PointTracks, mask_radius: float, frame: int) -> dict:
     """Tracks as the data that the page draws, in the clip's pixels. `mask_radius` as the propagation takes it;
     `frame`: the one that the points were drawn on."""
     height, width = tracks.edit_mask.shape[-2:]
-    places = {name: getattr(tracks, name).double().round(decimals=2).tolist() for name in ("handles", "targets", "mask_points")}
+    places = {
+        name: getattr(tracks, name).cpu().double().round(decimals=2).tolist() for name in ("handles", "targets", "mask_points")
+    }
     radius = mask_radius * min(height, width) / REFERENCE
     seen = tracks.visible.tolist()
     return {"size": [width, height], "frame": frame, **places, "visible": seen, "mask_radius": radius}

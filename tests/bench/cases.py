@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from dragvideo_core.embedded import drawn_world
 from dragvideo_core.embedded.demo_clip import DemoClip, as_clip, demo_clip
-from dragvideo_core.embedded.drawn_clips import draw_clip
+from dragvideo_core.embedded.drawn_clips import draw_clip, draw_layers
 from dragvideo_core.embedded.drawn_world import Pose, rotation_by
+from dragvideo_core.types import VideoClip
 
 FIRST_SEED = 200
 FRAMES = 5
@@ -30,12 +34,19 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Case:
-    """One drawn clip with its drag."""
+    """One clip with its drag and the edit that a perfect editor would make."""
 
     name: str
-    demo: DemoClip
+    clip: VideoClip
+    true_edit: VideoClip
     picks: str  # what a careful person clicks
     wanted: tuple[Wanted, ...]
+    layer: Tensor  # (N, 1, H, W) float32 in [0, 1]: how much of each pixel of the clip shows the thing
+    true_layer: Tensor  # the same of the true edit
+    track: Callable[[np.ndarray, int], tuple[np.ndarray, np.ndarray]] | None = None
+    """Points (P, 2) px of a frame to where they truly are in every frame, (N, P, 2), and whether they are seen, (N, P)."""
+    front: Tensor | None = None  # of what stays in front of the thing
+    kind: str = ""  # of drawn thing
     fit_mask: bool = False
 
 
@@ -43,9 +54,7 @@ def plain(count: int = 12, frames: int = FRAMES) -> list[Case]:
     """Every kind in turn, another seed each."""
     kinds = [drawn_world.KINDS[i % len(drawn_world.KINDS)] for i in range(count)]
     demos = [demo_clip(kind, FIRST_SEED + i, frames) for i, kind in enumerate(kinds)]
-    return [
-        Case(f"{kind} {FIRST_SEED + i}", demo, demo.picks, tip_at_target(demo)) for i, (kind, demo) in enumerate(zip(kinds, demos))
-    ]
+    return [drawn(f"{kind} {FIRST_SEED + i}", demo) for i, (kind, demo) in enumerate(zip(kinds, demos, strict=True))]
 
 
 def special(frames: int = FRAMES) -> list[Case]:
@@ -56,14 +65,39 @@ def special(frames: int = FRAMES) -> list[Case]:
     tight = demo_clip("robot", FIRST_SEED + 7, frames)
     only_target = _with_mask(tight, [-1])
     return [
-        Case("hidden behind a pole", hidden, hidden.picks, tip_at_target(hidden)),
-        Case("points on the last frame", later, _on_frame(later, last), tip_at_target(later)),
-        Case("two pairs, one holding still", several, _with_a_pair_that_holds(several), tip_at_target(several)),
+        drawn("hidden behind a pole", hidden),
+        drawn("points on the last frame", later, _on_frame(later, last)),
+        drawn("two pairs, one holding still", several, _with_a_pair_that_holds(several)),
         _apart(demo_clip("balloon", FIRST_SEED + 14, frames)),
         _turned(demo_clip("creature", FIRST_SEED + 15, frames)),
-        Case("a mask that only covers the target", tight, only_target, tip_at_target(tight)),
-        Case("the same, fitted", tight, only_target, tip_at_target(tight), fit_mask=True),
+        drawn("a mask that only covers the target", tight, only_target),
+        replace(drawn("the same, fitted", tight, only_target), fit_mask=True),
     ]
+
+
+def drawn(name: str, demo: DemoClip, picks: str | None = None) -> Case:
+    """The case of a drawn clip whose tip is dragged."""
+    edited = [replace(pose, tip=pose.tip + demo.drag) for pose in demo.poses]
+    return Case(
+        name=name,
+        clip=demo.clip,
+        true_edit=demo.true_edit,
+        picks=picks or demo.picks,
+        wanted=tip_at_target(demo),
+        layer=demo.layer,
+        true_layer=_layer(demo, edited),
+        track=partial(_track, demo),
+        front=demo.front,
+        kind=demo.scene.kind,
+    )
+
+
+def _layer(demo: DemoClip, poses: list[Pose]) -> Tensor:
+    return torch.from_numpy(draw_layers(demo.scene, poses)[0])[:, None]
+
+
+def _track(demo: DemoClip, points: np.ndarray, frame: int) -> tuple[np.ndarray, np.ndarray]:
+    return drawn_world.track(demo.scene, demo.poses, points, frame)
 
 
 def tip_at_target(demo: DemoClip) -> tuple[Wanted]:
@@ -75,7 +109,7 @@ def tip_at_target(demo: DemoClip) -> tuple[Wanted]:
 def _behind_a_pole(demo: DemoClip) -> DemoClip:
     """A pole goes past in front of the tip: visible in the first and the last frame, hidden in the middle one."""
     across = np.linspace(-16.0, 16.0, len(demo.poses))
-    poses = [replace(pose, occluder=float(pose.tip[0] + x)) for pose, x in zip(demo.poses, across)]
+    poses = [replace(pose, occluder=float(pose.tip[0] + x)) for pose, x in zip(demo.poses, across, strict=True)]
     clips = as_clip(draw_clip(demo.scene, poses)), as_clip(draw_clip(demo.scene, poses, demo.drag))
     return replace(demo, clip=clips[0], true_edit=clips[1], poses=poses)
 
@@ -130,7 +164,7 @@ def _turned(demo: DemoClip, angle: float = 0.8) -> Case:
     before, after = sides(demo.poses), sides(edited)
     dragged = 2 * arm * math.sin(angle / 2)
     wanted = tuple(Wanted(places, SMALL, dragged) for places in after)
-    return _several("two pairs, turning the head", demo, edited, list(zip(before[:, 0], after[:, 0])), wanted)
+    return _several("two pairs, turning the head", demo, edited, list(zip(before[:, 0], after[:, 0], strict=True)), wanted)
 
 
 def _several(
@@ -142,8 +176,12 @@ def _several(
     more: Sequence[np.ndarray] = (),
 ) -> Case:
     """A case whose true edit is the scene in the `edited` poses; mask points on the pairs' ends and on `more`."""
-    demo = replace(demo, true_edit=as_clip(draw_clip(demo.scene, edited)))
     picks = json.loads(demo.picks)
     picks["pairs"] = [{"handle": handle.tolist(), "target": target.tolist()} for handle, target in pairs]
     picks["mask_points"] = [point.tolist() for point in [*(end for pair in pairs for end in pair), *more]]
-    return Case(name, demo, json.dumps(picks), wanted)
+    return replace(
+        drawn(name, demo, json.dumps(picks)),
+        true_edit=as_clip(draw_clip(demo.scene, edited)),
+        true_layer=_layer(demo, edited),
+        wanted=wanted,
+    )

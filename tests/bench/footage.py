@@ -8,6 +8,7 @@ scale), whatever size was followed at. Beside the trackers of `propagate`: "stil
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from collections.abc import Sequence
@@ -131,7 +132,7 @@ def _row(clip: str, size: int, tracker: str, gap: Tensor, agree: Tensor, seconds
 
 def _chained_flow(frames: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
     places, visible = [start], [torch.ones(len(start), dtype=torch.bool)]
-    for here, there in zip(frames[:-1], frames[1:]):
+    for here, there in itertools.pairwise(frames):
         go = _at(optical_flow(here, there), places[-1])
         come = _at(optical_flow(there, here), places[-1] + go)
         gap, length = (go + come).square().sum(-1), go.square().sum(-1) + come.square().sum(-1)

@@ -143,10 +143,10 @@ def table(found: dict) -> str:
         "peak MB",
     )
     widths = (max(len(row["name"]) for row in found["cases"]), 6, 4, 13, 8, 12, 8, 7, 10, 7, 13, 8)
-    lines = [" ".join(f"{text:>{width}}" for text, width in zip(head, widths))]
+    lines = [" ".join(f"{text:>{width}}" for text, width in zip(head, widths, strict=True))]
     for row in found["cases"]:
 
-        def times(key: str) -> str:
+        def times(key: str, row: dict = row) -> str:
             return f"{row[key]:.2f}x" if key in row else "-"
 
         texts = (
@@ -163,7 +163,7 @@ def table(found: dict) -> str:
             f"{row['tflops']:.3f}/{row['matmul_tflops']:.3f}",
             f"{row['peak_bytes'] / 2**20:.0f}",
         )
-        lines.append(" ".join(f"{text:>{width}}" for text, width in zip(texts, widths)))
+        lines.append(" ".join(f"{text:>{width}}" for text, width in zip(texts, widths, strict=True)))
     line = found["linearity"]
     lines += [
         "",

@@ -137,7 +137,7 @@ def drag_once(case: Case, world: World, iterations: int) -> DragResult:
     fields = ("handles", "targets", "is_foreground", "visible")
     single = replace(world.tracks, **{name: getattr(world.tracks, name)[:, :, middle : middle + 1] for name in fields})
     edits = [drag_per_frame(world.inversion, single, world.model, iterations, arrive=0.0, step=step) for step in case.steps]
-    return replace(edits[0], offsets={step: edit.offsets[step] for step, edit in zip(case.steps, edits)})
+    return replace(edits[0], offsets={step: edit.offsets[step] for step, edit in zip(case.steps, edits, strict=True)})
 
 
 def inverted(case: Case, world: World) -> Inversion:

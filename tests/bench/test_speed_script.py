@@ -58,7 +58,7 @@ def test_the_evaluations_that_are_counted_are_those_that_are_made(who, frames, t
 def test_figures_per_gradient_are_of_key_frames_alone(monkeypatch):
     monkeypatch.setattr(speed_case, "matmul_rate", lambda case: 1.0)
     rows = [speed_case.measure(replace(TINY, frames=3, turns=1, key_every=every, is_whole=False), tiny_model()) for every in (1, 3)]
-    for row, made in zip(rows, (6, 2)):  # frames that are optimised x steps
+    for row, made in zip(rows, (6, 2), strict=True):  # frames that are optimised x steps
         assert row["seconds_per_iteration"] / row["seconds_per_gradient"] == pytest.approx(made)
         assert row["tflops"] * row["seconds_per_gradient"] * 1e12 == pytest.approx(row["flops_per_gradient"])
         assert 0 < row["outside_denoiser"] < 1

@@ -1,6 +1,13 @@
-"""Scores that only a drawn clip allows: the true edited clip is known, so no model has to be the judge."""
+"""Scores of an edit whose true edit is known, so that no model has to be the judge.
+
+Frames are (N, 3, H, W) in [0, 1]; masks (N, 1, H, W) bool; layers (N, 1, H, W) float in [0, 1].
+"""
 
 from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
@@ -15,14 +22,17 @@ from dragvideo_core.types import PointTracks, VideoClip
 REACH = 24  # px that a part is looked for around its target
 
 
-def distances(true_edit: VideoClip, edited: VideoClip, places: np.ndarray, radius: float) -> Tensor:
+def distances(true_edit: VideoClip, edited: VideoClip, places: np.ndarray, radius: float, reach: int = REACH) -> Tensor:
     """How far what belongs at places (N, 2) px is from there, (N,) px, by matching against the true edited clip.
 
-    The disc of `radius` px around the place in the true edited frame is looked for in the edited frame: the best place by
-    squared error, to a fraction of a pixel by a parabola through its neighbours.
+    The disc of `radius` px around the place in the true edited frame is looked for in the edited frame, up to `reach` px away: the
+    best place by squared error, to a fraction of a pixel by a parabola through its neighbours.
     """
     return torch.stack(
-        [_displacement(true, made, place, radius) for true, made, place in zip(true_edit.frames, edited.frames, places)]
+        [
+            _displacement(true, made, place, radius, reach)
+            for true, made, place in zip(true_edit.frames, edited.frames, places, strict=True)
+        ]
     ).norm(dim=-1)
 
 
@@ -34,8 +44,13 @@ def tip_distances(demo: DemoClip, edited: VideoClip) -> Tensor:
 
 def propagation_error(demo: DemoClip, tracks: PointTracks, frame: int = 0) -> float:
     """Median distance in px of the visible propagated points to their true tracks, over frames and points."""
+    return tracking_error(partial(drawn_world.track, demo.scene, demo.poses), tracks, frame)
+
+
+def tracking_error(track: Callable[..., tuple[np.ndarray, np.ndarray]], tracks: PointTracks, frame: int = 0) -> float:
+    """The same with the true way of points as `Case.track` gives it."""
     start = tracks.handles[frame].reshape(-1, 2)
-    true, visible = drawn_world.track(demo.scene, demo.poses, start.numpy(), frame)
+    true, visible = track(start.numpy(), frame)
     gap = (tracks.handles.flatten(1, 2) - torch.from_numpy(true).float()).norm(dim=-1)
     seen = torch.from_numpy(visible)
     seen[frame] = False
@@ -46,6 +61,31 @@ def gain_inside(demo: DemoClip, edited: VideoClip, mask: Tensor) -> float:
     """dB by which the edited clip is nearer to the true edit than the unedited one, inside the mask (N, 1, H, W)."""
     true = demo.true_edit.frames
     return metrics.psnr(edited.frames, true, mask) - metrics.psnr(demo.clip.frames, true, mask)
+
+
+def sharpness(edited: Tensor, true: Tensor, where: Tensor) -> float:
+    """Energy of the gradients inside the moved layer: the edited clip's / the true edit's. 1: as sharp; NaN for no such pixel."""
+    wanted = _gradient_energy(true)[where].mean().item()
+    return _gradient_energy(edited)[where].mean().item() / wanted if wanted > 0 else math.nan
+
+
+def freed_ground(layer: Tensor, true_layer: Tensor, front: Tensor | None = None) -> Tensor:
+    """Pixels that the layer covers in the clip and no longer in the true edit, and nothing in front does: (N, 1, H, W) bool."""
+    freed = (layer >= 0.5) & (true_layer < 0.02)
+    return freed if front is None else freed & (front < 0.02)
+
+
+def ghost(edited: Tensor, true: Tensor, original: Tensor, freed: Tensor) -> float:
+    """How much of the thing's old look is left in the freed ground: 1 in the unedited clip, 0 in the true edit.
+
+    The factor g of least squares in edited - true = g * (original - true) over all freed pixels. Pixels where the thing looks like
+    the ground behind it count for nothing, so what a fill gets wrong there does not disturb it. A thing that shines through by a
+    quarter gives a quarter. NaN where nothing came free.
+    """
+    where = freed.expand_as(true)
+    old = (original - true)[where]
+    energy = old.square().sum().item()
+    return ((edited - true)[where] * old).sum().item() / energy if energy > 1e-6 else math.nan
 
 
 def ssim(made: Tensor, wanted: Tensor, where: Tensor) -> float:
@@ -63,22 +103,29 @@ def ssim(made: Tensor, wanted: Tensor, where: Tensor) -> float:
     return score.mean(1, keepdim=True)[where].mean().item()
 
 
-def _displacement(true: Tensor, made: Tensor, target: np.ndarray, radius: float) -> Tensor:
+def _gradient_energy(frames: Tensor) -> Tensor:
+    """Squared differences to the next pixel to the right and below, (N, 1, H, W)."""
+    across = functional.pad(frames.diff(dim=-1), (0, 1))
+    down = functional.pad(frames.diff(dim=-2), (0, 0, 0, 1))
+    return (across.square() + down.square()).mean(1, keepdim=True)
+
+
+def _displacement(true: Tensor, made: Tensor, target: np.ndarray, radius: float, reach: int) -> Tensor:
     """(dx, dy) px from the part's true place to where the frame `made` (3, H, W) shows it."""
     half = int(np.ceil(radius))
-    x, y = (int(round(float(v))) for v in target)
-    margin = REACH + half + 1
+    x, y = (round(float(v)) for v in target)
+    margin = reach + half + 1
     true, made = (functional.pad(f[None], [margin] * 4, mode="replicate")[0] for f in (true, made))
     top, left = y + margin - half, x + margin - half
     patch = true[:, top : top + 2 * half + 1, left : left + 2 * half + 1]
     rows = torch.arange(-half, half + 1.0)
     disc = ((rows[:, None] ** 2 + rows**2) <= radius**2).float()
-    area = made[:, top - REACH : top + REACH + 2 * half + 1, left - REACH : left + REACH + 2 * half + 1]
+    area = made[:, top - reach : top + reach + 2 * half + 1, left - reach : left + reach + 2 * half + 1]
     places = area.unfold(1, 2 * half + 1, 1).unfold(2, 2 * half + 1, 1)  # (3, 2R + 1, 2R + 1, side, side)
     error = ((places - patch[:, None, None]).square() * disc).sum((0, 3, 4)) / disc.sum()
     best = int(error.argmin())
     i, j = best // error.shape[1], best % error.shape[1]
-    return torch.tensor([j - REACH + _vertex(error[i], j), i - REACH + _vertex(error[:, j], i)], dtype=torch.float32)
+    return torch.tensor([j - reach + _vertex(error[i], j), i - reach + _vertex(error[:, j], i)], dtype=torch.float32)
 
 
 def _vertex(values: Tensor, at: int) -> float:

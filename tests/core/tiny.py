@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from diffusers import UNet2DConditionModel
@@ -91,3 +93,16 @@ def tiny_tracks(frames: int = 3, size=(64, 64)) -> PointTracks:
         edit_mask=mask,
         mask_points=torch.zeros(frames, 0, 2),
     )
+
+
+def rows_of(module: torch.nn.Module, work: Callable[[], object]) -> int:
+    """How many rows a module is given while `work` runs."""
+    rows = []
+    hook = module.register_forward_pre_hook(
+        lambda module, inputs, named: rows.append(len(inputs[0] if inputs else named["hidden_states"])), with_kwargs=True
+    )
+    try:
+        work()
+    finally:
+        hook.remove()
+    return sum(rows)

@@ -140,7 +140,7 @@ def test_tracks_as_values(value):
 def test_steps(comfy, text):
     module, error = comfy.module("nodes.drag"), comfy.module("dragvideo_core.types").UserError
     steps = read(module.read_steps, text, error=error)
-    assert steps is None or steps and all(type(step) is int for step in steps)
+    assert steps is None or (steps and all(type(step) is int for step in steps))
     assert module.Drag.validate_inputs(text) is True or steps is None
 
 

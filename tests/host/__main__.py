@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import sys
@@ -10,11 +11,18 @@ from host import demo
 from host.comfyui import ROOT, ComfyUI, HostError
 from host.source import NoComfyUI
 
+NO_AUDIO_NODES = (
+    "\nAll is well. The errors above are about ComfyUI's own audio nodes, which need torchaudio: it is not installed here, "
+    "and Drag-A-Video does not use them."
+)
+
 
 def serve() -> None:
     """Keep a server open until Ctrl-C, its log in the terminal; its files stay in `output/comfyui`."""
     comfy = ComfyUI(base=ROOT / "output" / "comfyui", port=int(os.environ.get("PORT", 0)), show_log=True)
     with comfy:
+        if importlib.util.find_spec("torchaudio") is None:
+            print(NO_AUDIO_NODES)
         print(f"\nComfyUI with Drag-A-Video: {comfy.url}\nIts files: {comfy.base}\nCtrl-C ends it.\n", flush=True)
         status = comfy.process.wait()
     raise HostError(f"ComfyUI ended with status {status}.")

@@ -201,7 +201,7 @@ def run_from_page(page: ComfyPage, timeout_ms: int = 120_000) -> dict:
 def close_to(got: list[Point], wanted: list[Point], tolerance: float = 0.75) -> bool:
     """Are these the same points, up to the pixels that a mouse can hit?"""
     return len(got) == len(wanted) and all(
-        abs(a[0] - b[0]) <= tolerance and abs(a[1] - b[1]) <= tolerance for a, b in zip(got, wanted)
+        abs(a[0] - b[0]) <= tolerance and abs(a[1] - b[1]) <= tolerance for a, b in zip(got, wanted, strict=True)
     )
 
 

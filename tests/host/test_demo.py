@@ -2,6 +2,7 @@
 
 import copy
 import io
+import itertools
 import json
 
 import av
@@ -32,7 +33,7 @@ def upstream(graph: Graph, node_id: str) -> Graph:
 def iteration_seconds(run: Run, node: str) -> list[float]:
     """How long the iterations of a node took, from one step of its progress bar to the next."""
     moments = [event.seconds for event in run.of("progress", node)]
-    return [later - sooner for sooner, later in zip(moments, moments[1:])]
+    return [later - sooner for sooner, later in itertools.pairwise(moments)]
 
 
 def test_demo_runs_to_the_end_in_time(demo: Demo):

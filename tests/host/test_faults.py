@@ -91,7 +91,7 @@ def test_two_prompts_with_different_settings_do_not_mix(server: ComfyUI):
     server.post("/free", {"unload_models": True, "free_memory": True})  # the cache is emptied before the next prompt
     time.sleep(1)
     queued = [server.queue(graph) for graph in graphs]
-    for graph, prompt, expected in zip(graphs, queued, alone):
+    for graph, prompt, expected in zip(graphs, queued, alone, strict=True):
         told = _finished(server, prompt)
         assert told["status"]["status_str"] == "success"
         assert json.loads(told["outputs"][number_of(graph, "Evaluate")]["text"][0]) == expected

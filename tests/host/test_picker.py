@@ -24,10 +24,13 @@ def test_the_run_brings_the_frame_and_never_resizes_the_node(page: ComfyPage):
     assert canvas.node("[...node.size]") == size
     slider = page.page.locator(".dav-frames input[type=range]")
     assert slider.get_attribute("max") == "2"
+    before = canvas.text
     slider.focus()
     page.page.keyboard.press("ArrowRight")
-    assert canvas.data["frame"] == 1
+    assert canvas.text == before, "looking at another frame moved the points"
     canvas.wait_for_picture()
+    page.page.get_by_role("button", name="Draw on this frame").click()
+    assert canvas.data == {**json.loads(before), "frame": 1}
 
 
 def test_the_frame_is_there_before_the_first_run(page: ComfyPage, comfy: ComfyUI, tmp_path):
@@ -85,7 +88,7 @@ def test_the_frame_is_there_before_the_first_run(page: ComfyPage, comfy: ComfyUI
     page.settle(800)
     assert clip.data["size"] == [256, 128]
     assert clip.points == [[2 * x + 0.5, y] for x, y in ONE]
-    assert "rescaled from 128 × 128 to 256 × 128" in clip.said
+    assert "rescaled from 128 \u00d7 128 to 256 \u00d7 128" in clip.said
     assert not pack_errors(page)
 
 
@@ -168,6 +171,42 @@ def test_copies_undo_of_the_graph_and_other_tabs(page: ComfyPage):
     assert not pack_errors(page)
 
 
+def test_the_picture_is_there_after_another_tab_and_inside_a_subgraph(page: ComfyPage):
+    """The last run's frames come back with the tab; the node can be put into a subgraph, and runs there."""
+    ids = build(page, demo_graph(picks([ONE]), seed=8))
+    canvas = Canvas(page, ids["pick"])
+    run_from_page(page)
+    canvas.wait_for_picture()
+    page.page.evaluate("() => window.app.extensionManager.command.execute('Comfy.NewBlankWorkflow')")
+    page.settle(1500)
+    page.page.evaluate("() => window.app.extensionManager.command.execute('Workspace.PreviousOpenedWorkflow')")
+    page.page.wait_for_function("() => window.app.graph.nodes.some(n => n.type === 'DragAVideo_Pick')")
+    canvas.center()
+    canvas.wait_for_picture()
+
+    page.page.evaluate(
+        """() => {
+            const { canvas, graph } = window.app;
+            canvas.selectItems(graph.nodes);
+            const { node } = graph.convertToSubgraph(canvas.selectedItems);
+            canvas.setGraph(node.subgraph);
+        }"""
+    )
+    page.settle(1500)
+    inside = page.page.evaluate("() => String(window.app.canvas.graph.nodes.find(n => n.type === 'DragAVideo_Pick').id)")
+    assert run_from_page(page)["status"]["status_str"] == "success"
+    page.page.wait_for_function(
+        """id => {
+            const node = window.app.canvas.graph.getNodeById(Number(id));
+            const shown = node.widgets[0].element.querySelector('.dav-stage canvas');
+            const { data } = shown.getContext('2d').getImageData(0, 0, shown.width, shown.height);
+            return new Set(data.filter((_, at) => at % 148 === 0)).size > 40;
+        }""",
+        arg=inside,
+    )
+    assert not pack_errors(page)
+
+
 def _write_video(path) -> None:
     """Twelve frames of coloured noise, 10 per second."""
     import av
@@ -187,10 +226,10 @@ def _write_video(path) -> None:
 
 def test_a_text_that_is_no_points_is_kept_until_something_is_drawn(page: ComfyPage):
     """A newer version, or JSON of something else."""
-    newer = '{"version": 2, "things": []}'
+    newer = '{"version": 3, "things": []}'
     ids = build(page, demo_graph(newer))
     canvas = Canvas(page, ids["pick"])
     assert canvas.text == newer
-    assert "version is 2" in canvas.said
+    assert "version is 3" in canvas.said
     canvas.drag(*ONE)
     assert canvas.data["version"] == 1 and close_to(canvas.points, ONE)

@@ -61,7 +61,9 @@ def test_every_input_and_output_has_a_tooltip(comfy: ComfyUI):
             for input_name, (_, *options) in info["input"].get(section, {}).items():
                 if not (options and options[0].get("tooltip")):
                     bare.append(f"{name}.{input_name}")
-        bare += [f"{name} -> {out}" for out, tip in zip(info["output_name"], info.get("output_tooltips") or []) if not tip]
+        bare += [
+            f"{name} -> {out}" for out, tip in zip(info["output_name"], info.get("output_tooltips") or [], strict=False) if not tip
+        ]
     assert bare == []
 
 

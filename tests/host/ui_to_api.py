@@ -58,13 +58,13 @@ def _widget_values(node: dict[str, Any], info: dict[str, Any]) -> dict[str, Any]
         return {name: saved[name] for name in names if name in saved}
     may_lack = info["input"].get("optional", {})  # inputs newer than the workflow come last and take their defaults
     needed = max((place + 1 for place, name in enumerate(names) if name is not None and name not in may_lack), default=0)
-    if len(saved) < needed or len(saved) > len(names) and node["type"] not in WITH_EXTRA_WIDGETS:
+    if len(saved) < needed or (len(saved) > len(names) and node["type"] not in WITH_EXTRA_WIDGETS):
         listed = ", ".join(filter(None, names))
         raise BadWorkflow(
             f"node {node['id']} ({node['type']}): {len(names)} widget values expected ({listed}), "
             f"got {len(saved)}. Open the workflow on the page and save it again."
         )
-    return {name: value for name, value in zip(names, saved) if name is not None}
+    return {name: value for name, value in zip(names, saved, strict=False) if name is not None}
 
 
 def _widget_names(info: dict[str, Any]) -> Iterator[str | None]:

@@ -11,6 +11,7 @@ function node(type, values = {}, wires = {}) {
   return {
     id: type,
     type,
+    graph: {},
     widgets: widgets(values),
     inputs: names.map((name) => ({ name, link: wires[name] ? 1 : null })),
     getInputNode: (slot) => wires[names[slot]],
@@ -123,7 +124,10 @@ test("frames are counted as the loader counts them", () => {
 
 test("the frame rate is that of the shortest gaps: frames that were left out do no harm", () => {
   assert.ok(Math.abs(source.fpsFromTimes([0, 0.08, 0.16, 0.2, 0.28, 0.36]) - 25) < 1e-6);
-  assert.ok(Math.abs(source.fpsFromTimes([0, 0.033, 0.067, 0.1, 0.167, 0.2]) - 30) < 0.1, "times in whole milliseconds");
+  assert.ok(
+    Math.abs(source.fpsFromTimes([0, 0.033, 0.067, 0.1, 0.167, 0.2]) - 30) < 0.1,
+    "times in whole milliseconds",
+  );
   assert.equal(source.fpsFromTimes([0, 0.04]), null);
 });
 
@@ -141,4 +145,13 @@ test("the settings of the Propagate node that follows are used, through a rerout
   const picker = { id: 1, type: "DragAVideo_Pick", outputs: [{ links: null }, { links: [1] }] };
   assert.deepEqual(source.propagateSettings(picker, graph, defaults), { set_side: 5, set_spacing: 4, mask_radius: 28 });
   assert.deepEqual(source.propagateSettings({ outputs: [] }, graph, defaults), defaults);
+});
+
+test("a copy that is in no graph yet is asked nothing: ComfyUI throws where its links are looked up", () => {
+  const copy = node("Pick", {}, { video: node("LoadVideo", { file: "a.mp4" }) });
+  copy.graph = null;
+  copy.getInputNode = () => {
+    throw new Error("NullGraphError");
+  };
+  assert.equal(source.describeSource(copy), null);
 });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { isInside } from "../../js/geometry.mjs";
 import * as points from "../../js/points_state.mjs";
 
 const SIZE = [200, 100];
@@ -55,7 +56,7 @@ test("what is no picks text is named, and gives no points", () => {
     ["[]", /not a picks object/],
     ["null", /not a picks object/],
     ["7", /not a picks object/],
-    [JSON.stringify({ ...good, version: 2 }), /version is 2/],
+    [JSON.stringify({ ...good, version: 3 }), /version is 3/],
     [JSON.stringify({ ...good, size: [0, 5] }), /size/],
     [JSON.stringify({ ...good, size: undefined }), /size/],
     [JSON.stringify({ ...good, pairs: [{ handle: [1, 2] }] }), /pairs/],
@@ -115,7 +116,7 @@ test("a pair keeps its shape wherever it is moved, also at the border", () => {
   ]) {
     const moved = points.moveBy(picks, { kind: "pair", index: 0 }, dx, dy).pairs[0];
     assert.deepEqual(arrow(moved), arrow(picks.pairs[0]));
-    for (const point of [moved.handle, moved.target]) assert.ok(points.isInside(point, SIZE));
+    for (const point of [moved.handle, moved.target]) assert.ok(isInside(point, SIZE));
   }
   assert.deepEqual(points.moveTo(picks, { kind: "pair", index: 0 }, [20, 30]).pairs[0], {
     handle: [20, 30],
@@ -151,7 +152,7 @@ test("rescaling keeps every point's place in the frame, and comes back", () => {
 test("rescaling leaves no point outside that was inside", () => {
   const picks = points.addPair(points.emptyPicks(SIZE), [0, 0], [199, 99]);
   const { handle, target } = points.rescale(picks, [50, 20]).pairs[0];
-  assert.ok(points.isInside(handle, [50, 20]) && points.isInside(target, [50, 20]));
+  assert.ok(isInside(handle, [50, 20]) && isInside(target, [50, 20]));
 });
 
 test("there are never more points than the run takes", () => {

@@ -105,8 +105,8 @@ test("of points on one spot the selected one is found, else the latest", () => {
   assert.deepEqual(view.hitTest(picks, fit, at, 10, { kind: "handle", index: 0 }), { kind: "handle", index: 0 });
 });
 
-test("a pair whose ends lie on each other can be pulled apart: the target is found", () => {
-  const fit = view.fitView(STAGE, SIZE);
-  const picks = addPair(emptyPicks(SIZE), [50, 50], [50, 50]);
-  assert.equal(view.hitTest(picks, fit, view.toStage([50, 50], fit), 10).kind, "target");
+test("a pin is hit as a whole, so that it is moved and never pulled apart", () => {
+  const picks = addPair(emptyPicks([64, 64]), [20, 20], [20, 20]);
+  const hit = view.hitTest(picks, { scale: 1, x: 0, y: 0 }, [21, 20], 8);
+  assert.deepEqual(hit, { kind: "pair", index: 0 });
 });

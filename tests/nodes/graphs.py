@@ -53,7 +53,7 @@ def whole_edit(comfy, frames: int = 2, iterations: int = 2) -> dict:
                 ensemble=1,
             ),
             "tune": defaults(comfy, "DragAVideo_Tune", video=["clip", 0], model=["model", 0], passes=2, rank=2),
-            "invert": defaults(comfy, "DragAVideo_Invert", video=["clip", 0], model=["tune", 0], until=3, refinements=0),
+            "invert": defaults(comfy, "DragAVideo_Invert", video=["clip", 0], model=["tune", 0], until=3),
             "drag": defaults(
                 comfy,
                 "DragAVideo_Drag",

@@ -175,22 +175,59 @@ def test_a_target_outside_every_mask_square_is_a_warning_on_the_node_before_the_
     outcome = comfy.run(graphs.up_to(graph, "propagate"))
     assert outcome.status == "success"
     ((node, text),) = outcome.listener.node_texts
-    assert node == "propagate" and "target 1 lies outside every mask square" in text
+    assert node == "propagate" and "target 1 lies outside the edit mask" in text
     assert outcome.ui["propagate"]["drag_a_video_warnings"]
-    kinds = [kind for kind, data in outcome.listener.messages if kind == "text" or kind == "progress" and data["node"] == node]
+    kinds = [kind for kind, data in outcome.listener.messages if kind == "text" or (kind == "progress" and data["node"] == node)]
     assert kinds[0] == "text" and "progress" in kinds
 
 
-def test_a_warning_reaches_the_node_at_once_and_other_warnings_do_not(comfy: Comfy):
+def test_a_warning_reaches_the_node_at_once_and_those_of_others_do_not(comfy: Comfy, monkeypatch):
+    import threading
     import warnings
 
-    messages = comfy.module("nodes.comfy.messages")
-    before = warnings.showwarning
+    messages, types = comfy.module("nodes.comfy.messages"), comfy.module("dragvideo_core.types")
+    written = []
+    monkeypatch.setattr(messages, "write_on_node", lambda text, node: written.append((text, node)))
+    before = warnings.showwarning, list(warnings.filters)
     with messages.warnings_on_node("7") as texts:
-        warnings.warn("look here", stacklevel=1)
-        assert comfy.server.PromptServer.instance.node_texts[-1] == ("7", "Warning: look here")
-        warnings.warn("never mind", DeprecationWarning, stacklevel=1)
-    assert texts == ["look here"] and warnings.showwarning is before
+        types.warn("look here")
+        assert written == [("Warning: look here", "7")]
+        with pytest.warns(UserWarning) as others:
+            warnings.warn("of a library", stacklevel=1)
+            thread = threading.Thread(target=types.warn, args=("of another thread",))
+            thread.start()
+            thread.join()
+        types.warn("and here")
+    assert texts == ["look here", "and here"] and len(others) == 2
+    assert written[1:] == [("Warning: look here\nand here", "7")]
+    assert (warnings.showwarning, warnings.filters) == before
+
+
+@pytest.mark.parametrize("place", ["propagate", "follow"])
+@pytest.mark.parametrize("color, words", [(0, "largest value is 0.00"), (0x4F4F4F, "largest value is 0.31")])
+def test_a_mask_that_is_nowhere_white_is_refused_before_the_work(comfy: Comfy, random_weights, place: str, color: int, words: str):
+    graph = graphs.whole_edit(comfy, frames=2)
+    graph["batch"] = graphs.node("EmptyImage", width=128, height=128, batch_size=1, color=color)
+    graph["masks"] = graphs.node("ImageToMask", image=["batch", 0], channel="red")
+    graph["follow"] = use_tracks(comfy, frames=2)
+    graph[place]["inputs"]["edit_mask"] = ["masks", 0]
+    outcome = comfy.run(graphs.up_to(graph, place))
+    refused_on(outcome, place, "nowhere white", words, "0.5")
+    assert not [data for data in outcome.of("progress") if data["node"] == place]
+
+
+def test_a_wired_mask_is_judged_and_the_squares_are_not(comfy: Comfy, random_weights):
+    """White everywhere, with squares that the target is not in: it was warned of all the same."""
+    graph = graphs.whole_edit(comfy, frames=2)
+    graph["propagate"]["inputs"]["mask_radius"] = 1.0
+    graph["batch"] = graphs.node("EmptyImage", width=128, height=128, batch_size=1, color=0xFFFFFF)
+    graph["masks"] = graphs.node("ImageToMask", image=["batch", 0], channel="red")
+    squares = comfy.run(graphs.up_to(graph, "propagate"))
+    graph["propagate"]["inputs"]["edit_mask"] = ["masks", 0]
+    wired = comfy.run(graphs.up_to(graph, "propagate"))
+    assert wired.status == squares.status == "success"
+    assert squares.ui["propagate"]["drag_a_video_warnings"] and not wired.ui["propagate"]["drag_a_video_warnings"]
+    assert wired.values["propagate"][1].all()
 
 
 def test_clips_that_do_not_belong_together(comfy: Comfy, random_weights):

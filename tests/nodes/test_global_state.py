@@ -123,7 +123,7 @@ def kept_state(source: str, path: str) -> list[str]:
         for node in owner.body:
             value = getattr(node, "value", None)
             if isinstance(node, (ast.Assign, ast.AnnAssign)) and (
-                isinstance(value, MUTABLE) or isinstance(value, ast.Call) and name_of(value.func) in MAKERS
+                isinstance(value, MUTABLE) or (isinstance(value, ast.Call) and name_of(value.func) in MAKERS)
             ):
                 shared |= {name_of(target) for target in getattr(node, "targets", None) or [node.target]}
     found = []

@@ -34,7 +34,7 @@ def _definition(info: dict[str, Any]) -> dict[str, Any]:
         section: {name: _input(name, *info["input"][section][name]) for name in info["input_order"].get(section, [])}
         for section in ("required", "optional")
     }
-    outputs = [{"name": name, "type": kind} for name, kind in zip(info["output_name"], info["output"])]
+    outputs = [{"name": name, "type": kind} for name, kind in zip(info["output_name"], info["output"], strict=True)]
     return {**sections, "outputs": outputs}
 
 
@@ -74,7 +74,7 @@ def _input_faults(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
         faults.append(f"was {old['type']} and is {new['type']}")
     if old.get("default") != new.get("default"):
         faults.append(f"had the default {old.get('default')!r} and has {new.get('default')!r}")
-    if "min" in old and new.get("min", old["min"]) > old["min"] or "max" in old and new.get("max", old["max"]) < old["max"]:
+    if ("min" in old and new.get("min", old["min"]) > old["min"]) or ("max" in old and new.get("max", old["max"]) < old["max"]):
         faults.append("has a narrower range")
     gone = [choice for choice in old.get("options", []) if choice not in new.get("options", [])]
     return faults + ([f"has no choice {gone} any more"] if gone else [])
@@ -162,7 +162,11 @@ def refused(values: dict[str, Any], info: dict[str, Any]) -> list[str]:
         fits = {"INT": int, "FLOAT": (int, float), "BOOLEAN": bool, "STRING": str}.get(kind, object)
         low, high = options.get("min", value), options.get("max", value)
         choices = options.get("options") if kind == "COMBO" else None
-        if not isinstance(value, fits) or kind in ("INT", "FLOAT") and not low <= value <= high or choices and value not in choices:
+        if (
+            not isinstance(value, fits)
+            or (kind in ("INT", "FLOAT") and not low <= value <= high)
+            or (choices and value not in choices)
+        ):
             found.append(f"{name} = {value!r}")
     return found
 

@@ -60,7 +60,7 @@ def test_what_propagation_hands_on(edit: Outcome):
     read = torch.tensor([[[point["x"], point["y"]] for point in track] for track in core])  # (pairs, frames, 2)
     torch.testing.assert_close(read.transpose(0, 1), data["track_path"], atol=0.01, rtol=0)
     assert len(boxes) == len(mask) == FRAMES
-    for frame, (box,) in zip(mask, boxes):
+    for frame, (box,) in zip(mask, boxes, strict=True):
         inside = torch.zeros_like(frame)
         inside[box["y"] : box["y"] + box["height"], box["x"] : box["x"] + box["width"]] = 1
         assert (inside >= frame).all() and inside.any(0).sum() == frame.any(0).sum()

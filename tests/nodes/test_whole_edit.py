@@ -6,6 +6,7 @@ import copy
 import json
 
 import av
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -49,23 +50,41 @@ def test_the_tuned_model_differs_and_the_loaded_one_stays(edit: Outcome, comfy: 
     loaded, tuned = edit.values["model"][0], edit.values["tune"][0]
     assert loaded.lora is None and tuned.lora
     again = comfy.module("dragvideo_core.embedded.model").load()
-    assert all(torch.equal(a, b) for a, b in zip(loaded.denoiser.parameters(), again.denoiser.parameters()))
+    assert all(torch.equal(a, b) for a, b in zip(loaded.denoiser.parameters(), again.denoiser.parameters(), strict=True))
 
 
 def test_long_nodes_report_progress_to_its_end(edit: Outcome):
     for node in LONG:
         told = [data for data in edit.of("progress") if data["node"] == node]
         values = [data["value"] for data in told]
-        assert values == sorted(values) and values[-1] > 0, node
-        if node != "drag":  # which may arrive early
-            assert values[-1] >= told[-1]["max"] - 1, node
+        assert values == sorted(values), node
+        assert values[-1] == told[-1]["max"], node
+
+
+def test_a_stage_that_ends_early_leaves_a_full_bar(comfy: Comfy, monkeypatch):
+    told = []
+    monkeypatch.setattr("comfy.utils.PROGRESS_BAR_HOOK", lambda value, total, preview, **more: told.append((value, total)))
+    host = comfy.module("nodes.comfy.run")
+
+    def arrives_early(on_progress) -> None:
+        on_progress(19, 40, None)
+
+    host.run(arrives_early, host.progress())
+    assert told == [(19, 40), (40, 40)]
 
 
 def test_long_nodes_show_pictures(edit: Outcome):
-    """Propagate shows its own player instead: ComfyUI's picture would make that node grow."""
+    """Propagate shows its own player instead (ComfyUI's picture would make that node grow), DDIM Invert has none."""
     seen = {node for node, _ in edit.previews}
-    assert set(LONG) - {"evaluate", "propagate"} <= seen and "propagate" not in seen
+    assert seen == set(LONG) - {"evaluate", "propagate", "invert"}
     assert all(isinstance(picture, Image.Image) for _, picture in edit.previews)
+
+
+def test_the_preview_that_stays_on_decode_shows_the_edit(edit: Outcome):
+    picture = [picture for node, picture in edit.previews if node == "decode"][-1]
+    edited, before = edit.values["decode"][0][1], edit.values["clip"][0][1]
+    shown = torch.tensor(np.asarray(picture.convert("RGB"))) / 255
+    assert (shown - edited).abs().max() < 0.01 < (shown - before).abs().max()
 
 
 def test_the_page_gets_what_its_canvas_draws(edit: Outcome):

@@ -25,7 +25,7 @@ CELLS = 16  # side of the latents: of a picture of 128 x 128
 
 
 def start(cpu: bool = True) -> tuple[types.ModuleType, types.ModuleType]:
-    """ComfyUI's `comfy.sd` and the pack's `nodes.conversion`, ready to use on the CPU, or where ComfyUI would work."""
+    """ComfyUI's `comfy.sd` and the pack's `nodes.comfy.sd_model`, ready to use on the CPU, or where ComfyUI would work."""
     sys.path.insert(0, str(source.get()))
     sys.argv = sys.argv[:1]
     from comfy.cli_args import args
@@ -36,7 +36,7 @@ def start(cpu: bool = True) -> tuple[types.ModuleType, types.ModuleType]:
         package = types.ModuleType(name)
         package.__path__ = [str(folder)]
         sys.modules[name] = package
-    return importlib.import_module("comfy.sd"), importlib.import_module("pack.nodes.conversion")
+    return importlib.import_module("comfy.sd"), importlib.import_module("pack.nodes.comfy.sd_model")
 
 
 def equality(folder: Path, layout: checkpoints.Layout, whole: bool, with_lora: bool) -> dict:
@@ -108,7 +108,7 @@ def random_lora(model) -> dict[str, torch.Tensor]:
     lora = {}
     for name, weight in model.model.state_dict().items():
         inner = name.removeprefix("diffusion_model.").removesuffix(".weight")
-        if not name.endswith(".weight") or "attn" not in name and inner != "input_blocks.1.0.in_layers.2":
+        if not name.endswith(".weight") or ("attn" not in name and inner != "input_blocks.1.0.in_layers.2"):
             continue
         rows, columns = weight.shape[0], weight[0].numel()
         sides = weight.shape[2:]

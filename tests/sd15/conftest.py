@@ -15,7 +15,7 @@ INPAINTING = "random_inpainting.safetensors"
 
 
 @pytest.fixture(scope="session")
-def models(comfy: Comfy, tmp_path_factory) -> Path:
+def models(comfy: Comfy, tmp_path_factory) -> Path:  # noqa: F811  the fixture above, by its name
     """ComfyUI's folder `models`, with checkpoints."""
     folder = tmp_path_factory.mktemp("sd15") / "models"
     for name in ("checkpoints", "loras"):

@@ -94,7 +94,7 @@ def test_a_filmed_clip_survives_inversion_and_decoding_as_far_as_the_codec_lets_
         start = tracks.places[0, tracks.visible.all(0)][:1]
         picks = types.PointPicks(start, start + 8, torch.zeros(0, 2), 0, video.size)
         followed = stages["follow"].follow(video, picks, tracks)
-        inversion = stages["invert"].invert(video, model, stages["invert"].InvertSettings(until=5, refinements=0))
+        inversion = stages["invert"].invert(video, model, stages["invert"].InvertSettings(until=5))
         nothing = types.DragResult(
             {5: torch.full_like(inversion.latents[5], 1e-6)}, followed.handles[None], torch.zeros(0, 2), torch.zeros(1).bool()
         )

@@ -30,7 +30,7 @@ def test_a_checkpoint_becomes_the_benchs_model(models: Path):
     assert isinstance(model, DragModel) and model.name == "SD15"
     assert model.context.shape == (1, 77, 768) and not torch.equal(model.context, model.empty_context)
     clip = VideoClip(torch.rand(2, 3, 64, 64), torch.arange(2), 8.0)
-    inversion = invert(clip, model, InvertSettings(until=1, refinements=0))
+    inversion = invert(clip, model, InvertSettings(until=1))
     assert inversion.latents.shape == (2, 2, 4, 8, 8) and torch.isfinite(inversion.latents).all()
     said = predict(model, inversion.latents[1], 401)
     assert said.shape == (2, 4, 8, 8) and torch.isfinite(said).all() and said.std() > 0.01

@@ -18,7 +18,8 @@ from . import checkpoints
 from .conftest import CHECKPOINT
 
 pytestmark = pytest.mark.sd15
-WORKFLOWS = sorted((ROOT / "workflows").glob("SD1.5*.json"))
+FOLDER = ROOT / "workflows"
+WORKFLOWS = [*sorted(FOLDER.glob("SD1.5*.json")), FOLDER / "The paper's settings.json"]
 FRAMES, SIDE = 2, 128
 LORA = "random_lora.safetensors"
 SMALL = {  # settings that make a run short
@@ -26,7 +27,7 @@ SMALL = {  # settings that make a run short
     "DragAVideo_Pick": {"points": picks()},
     "DragAVideo_Propagate": {"ensemble": 1, "mask_radius": 64.0},
     "DragAVideo_Tune": {"passes": 1, "rank": 2, "batch": 1},
-    "DragAVideo_Invert": {"until": 2, "refinements": 0},
+    "DragAVideo_Invert": {"until": 2},
     "DragAVideo_Drag": {"steps": "2, 1", "iterations": 2},
     "DragAVideo_Evaluate": {"ensemble": 1},
     "CheckpointLoaderSimple": {"ckpt_name": CHECKPOINT},
@@ -74,8 +75,8 @@ def small(graph: Graph) -> Graph:
     return graph
 
 
-def test_there_are_five_of_them():
-    assert len(WORKFLOWS) == 5
+def test_there_are_six_of_them():
+    assert len(WORKFLOWS) == 6
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)

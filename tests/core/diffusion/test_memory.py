@@ -6,7 +6,7 @@ import pytest
 import torch
 from core.tiny import tiny_clip, tiny_model, tiny_tracks
 
-from dragvideo_core.diffusion import batches, memory
+from dragvideo_core.diffusion import memory
 from dragvideo_core.stages.decode import DecodeSettings, decode
 from dragvideo_core.stages.drag import DragSettings, drag
 from dragvideo_core.stages.invert import InvertSettings, invert
@@ -32,7 +32,7 @@ class SmallDevice:
 
 def whole_edit(model):
     clip, tracks = tiny_clip(FRAMES), tiny_tracks(FRAMES)
-    inversion = invert(clip, model, InvertSettings(until=3, refinements=0))
+    inversion = invert(clip, model, InvertSettings(until=3))
     edit = drag(inversion, tracks, model, DragSettings(steps=(3, 2), iterations=1))
     return inversion, edit, decode(clip, inversion, edit, tracks, model, DecodeSettings())[1]
 
@@ -53,26 +53,13 @@ def test_running_out_in_the_middle_of_the_denoiser_leaves_no_half_recorded_frame
     """At the very last of the layers whose keys and values are kept, so that the others have theirs already."""
     model, settings = tiny_model(), DecodeSettings(cross_branch=cross_branch, smoothing=True, chunk=2)
     clip, tracks = tiny_clip(FRAMES), tiny_tracks(FRAMES)
-    inversion = invert(clip, model, InvertSettings(until=12, refinements=0))
+    inversion = invert(clip, model, InvertSettings(until=12))
     edit = drag(inversion, tracks, model, DragSettings(steps=(12,), iterations=1))
     wanted = decode(clip, inversion, edit, tracks, model, replace(settings, chunk=1))[1]
     device = SmallDevice(model.denoiser.up_blocks[3].attentions[-1].transformer_blocks[-1].attn1.to_out[0], most=1)
     latents = decode(clip, inversion, edit, tracks, model, settings)[1]
     assert device.failures == 1
     torch.testing.assert_close(latents, wanted, rtol=1e-3, atol=1e-3)
-
-
-def test_the_codec_may_run_out_too():
-    model, most = tiny_model(), 1
-
-    def refuse(pictures):
-        if len(pictures) > most:
-            raise MemoryError
-        return real(pictures)
-
-    real, model.vae.encode = model.vae.encode, refuse
-    latents = invert(tiny_clip(FRAMES), model, InvertSettings(until=1, refinements=0, chunk=FRAMES)).latents
-    assert torch.equal(latents[0], real(tiny_clip(FRAMES).frames))
 
 
 def test_a_training_step_that_does_not_fit_is_made_in_pieces():
@@ -92,22 +79,6 @@ def test_one_frame_that_does_not_fit_is_a_clear_error():
     SmallDevice(model.denoiser, most=0)
     with pytest.raises(UserError, match="memory"):
         invert(tiny_clip(1), model, InvertSettings(until=2))
-
-
-def test_other_errors_are_not_taken_for_too_little_memory():
-    chunks = batches.Chunks(tiny_model(), 256, 4, 2)
-
-    def work(part):
-        raise RuntimeError("shapes do not fit")
-
-    with pytest.raises(RuntimeError, match="shapes"):
-        list(chunks.map(work))
-
-
-def test_a_chosen_chunk_is_kept_and_a_negative_one_refused():
-    assert batches.Chunks(tiny_model(), 256, 10, 7).size == 7
-    with pytest.raises(UserError, match="chunk"):
-        batches.Chunks(tiny_model(), 256, 10, -1)
 
 
 @pytest.mark.parametrize(
@@ -152,3 +123,10 @@ def test_the_estimate_covers_what_autograd_keeps():
         denoiser(latents, timestep, context)
     estimated = memory.TRAINING * 256 * 320 * 4
     assert 0.5 * estimated < sum(kept.values()) < estimated
+
+
+def test_what_is_held_besides_leaves_less_for_the_frames(monkeypatch):
+    monkeypatch.setattr(memory, "free_bytes", lambda device: 10**9)
+    plain = memory.need(tiny_model(), 256, 10)
+    assert memory.need(tiny_model(), 256, 10, held=10**9 - plain.per_frame * 5).frames == 4  # of five that fit, 0.8
+    assert "all frames 0.5 GB" in memory.need(tiny_model(), 256, 10, held=500_000_000).sentence

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from dragvideo_core.dragging.sharing import Carrying
+from dragvideo_core.dragging.sharing import Sharing
 from dragvideo_core.types import PointTracks
 
 CELLS, SIDE = (16, 16), 64
@@ -27,13 +27,13 @@ def spot(keys: int, key: int, column: int) -> torch.Tensor:
 
 
 def test_without_reach_every_frame_keeps_its_own():
-    corrections, carrying = torch.randn(5, 4, *CELLS), Carrying(travelling(), CELLS, 1, 0.0)
-    assert torch.equal(carrying.among_keys(corrections), corrections)
-    assert torch.equal(carrying.to_all(corrections), corrections)
+    corrections, sharing = torch.randn(5, 4, *CELLS), Sharing(travelling(), CELLS, 1, 0.0)
+    assert torch.equal(sharing.to_keys(corrections), corrections)
+    assert torch.equal(sharing.to_all(corrections), corrections)
 
 
 def test_a_correction_goes_with_the_points():
-    found = Carrying(travelling(), CELLS, 1, 1.0).among_keys(spot(5, 2, 6))
+    found = Sharing(travelling(), CELLS, 1, 1.0).to_keys(spot(5, 2, 6))
     for frame, column in enumerate((2, 4, 6, 8, 10)):
         assert int(found[frame, 0].argmax()) == 8 * 16 + column
     shares = found[:, 0].amax((1, 2))
@@ -44,17 +44,17 @@ def test_a_correction_goes_with_the_points():
 @pytest.mark.parametrize("reach", [0.0, 1.0, 2.5])
 def test_what_all_frames_share_stays(every: int, reach: float):
     """The weights add up to one, in every frame."""
-    carrying, keys = Carrying(travelling(7), CELLS, every, reach), len(range(0, 7, every))
-    torch.testing.assert_close(carrying.to_all(torch.ones(keys, 4, *CELLS)), torch.ones(7, 4, *CELLS))
-    torch.testing.assert_close(carrying.moves_to_all(torch.ones(keys, 3, 1, 9, 2)), torch.ones(7, 3, 1, 9, 2))
+    sharing, keys = Sharing(travelling(7), CELLS, every, reach), len(range(0, 7, every))
+    torch.testing.assert_close(sharing.to_all(torch.ones(keys, 4, *CELLS)), torch.ones(7, 4, *CELLS))
+    torch.testing.assert_close(sharing.moves_to_all(torch.ones(keys, 3, 1, 9, 2)), torch.ones(7, 3, 1, 9, 2))
 
 
 def test_frames_between_are_served_by_both_sides():
-    found = Carrying(travelling(), CELLS, 2, 1.0).to_all(spot(3, 1, 6))
+    found = Sharing(travelling(), CELLS, 2, 1.0).to_all(spot(3, 1, 6))
     for frame, column in ((1, 4), (2, 6), (3, 8)):
         assert int(found[frame, 0].argmax()) == 8 * 16 + column
     moves = torch.tensor([0.0, 4.0, 8.0])[:, None].expand(3, 2)
-    between = Carrying(travelling(), CELLS, 2, 0.0).moves_to_all(moves)
+    between = Sharing(travelling(), CELLS, 2, 0.0).moves_to_all(moves)
     assert torch.equal(between[::2], moves) and 0 < float(between[1, 0]) < 4 < float(between[3, 0]) < 8
 
 
@@ -63,5 +63,5 @@ def test_a_frame_that_shows_no_point_is_not_served():
     visible = tracks.visible.clone()
     visible[2] = False
     corrections[2] = 0
-    found = Carrying(replace(tracks, visible=visible), CELLS, 1, 1.0).among_keys(corrections)
+    found = Sharing(replace(tracks, visible=visible), CELLS, 1, 1.0).to_keys(corrections)
     torch.testing.assert_close(found, corrections)

@@ -54,3 +54,14 @@ def test_moving_average_by_hand():
 def test_patch_is_counted_in_cells_of_half_resolution():
     assert supervision.patch_offsets(1).tolist()[0] == [-2.0, -2.0]
     assert supervision.patch_offsets(1).shape == (9, 2) and supervision.patch_offsets(0).tolist() == [[0.0, 0.0]]
+
+
+def test_eq_3_can_be_summed_up_chunk_by_chunk():
+    generator = torch.Generator().manual_seed(0)
+    features, visible = torch.randn(5, 2, 3, 4, 6, generator=generator), torch.rand(5, 2, 3, generator=generator) > 0.4
+    total = sum(supervision.sum_over_frames(features[part], visible[part]) for part in (slice(0, 2), slice(2, 5)))
+    whole = supervision.mean_over_frames(features, visible)
+    torch.testing.assert_close(supervision.mean_of_sum(total, visible), whole)
+    seen = visible[..., None, None]
+    by_hand = (features * seen).sum(0) / seen.sum(0)
+    torch.testing.assert_close(whole[visible.any(0)], by_hand[visible.any(0)])

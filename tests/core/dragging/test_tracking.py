@@ -56,3 +56,15 @@ def test_hidden_frames_have_no_say():
     seen = torch.tensor([True, False]).reshape(2, 1, 1)
     alone = tracking.distances(features[:1], torch.zeros(1, 1, 3), seen[:1])
     torch.testing.assert_close(tracking.distances(features, torch.zeros(1, 1, 3), seen), alone)
+
+
+@pytest.mark.parametrize("broken", [float("nan"), float("inf")])
+def test_a_point_whose_distances_are_no_numbers_stays(broken):
+    """The least of nothing was the first candidate, -max_move: the handle went backwards."""
+    moves = tracking.candidate_moves(3.0)
+    good = (moves - 4).abs().reshape(1, 1, -1)
+    bad = torch.full_like(good, broken)
+    partly = good.clone()
+    partly[..., 2] = broken
+    move = tracking.shared_move([torch.cat([good, bad, partly], 1)], moves, torch.full((1, 3), 12.0))
+    assert move.tolist() == [[4.0, 0.0, 0.0]]

@@ -4,10 +4,8 @@ import pytest
 import torch
 from core.tiny import tiny_clip, tiny_model, tiny_tracks
 
-from dragvideo_core.diffusion.denoiser import predict
 from dragvideo_core.dragging import warm_start
-from dragvideo_core.points.sampling import mask_to_cells
-from dragvideo_core.stages.drag import DragSettings, _Run, drag
+from dragvideo_core.stages.drag import DragSettings, drag
 from dragvideo_core.stages.invert import InvertSettings, invert
 
 
@@ -78,7 +76,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def inversion(model):
-    return invert(tiny_clip(3), model, InvertSettings(refinements=0))
+    return invert(tiny_clip(3), model, InvertSettings())
 
 
 def test_only_the_highest_step_starts_with_an_offset(inversion, model):
@@ -87,23 +85,6 @@ def test_only_the_highest_step_starts_with_an_offset(inversion, model):
     assert not any(begun.offsets[step].any() for step in (41, 35, 30))
     cold = drag(inversion, tiny_tracks(), model, DragSettings(iterations=0, warm_start=False))
     assert not any(offset.any() for offset in cold.offsets.values())
-
-
-def test_the_chain_carries_the_warm_start_down(inversion, model):
-    """Before the first update the denoiser sees at every step the displaced latent of that step, inside the mask."""
-    tracks = tiny_tracks()
-    run = _Run(inversion, tracks, model, DragSettings())
-    run.warm_up(inversion, tracks)
-    run.measure()
-    moved = warm_start.moved_latents(inversion, tracks, model, run.steps, run.chunks)
-    cell_mask = mask_to_cells(tracks.edit_mask, inversion.latents.shape[-2:])
-    every, carried = slice(0, 3), None
-    for step, step_to in zip(run.steps, (*run.steps[1:], None)):
-        x_t = run._input(step, every, carried, run.begin_with[step])
-        wanted = torch.where(cell_mask > 0, moved[step], inversion.latents[step])
-        torch.testing.assert_close(x_t, wanted, rtol=1e-4, atol=1e-4)
-        if step_to is not None:
-            carried = run.ddim.move(x_t, predict(model, x_t, run.ddim.timestep(step)), step, step_to)
 
 
 def test_one_frame_chunks_give_the_same_start(inversion, model):

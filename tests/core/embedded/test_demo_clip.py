@@ -1,11 +1,14 @@
 """The demo clip: deterministic, and its points fit its true edit."""
 
 import json
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from dragvideo_core.embedded.demo_clip import demo_clip
+from dragvideo_core.embedded.drawn_clips import draw_clip
 from dragvideo_core.embedded.drawn_world import KINDS
 from dragvideo_core.points.sets import union_of_squares
 from dragvideo_core.stages.pick import pick
@@ -44,6 +47,35 @@ def test_a_drag_of_ones_own_moves_the_true_edit_and_not_the_clip():
 
 def test_an_occluder_passes_in_front():
     assert not torch.equal(demo_clip("robot", 2, 2).clip.frames, demo_clip("robot", 2, 2, occluded=True).clip.frames)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("occluded", [False, True])
+def test_the_layer_is_what_does_not_change_with_the_ground(kind: str, occluded: bool):
+    drawn = demo_clip(kind, 3, 2, occluded)
+    other = draw_clip(replace(drawn.scene, seed=drawn.scene.seed + 1), drawn.poses)
+    changed = ((drawn.clip.frames * 255).round() != torch.from_numpy(other).permute(0, 3, 1, 2)).any(1, keepdim=True)
+    front = torch.zeros_like(drawn.layer) if drawn.front is None else drawn.front
+    assert drawn.layer.shape == (2, 1, 128, 128) and drawn.layer.dtype == torch.float32
+    assert not changed[drawn.layer + front > 0.999].any()  # the thing and the pole hide the ground
+    assert 0.02 < float(drawn.layer.mean()) < 0.6 and (drawn.layer + front <= 1.001).all()
+    assert (drawn.front is None) is not occluded
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_no_layer_covers_does_not_change_with_the_thing(kind: str):
+    drawn = demo_clip(kind, 4, 2)
+    colours = np.roll(drawn.scene.colours, 1, axis=1)
+    other = draw_clip(replace(drawn.scene, colours=colours), drawn.poses)
+    changed = ((drawn.clip.frames * 255).round() != torch.from_numpy(other).permute(0, 3, 1, 2)).any(1, keepdim=True)
+    assert changed.any() and not changed[drawn.layer == 0].any()
+
+
+def test_the_layer_follows_poses_that_were_put_in_afterwards():
+    drawn = demo_clip("balloon", 4, 3)
+    behind = replace(drawn, poses=[replace(pose, occluder=float(pose.tip[0])) for pose in drawn.poses])
+    assert behind.front is not None and (behind.layer <= drawn.layer + 1e-6).all()
+    assert (behind.layer[behind.front == 1] == 0).all() and not torch.equal(behind.layer, drawn.layer)
 
 
 def test_the_points_are_json_for_the_clips_size():

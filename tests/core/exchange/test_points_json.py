@@ -38,7 +38,7 @@ def test_a_track_becomes_an_arrow_from_its_first_place_to_its_last():
 def test_a_box_becomes_mask_squares_that_fill_it(box):
     """Every pixel of the box that is in the frame is covered; of squares that fit into it nothing sticks out."""
     x, y, width, height = box
-    picks = read([dict(zip(("x", "y", "width", "height"), box))])
+    picks = read([dict(zip(("x", "y", "width", "height"), box, strict=True))])
     assert len(picks.handles) == 0
     ys, xs = torch.meshgrid(torch.arange(SIZE[0]), torch.arange(SIZE[1]), indexing="ij")
     pixels = torch.stack([xs, ys], -1).reshape(-1, 1, 2).float()

@@ -17,7 +17,7 @@ from dragvideo_core.files.edit_file import EditFile, clip_fingerprint, model_fin
 from dragvideo_core.stages.decode import DecodeSettings, decode
 from dragvideo_core.stages.edit import EditSettings, check_source, combined, report, scaled
 from dragvideo_core.stages.invert import InvertSettings, invert
-from dragvideo_core.types import DragResult, Round, UserError
+from dragvideo_core.types import DragResult, PointTracks, Round, UserError
 
 SIZE = (3, 4, 16, 16)
 POINTS = json.dumps({"version": 1, "size": [64, 64], "frame": 0, "pairs": [{"handle": [1, 2], "target": [3, 4]}]})
@@ -196,7 +196,7 @@ def test_numbers_that_are_not_finite_are_refused(path, name, value):
     header, numbers = parts_of(path)
     start = header[name]["data_offsets"][0]
     put_together(path, header, numbers[:start] + struct.pack("<f", value) + numbers[start + 4 :])
-    with pytest.raises(UserError, match=f"finite numbers up to .* in {name}"):
+    with pytest.raises(UserError, match=f"finite numbers from .* in {name}"):
         edit_file.load(path)
 
 
@@ -263,6 +263,25 @@ def test_tracks_alone_can_be_added():
     assert torch.equal(edit.handle_path[-1, :, 2:], tiny_tracks().handles)
 
 
+def with_layer(value: float, **more) -> PointTracks:
+    return replace(tiny_tracks(), layer=torch.full((3, 1, 64, 64), value), **more)
+
+
+def test_layers_are_saved_and_united_and_shares_beyond_1_are_refused(tmp_path, content):
+    tracks = with_layer(0.25, front=torch.zeros(3, 1, 64, 64))
+    path = tmp_path / "layers.safetensors"
+    edit_file.save(path, replace(content, tracks=tracks))
+    read = edit_file.load(path).tracks
+    assert torch.equal(read.layer, tracks.layer) and torch.equal(read.front, tracks.front)
+    _, both = combined(made_edit(), tracks, None, with_layer(0.5))
+    assert bool((both.layer == 0.5).all()) and torch.equal(both.front, tracks.front)
+    assert combined(made_edit(), tracks, None, tiny_tracks())[1].layer is None  # of the other thing it is not known
+    for wrong in (-0.1, 1.5, float("nan")):
+        edit_file.save(path, replace(content, tracks=with_layer(wrong)))
+        with pytest.raises(UserError, match=r"from 0 to 1 in tracks\.layer"):
+            edit_file.load(path)
+
+
 def test_edits_of_two_clips_do_not_add_up():
     with pytest.raises(UserError, match="one clip"):
         combined(made_edit(), tiny_tracks(), None, tiny_tracks(2))
@@ -280,6 +299,15 @@ def test_another_clip_or_model_is_said_and_can_be_overridden(content, model):
             check_source(content, *wired, EditSettings(use_anyway=True))
     with pytest.raises(UserError, match="3 frames of 64 x 64"):  # which nothing can override
         check_source(content, tiny_clip(2), model, EditSettings(use_anyway=True))
+
+
+def test_an_edit_saved_by_version_0_1_can_be_used_with_a_warning(content, model):
+    """Its fingerprints were made in another way."""
+    old = replace(content, clip="0af1" * 16, model="93bc" * 16)
+    with pytest.warns(UserWarning, match=r"version 0\.1.*Save it again"):
+        check_source(old, tiny_clip(3), model)
+    with pytest.raises(UserError, match="3 frames of 64 x 64"):
+        check_source(old, tiny_clip(2), model)
 
 
 def test_the_report_names_the_rounds(content):

@@ -29,21 +29,6 @@ def same(one, two) -> bool:
     return one.keys() == two.keys() and all(torch.equal(one[name], two[name]) for name in one)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.uint8, torch.bool])
-def test_a_fingerprint_sees_every_number_and_not_where_it_lies(dtype):
-    values = (torch.rand(37, 11, generator=torch.Generator().manual_seed(0)) * 100).to(dtype)
-    name = lora_file.fingerprint(values)
-    assert lora_file.fingerprint(torch.cat([values[:3], values])[3:]) == name  # begins anywhere in memory
-    assert lora_file.fingerprint(values.t().contiguous().t()) == name
-    assert lora_file.fingerprint(values[:, 3]) == lora_file.fingerprint(values[:, 3].clone())
-    assert lora_file.fingerprint(values.flatten()) != name
-    for row, column in ((0, 0), (17, 5), (36, 9), (36, 10)):
-        other = values.clone()
-        other[row, column] = 0
-        other[row, column] = other[row, column] == values[row, column]
-        assert lora_file.fingerprint(other) != name
-
-
 def test_names_there_and_back():
     model = tiny_model()
     weights = lora.lora_weights(lora.with_lora(model.denoiser, 2))
@@ -102,7 +87,7 @@ def test_a_file_that_tells_the_truth_about_its_training_only(tmp_path, change):
     store, clip, model = LoraStore(file=tmp_path / "clip.safetensors"), tiny_clip(1), tiny_model()
     tune(clip, model, SETTINGS, store=store)
     with safe_open(str(store.file), "pt") as file:
-        weights, told = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()
+        weights, told = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118  safe_open is no dict
     name = next(name for name in weights if name.endswith("up.weight"))
     save_file(weights | {name: change(weights[name])}, str(store.file), metadata=told)
     with pytest.raises(UserError, match="the LoRA has no .*up.weight of shape.*save_as"):

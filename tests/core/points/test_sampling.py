@@ -1,4 +1,6 @@
+import pytest
 import torch
+from torch.nn import functional
 
 from dragvideo_core.points.sampling import cell_centres, lookup, mask_to_cells
 
@@ -27,6 +29,36 @@ def test_lookup_outside_gives_the_border():
     features = torch.randn(1, 2, 4, 4)
     found = lookup(features, torch.tensor([[[-7.0, -7.0], [99.0, 99.0]]]), (4, 4))
     torch.testing.assert_close(found[0], torch.stack([features[0, :, 0, 0], features[0, :, 3, 3]]))
+
+
+@pytest.mark.parametrize("cells", [(4, 6), (16, 24), (1, 7)])
+def test_lookup_is_grid_sample_with_border_padding_and_so_is_its_gradient(cells):
+    """Apple's devices do not have the gradient of that padding, so `lookup` does without it."""
+    generator = torch.Generator().manual_seed(0)
+    features = torch.randn(2, 5, *cells, generator=generator)
+    points = torch.rand(2, 300, 2, generator=generator) * torch.tensor([80.0, 60.0]) - 16  # many outside the 48 x 32 picture
+    points[0, 0], points[0, 1] = torch.tensor([-0.5, -0.5]), torch.tensor([47.5, 31.5])
+
+    def by_border(features, points):
+        grid = ((points + 0.5) * 2 / torch.tensor([48, 32]) - 1)[:, None]
+        found = functional.grid_sample(features, grid, mode="bilinear", padding_mode="border", align_corners=False)
+        return found[:, :, 0].transpose(1, 2)
+
+    results = []
+    for way in (by_border, lambda features, points: lookup(features, points, (32, 48))):
+        inputs = features.clone().requires_grad_(), points.clone().requires_grad_()
+        found = way(*inputs)
+        results.append((found, *torch.autograd.grad((found**2).sum(), inputs)))
+    for wanted, got in zip(*results, strict=True):
+        torch.testing.assert_close(got, wanted, atol=1e-3, rtol=1e-4)
+
+
+def test_lookup_uses_no_border_padding(monkeypatch):
+    asked = []
+    sample = functional.grid_sample
+    monkeypatch.setattr(functional, "grid_sample", lambda *values, **more: asked.append(more) or sample(*values, **more))
+    lookup(torch.zeros(1, 1, 2, 2), torch.zeros(1, 3, 2), (4, 4))
+    assert [more["padding_mode"] for more in asked] == ["zeros"]
 
 
 def test_one_pixel_opens_its_cell():

@@ -1,6 +1,17 @@
+import pytest
 import torch
 
-from dragvideo_core.points.sets import carry_background, carry_targets, covered, dragged_regions, square_set, union_of_squares, way
+from dragvideo_core.points.sets import (
+    carry_background,
+    carry_targets,
+    dragged_regions,
+    inside,
+    nearest_inside,
+    shifted_inside,
+    square_set,
+    union_of_squares,
+    way,
+)
 
 
 def test_square_set_is_centred_and_spaced():
@@ -35,9 +46,30 @@ def test_mask_is_the_union_of_squares():
     assert mask[0, 0, 1:4, 2:5].all() and mask[0, 0, 1:4, 7:10].all() and not mask[0, 0, 4].any()
 
 
-def test_covered_means_inside_some_square():
-    inside = covered(torch.tensor([[3.0, 3.0], [20.0, 3.0]]), torch.tensor([[0.0, 0.0], [5.0, 5.0]]), 3.0)
-    assert inside.tolist() == [True, False]
+SIZE = (48, 64)
+
+
+@pytest.mark.parametrize("centre", [(0.0, 0.0), (63.0, 47.0), (2.0, 20.0), (30.0, 46.5), (30.0, 20.0)])
+def test_a_set_near_the_border_is_moved_inside_as_a_whole_and_no_further(centre):
+    sets = square_set(torch.tensor([centre, (30.0, 20.0)]), 3, 5.0)
+    moved = shifted_inside(sets, SIZE)
+    assert inside(moved, SIZE).all() and torch.equal(moved[1], sets[1])
+    shift = moved[0] - sets[0]
+    assert torch.equal(shift, shift[:1].expand_as(shift))  # all points alike
+    for axis, last in ((0, 63.0), (1, 47.0)):
+        beyond = max(-float(sets[0, :, axis].min()), float(sets[0, :, axis].max()) - last, 0.0)
+        assert float(shift[0, axis].abs()) == beyond
+
+
+def test_a_set_larger_than_the_picture_lies_in_its_middle():
+    moved = shifted_inside(square_set(torch.tensor([[3.0, 20.0]]), 3, 40.0), SIZE)
+    assert float(moved[0, :, 0].min() + moved[0, :, 0].max()) == 63.0
+
+
+def test_inside_and_the_nearest_place_inside():
+    points = torch.tensor([[-0.5, 0.0], [-0.6, 0.0], [63.5, 47.5], [63.6, 3.0], [3.0, 48.0]])
+    assert inside(points, SIZE).tolist() == [True, False, True, False, False]
+    assert nearest_inside(points, SIZE).tolist() == [[0, 0], [0, 0], [63, 47], [63, 3], [3, 47]]
 
 
 def test_the_way_covers_a_long_drag():

@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from core.tiny import tiny_clip, tiny_picks, tiny_tracks
 
 from dragvideo_core.exchange.tracks import GivenTracks, as_boxes, as_json, as_tracks, read_tracks
 from dragvideo_core.stages.follow import FollowSettings, follow
-from dragvideo_core.types import UserError
+from dragvideo_core.types import UserError, warnings_go_to
 
 
 def drifting(frames: int = 3) -> GivenTracks:
@@ -48,6 +49,37 @@ def test_a_mask_wins_over_the_squares():
     tracks = follow(tiny_clip(3), tiny_picks(), drifting(), mask)
     assert torch.equal(tracks.edit_mask, mask)
     assert as_boxes(mask)[0] == [{"x": 5, "y": 10, "width": 4, "height": 10}]
+
+
+def test_a_mask_is_judged_before_the_edit():
+    """Black, black in one frame, away from the target in one frame."""
+    mask = torch.ones(3, 1, 64, 64, dtype=torch.bool)
+    with pytest.raises(UserError, match="black in every frame"):
+        follow(tiny_clip(3), tiny_picks(), drifting(), ~mask)
+    with pytest.raises(UserError, match="shape"):
+        follow(tiny_clip(3), tiny_picks(), drifting(), mask[:1])
+    mask[1] = False
+    mask[2, :, :, 20:] = False
+    texts: list[str] = []
+    with warnings_go_to(texts.append):
+        follow(tiny_clip(3), tiny_picks(), drifting(), mask)
+    assert len(texts) == 2
+    assert "black in frame 1:" in texts[0] and "target 1 lies outside the edit mask in frame 2 " in texts[1]
+
+
+def test_squares_that_do_not_reach_the_target_are_told():
+    with pytest.warns(UserWarning, match="target 1 lies outside the edit mask in frames 0, 1, 2 and c"):
+        follow(tiny_clip(3), tiny_picks(), drifting(), settings=FollowSettings(mask_radius=8.0))
+
+
+def test_what_leaves_the_picture_is_hidden_and_a_set_at_the_border_is_whole():
+    picks = replace(tiny_picks(), handles=torch.tensor([[0.0, 3.0]]), targets=torch.tensor([[12.0, 9.0]]))
+    up = torch.arange(3.0)[:, None, None] * torch.tensor([0.0, -8.0]) + torch.tensor([0.0, 3.0])
+    tracks = follow(
+        tiny_clip(3), picks, GivenTracks(up, torch.ones(3, 1, dtype=torch.bool)), settings=FollowSettings(set_spacing=16.0)
+    )
+    assert tracks.visible[0].all() and len({tuple(point) for point in tracks.handles[0, 0].tolist()}) == 9
+    assert torch.equal(tracks.visible, tracks.handles[..., 1] >= -0.5) and not tracks.visible[2].all()
 
 
 def test_a_track_far_away_is_warned_about():

@@ -22,7 +22,7 @@ def test_a_model_in_half_precision_goes_through_all_stages(dtype):
     tracks = propagate(clip, tiny_picks(), segment(), model, PropagateSettings(ensemble=1, mask_radius=96.0))
     tuned = tune(clip, model, TuneSettings(passes=2, rank=2, batch=2))
     assert tuned.dtype == model.dtype == dtype
-    inversion = invert(clip, tuned, InvertSettings(until=3, refinements=0))
+    inversion = invert(clip, tuned, InvertSettings(until=3))
     edit = drag(inversion, tracks, tuned, DragSettings(steps=(3, 2), iterations=2))
     edited, latents = decode(clip, inversion, edit, tracks, tuned)
     scores = evaluate(clip, edited, tracks, model, EvaluateSettings(ensemble=1))

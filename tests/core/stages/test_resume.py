@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from core.dragging.small_drag import small_drag
 from core.tiny import tiny_clip, tiny_model, tiny_tracks
 from safetensors.torch import save_file
 
 from dragvideo_core.diffusion.attention import text_once
+from dragvideo_core.dragging import iteration, passes
 from dragvideo_core.files import unfinished as unfinished_work
 from dragvideo_core.files.unfinished import Unfinished
-from dragvideo_core.stages import drag as drag_stage
 from dragvideo_core.stages.drag import DragSettings, drag
 from dragvideo_core.stages.invert import InvertSettings, invert
 from dragvideo_core.types import UserError
@@ -230,22 +231,22 @@ def test_old_work_is_pruned(tmp_path, monkeypatch):
 
 def injected(monkeypatch, fault, at: set[int]) -> list[int]:
     """Let `fault` change what the n-th call of the chunk's work gives, for n in `at`."""
-    plain, calls = drag_stage._Run._supervised, []
+    plain, calls = passes.supervise_chunk, []
 
-    def supervised(self, part, offsets, weight):
+    def supervise_chunk(plan, residuals, part, *others):
         calls.append(part.start)
-        return fault(plain(self, part, offsets, weight)) if len(calls) in at else plain(self, part, offsets, weight)
+        of_step, lowest = plain(plan, residuals, part, *others)
+        return (fault(of_step) if len(calls) in at else of_step), lowest
 
-    monkeypatch.setattr(drag_stage._Run, "_supervised", supervised)
+    monkeypatch.setattr(passes, "supervise_chunk", supervise_chunk)
     return calls
 
 
-def no_number(found):
-    grad, *rest = found[2]
-    return found | {2: (torch.full_like(grad, float("nan")), *rest)}
+def no_number(of_step):
+    return of_step | {2: replace(of_step[2], gradient=torch.full_like(of_step[2].gradient, float("nan")))}
 
 
-def no_memory(found):
+def no_memory(of_step):
     raise torch.OutOfMemoryError("CUDA out of memory (injected)")
 
 
@@ -271,15 +272,14 @@ def test_running_out_of_memory_in_mid_drag_loses_and_counts_nothing_twice(monkey
     result = drag(inversion, tiny_tracks(), model, SETTINGS)
     assert calls == [0, 2, 0, 0, 1, 2, 0, 1, 2]
     monkeypatch.undo()
-    run = drag_stage._Run(inversion, tiny_tracks(), model, SETTINGS)
     with text_once(model.denoiser):
-        run.warm_up(inversion, tiny_tracks())
-        run.measure()
-        run.iterate()
-        run.chunks.size = 1
-        run.iterate()
-        run.iterate()
-    assert same(result, run.result())
+        small = small_drag(SETTINGS, inversion, tiny_tracks(), model)
+        small.iterate()
+        small.chunks.size = 1
+        small.iterate()
+        small.iterate()
+    in_pieces = iteration.result(small.plan, small.initial, small.state, small.earlier, tiny_tracks())
+    assert same(result, in_pieces)
     torch.testing.assert_close(result.handle_path, whole.handle_path, rtol=0, atol=1e-6)
     torch.testing.assert_close(result.losses, whole.losses, rtol=1e-4, atol=1e-4)
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from dragvideo_core.points import sam as sam_part
-from dragvideo_core.points.sam import SamSegmenter, load_sam
+from dragvideo_core.layers import sam as sam_part
+from dragvideo_core.layers.sam import SamSegmenter, load_sam
 from dragvideo_core.stages.segment import segment
 from dragvideo_core.types import UserError
 
@@ -206,8 +206,8 @@ class ImpactWrapper:
         assert self.calls[-1] == "prepare"
         self.calls.append((image.shape, image.dtype, points, plabs, bbox))
         masks = [np.zeros((64, 128), bool), np.ones((64, 128), np.float32)]  # SAM 2's are numbers
-        best = max(zip(self.scores, range(2)))
-        above = [mask for mask, score in zip(masks, self.scores) if score >= threshold]
+        best = max(zip(self.scores, range(2), strict=True))
+        above = [mask for mask, score in zip(masks, self.scores, strict=True) if score >= threshold]
         return above or ([masks[best[1]]] if best[0] > 0 else [])
 
 

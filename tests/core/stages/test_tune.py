@@ -1,9 +1,18 @@
+import math
+
+import pytest
 import torch
 from core.tiny import tiny_clip, tiny_model
 
 from dragvideo_core.diffusion import lora
 from dragvideo_core.diffusion.denoiser import predict
+from dragvideo_core.files.lora_file import LoraStore
+from dragvideo_core.files.unfinished import Unfinished
+from dragvideo_core.stages import tune as tune_stage
 from dragvideo_core.stages.tune import TuneSettings, tune
+from dragvideo_core.types import UserError
+
+FEW = TuneSettings(rank=2, learning_rate=1e-2, passes=6, batch=1)
 
 
 def test_untrained_lora_changes_nothing():
@@ -63,3 +72,47 @@ def test_same_seed_same_lora_and_global_randomness_untouched():
 def test_no_passes_gives_the_model_back():
     model = tiny_model()
     assert tune(tiny_clip(1), model, TuneSettings(passes=0)) is model
+
+
+def broken(monkeypatch, at: set[int]) -> list[int]:
+    """Let the loss of the n-th step, for n in `at`, be no number."""
+    plain, calls = tune_stage._Drawn.loss, []
+
+    def loss(self, *inputs):
+        calls.append(len(calls) + 1)
+        return plain(self, *inputs) * (math.nan if calls[-1] in at else 1.0)
+
+    monkeypatch.setattr(tune_stage._Drawn, "loss", loss)
+    return calls
+
+
+@pytest.mark.faults
+def test_a_gradient_that_is_no_number_skips_the_step_and_halves_the_rate(monkeypatch):
+    """It used to poison AdamW, and the training ran on to its end and peft's ValueError."""
+    calls = broken(monkeypatch, {3})
+    with pytest.warns(UserWarning, match="LoRA was not finite in step 3.*halved to 0.005"):
+        tuned = tune(tiny_clip(1), tiny_model(), FEW)
+    assert len(tuned.lora_losses) == 6 and len(calls) == 7
+    assert all(math.isfinite(loss) for loss in tuned.lora_losses)
+    assert all(bool(torch.isfinite(weight).all()) for weight in tuned.lora.values())
+
+
+@pytest.mark.faults
+def test_after_three_it_stops_with_a_clear_error_and_what_was_there_is_kept(monkeypatch, tmp_path):
+    broken(monkeypatch, set(range(3, 99)))
+    store = LoraStore(unfinished=Unfinished(tmp_path))
+    with pytest.warns(UserWarning, match="halved"), pytest.raises(UserError, match="not finite 3 times.*learning_rate"):
+        tune(tiny_clip(1), tiny_model(), FEW, store=store)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.faults
+def test_a_diverged_lora_is_not_handed_on_without_a_word():
+    settings = TuneSettings(rank=8, learning_rate=3.0, passes=30, batch=1)
+    with pytest.warns(UserWarning, match="diverged: its loss rose from .* to .*learning_rate"):
+        tune(tiny_clip(1), tiny_model(), settings)
+
+
+def test_a_lora_that_learns_is_not_called_diverged(recwarn):
+    tune(tiny_clip(1), tiny_model(), TuneSettings(rank=2, passes=30, batch=1))
+    assert not [warning for warning in recwarn if "diverged" in str(warning.message)]

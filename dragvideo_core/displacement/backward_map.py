@@ -1,0 +1,107 @@
+"""From a bent mesh to a map that says of every pixel where it comes from.
+
+Every triangle of the mesh is drawn where it has gone; its pixels get the place at rest by their barycentric shares, which is exact
+for a mesh of triangles and leaves no holes. Where two triangles land on the same pixel, the one that moved further is on top:
+what the user drags passes in front. The mesh can be drawn at another size than the one it was bent at.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .mesh import Mesh
+
+TRIANGLES = ((0, 1, 2), (1, 3, 2))  # of a cell's corners
+STILL = 1 / 32  # px: less is no move
+MARGIN = 8  # px around all that changes
+
+
+@dataclass(frozen=True)
+class Warp:
+    """Where the pixels of a box of one frame come from. Outside of the box nothing moved."""
+
+    box: tuple[slice, slice]  # rows and columns of the frame
+    places: np.ndarray  # (h, w, 2) float32 px, (x, y) in the frame; the pixel itself where the mesh does not land
+    lands: np.ndarray  # (h, w) bool: the mesh lands there
+    moves: np.ndarray  # (h, w) bool: what shows there comes from elsewhere
+    left: np.ndarray  # (h, w) bool: what was at this pixel has moved away
+    stretch: np.ndarray  # (h, w) float32: the largest stretch of the triangle that lands there; 1 elsewhere
+
+
+def backward(mesh: Mesh, moved: np.ndarray, size: tuple[int, int], scale: float = 1.0) -> Warp | None:
+    """The map of a picture of `size` (H, W) for displacements (V, 2) px of the mesh's vertices; None where nothing moves.
+
+    scale: how many times as large the picture is as the one that the mesh was made for.
+    """
+    goes = np.linalg.norm(moved, axis=1) > STILL
+    busy = goes[mesh.cells].any(1)
+    if not busy.any():
+        return None
+    rest = (mesh.vertices + 0.5) * scale - 0.5
+    bent = rest + moved * scale
+    used = mesh.cells[busy].ravel()
+    box = _box(np.concatenate([rest[used], bent[used]]), size)
+    corner, shape = np.array([box[1].start, box[0].start]), tuple(part.stop - part.start for part in box)
+    x, y = np.meshgrid(*(np.arange(part.start, part.stop, dtype=np.float32) for part in box[::-1]))
+    own = np.stack([x, y], -1)
+    corners = np.concatenate([mesh.cells[:, list(three)] for three in TRIANGLES])
+    order = np.argsort(np.linalg.norm(moved, axis=1)[corners].mean(1), kind="stable")
+    at_rest, now = rest[corners[order]], bent[corners[order]]
+    pixel, triangle, shares = _drawn(now - corner, shape)
+    places, stretch, lands = own.reshape(-1, 2).copy(), np.ones(len(own) * own.shape[1], np.float32), np.zeros(own.shape[:2], bool)
+    places[pixel] = (shares[..., None] * at_rest[triangle]).sum(1)
+    stretch[pixel] = stretches(at_rest, now)[triangle]
+    lands.reshape(-1)[pixel] = True
+    places = places.reshape(own.shape)
+    away = np.abs(places - own).max(-1) > STILL
+    return Warp(box, places, lands, lands & away, _left(mesh, busy, box, scale), stretch.reshape(lands.shape))
+
+
+def stretches(rest: np.ndarray, bent: np.ndarray) -> np.ndarray:
+    """How many times as long triangles (T, 3, 2) are along their most stretched direction, (T,) float32."""
+    at_rest, now = (np.stack([t[:, 1] - t[:, 0], t[:, 2] - t[:, 0]], -1) for t in (rest, bent))
+    f = now @ np.linalg.inv(at_rest)
+    half, area = (f**2).sum((1, 2)) / 2, np.linalg.det(f)
+    return np.sqrt(half + np.sqrt(np.maximum(half**2 - area**2, 0))).astype(np.float32)
+
+
+def _box(places: np.ndarray, size: tuple[int, int]) -> tuple[slice, slice]:
+    """Rows and columns of a picture of `size` (H, W) with all places (P, 2) px and a margin; at least one pixel."""
+    low, high = np.floor(places.min(0)).astype(int) - MARGIN, np.ceil(places.max(0)).astype(int) + MARGIN + 1
+    return tuple(
+        slice(min(max(0, int(first)), side - 1), max(min(side, int(stop)), 1))
+        for first, stop, side in zip(low[::-1], high[::-1], size)
+    )
+
+
+def _drawn(triangles: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Every pixel of every triangle (T, 3, 2), in their order: flat pixel numbers, triangle numbers, shares (P, 3)."""
+    height, width = size
+    low = np.ceil(triangles.min(1)).clip(0).astype(int)
+    high = np.minimum(np.floor(triangles.max(1)).astype(int), [width - 1, height - 1])
+    columns, rows = np.maximum(high - low + 1, 0).T
+    count = columns * rows
+    number = np.repeat(np.arange(len(triangles)), count)
+    nth = np.arange(len(number)) - np.repeat(np.cumsum(count) - count, count)
+    y, x = np.divmod(nth, columns[number])
+    x, y = x + low[number, 0], y + low[number, 1]
+    a, b, c = triangles.transpose(1, 0, 2)
+    inverse = np.linalg.inv(np.stack([b - a, c - a], -1))
+    dx, dy = x - a[number, 0], y - a[number, 1]
+    second = inverse[number, 0, 0] * dx + inverse[number, 0, 1] * dy
+    third = inverse[number, 1, 0] * dx + inverse[number, 1, 1] * dy
+    inside = (second >= -1e-9) & (third >= -1e-9) & (second + third <= 1 + 1e-9)
+    second, third = second[inside], third[inside]
+    return (y * width + x)[inside], number[inside], np.stack([1 - second - third, second, third], -1)
+
+
+def _left(mesh: Mesh, busy: np.ndarray, box: tuple[slice, slice], scale: float) -> np.ndarray:
+    """Which pixels of the box lie, at rest, in a cell that moves: `busy` (M,) bool."""
+    cells = np.where(mesh.cell_at >= 0, busy[mesh.cell_at], False)
+    numbers = []
+    for part, corner, most in zip(box, mesh.corner[::-1], cells.shape):
+        at = (np.arange(part.start, part.stop) + 0.5) / scale - 0.5
+        numbers.append(np.floor((at - corner) / mesh.spacing).astype(int).clip(0, most - 1))
+    return cells[np.ix_(*numbers)]

@@ -1,0 +1,125 @@
+"""The bent mesh of every frame: a solution for each frame by itself, then all held together in time along the motion.
+
+A frame's vertex takes the mean of its own displacement and of those that the frames before and after have where the flow of the
+pictures takes it. A frame whose points are nowhere on its mesh has no displacement of its own: it takes its neighbours'.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from torch import Tensor
+from torch.nn import functional
+
+from ..points import flow
+from .folds import unfolded
+from .mesh import Mesh, layer_mesh, place_in, spacing_for
+from .pulls import Pulls, frame_pulls
+from .rigid import bend
+
+MOST_ROUNDS = 30  # of the rigid solver, for a stiffness of 1
+WATCHED = 128  # px: flow is measured on pictures whose shorter side is at most this
+
+
+@dataclass(frozen=True)
+class Bent:
+    """The mesh of one frame, and where its vertices go."""
+
+    mesh: Mesh
+    moved: np.ndarray  # (V, 2) px
+    is_own: bool  # the frame's points were on its mesh
+    had_folds: bool = False
+
+
+def bend_frame(
+    region: np.ndarray,
+    layer: np.ndarray,
+    mask: np.ndarray,
+    handles: np.ndarray,
+    moves: np.ndarray,
+    visible: np.ndarray,
+    stiffness: float,
+) -> Bent | None:
+    """One frame by itself, None where it has nothing to bend.
+
+    region, layer, mask (H, W) bool: what the mesh covers, what of that must hold together with what lies outside of the edit mask,
+    the edit mask; handles, moves (J, S, 2) px; visible (J, S) bool; stiffness in [0, 1].
+    """
+    size = mask.shape
+    if not (region & mask).any() or len(handles) == 0:
+        return None
+    spacing = spacing_for(size)
+    longest = min(float(np.linalg.norm(moves, axis=-1).max()), min(size) / 2)
+    beyond = spacing * (1 + int(np.ceil(longest / spacing)))
+    x, y = (int(v) for v in np.round(handles[0].mean(0)))
+    mesh = layer_mesh(region, layer, mask, spacing, (x, y), beyond)
+    asked: Pulls = frame_pulls(mesh, handles, moves, visible, size)
+    return Bent(mesh, bend(mesh, asked, round(MOST_ROUNDS * stiffness**2)), len(asked.points) > 0)
+
+
+def held_in_time(frames: Tensor, bents: list[Bent | None]) -> list[Bent | None]:
+    """The bent meshes of the frames (N, 3, H, W), held together in time, without folds."""
+    if any(bent is not None and bent.moved.any() for bent in bents):
+        to_next, to_last = _flows(frames)
+        bents = _inherited(bents, to_next, to_last)
+        bents = [_mean(bents, i, to_next, to_last) for i in range(len(bents))]
+    return [bent and _without_folds(bent) for bent in bents]
+
+
+def _flows(frames: Tensor) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Of each frame to the one after it and to the one before it, (2, h, w) px of the frame; nought where there is none."""
+    shorter = min(frames.shape[-2:])
+    small = frames if shorter <= WATCHED else functional.interpolate(frames, scale_factor=WATCHED / shorter, mode="area")
+    scale = frames.shape[-1] / small.shape[-1]
+    none = np.zeros((2, *small.shape[-2:]), np.float32)
+    to_next = [flow.optical_flow(a, b).numpy() * scale for a, b in zip(small[:-1], small[1:])]
+    to_last = [flow.optical_flow(b, a).numpy() * scale for a, b in zip(small[:-1], small[1:])]
+    return [*to_next, none], [none, *to_last]
+
+
+def _inherited(bents: list[Bent | None], to_next: list[np.ndarray], to_last: list[np.ndarray]) -> list[Bent | None]:
+    """With displacements of their neighbours for frames that have none of their own: the mean of what comes from both sides."""
+    passed = []
+    for order, step, flows in ((range(len(bents)), -1, to_last), (range(len(bents) - 1, -1, -1), 1, to_next)):
+        reached = list(bents)
+        for i in order:
+            bent, giver = bents[i], reached[i + step] if 0 <= i + step < len(bents) else None
+            if bent is not None and not bent.is_own:
+                reached[i] = None if giver is None else replace(bent, moved=_at(giver, bent.mesh, flows[i])[0])
+        passed.append(reached)
+    return [_middle(bent, [one for one in pair if one is not None]) for bent, *pair in zip(bents, *passed)]
+
+
+def _middle(bent: Bent | None, found: list[Bent]) -> Bent | None:
+    if bent is None or bent.is_own or not found:
+        return bent
+    return replace(bent, moved=np.mean([one.moved for one in found], 0) * ~bent.mesh.held[:, None])
+
+
+def _mean(bents: list[Bent | None], i: int, to_next: list[np.ndarray], to_last: list[np.ndarray]) -> Bent | None:
+    bent = bents[i]
+    if bent is None:
+        return None
+    total, weight = bent.moved.copy(), np.ones(len(bent.moved))
+    for j, flows in ((i + 1, to_next), (i - 1, to_last)):
+        if 0 <= j < len(bents) and bents[j] is not None:
+            moved, is_there = _at(bents[j], bent.mesh, flows[i])
+            total += moved
+            weight += is_there
+    return replace(bent, moved=np.where(bent.mesh.held[:, None], 0, total / weight[:, None]))
+
+
+def _at(giver: Bent, mesh: Mesh, flows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The giver's displacement at the vertices of another frame's mesh, whose flow to it is given: (V, 2) px, 0 off its mesh, and (V,)."""
+    scale = mesh.size[0] / flows.shape[1], mesh.size[1] / flows.shape[2]
+    column = np.round((mesh.vertices[:, 0] + 0.5) / scale[1] - 0.5).astype(int).clip(0, flows.shape[2] - 1)
+    row = np.round((mesh.vertices[:, 1] + 0.5) / scale[0] - 0.5).astype(int).clip(0, flows.shape[1] - 1)
+    cell, shares = place_in(giver.mesh, mesh.vertices + flows[:, row, column].T)
+    moved = (giver.moved[giver.mesh.cells[cell]] * shares[..., None]).sum(1)
+    return np.where((cell >= 0)[:, None], moved, 0), cell >= 0
+
+
+def _without_folds(bent: Bent) -> Bent:
+    moved, had_folds = unfolded(bent.mesh, bent.moved)
+    return replace(bent, moved=moved, had_folds=had_folds)

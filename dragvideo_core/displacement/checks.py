@@ -1,0 +1,50 @@
+"""What the points and masks must be before a displacement is worked out."""
+
+from __future__ import annotations
+
+import torch
+
+from ..types import PointTracks, UserError, VideoClip
+from .mesh import spacing_for
+
+
+def check_tracks(clip: VideoClip, tracks: PointTracks) -> None:
+    """UserError where the tracks do not belong to the clip, hold NaN, or a pair's handle is on no layer."""
+    for name, value in (("edit mask", tracks.edit_mask), ("layer", tracks.layer), ("front", tracks.front)):
+        if value is not None and tuple(value.shape) != (len(clip), 1, *clip.size):
+            raise UserError(
+                f"the {name} must have the shape {(len(clip), 1, *clip.size)}, as the clip: got {tuple(value.shape)}. "
+                "Wire the same frames into the Propagate and the Displace node."
+            )
+        if value is not None and not torch.isfinite(value).all():
+            raise UserError(f"the {name} contains NaN or infinity: expected values in [0, 1]. Check the node that made it.")
+    if tracks.handles.shape != tracks.targets.shape or len(tracks.handles) != len(clip):
+        raise UserError(
+            f"expected handles and targets for each of the {len(clip)} frames: got {tuple(tracks.handles.shape)} and "
+            f"{tuple(tracks.targets.shape)}. Wire the same frames into the Propagate and the Displace node."
+        )
+    if not (torch.isfinite(tracks.handles).all() and torch.isfinite(tracks.targets).all()):
+        raise UserError("the points contain NaN or infinity: expected positions in pixels. Check the node that made the tracks.")
+    if tracks.layer is not None:
+        _check_on_layer(tracks)
+
+
+def _check_on_layer(tracks: PointTracks) -> None:
+    """UserError if a pair's handle lies on the layer in no frame."""
+    layer = tracks.layer[:, 0] > 0.5
+    if not layer.any():
+        raise UserError("the layer is empty in every frame: expected the thing that is dragged. Check the mask that is wired in.")
+    reach = 2.0 * spacing_for(tuple(layer.shape[1:]))
+    for j in range(tracks.handles.shape[1]):
+        nearest = []
+        for i in range(len(layer)):
+            places = layer[i].nonzero().flip(1).float()
+            if len(places):
+                gap = (places - tracks.handles[i, j].mean(0)).norm(dim=1)
+                nearest.append((gap.min().item(), i, places[gap.argmin()]))
+        gap, i, place = min(nearest, key=lambda one: one[0])
+        if gap > reach:
+            raise UserError(
+                f"the handle of pair {j + 1} lies on no layer in any frame: expected it on the thing that is dragged. The nearest place of "
+                f"the layer is ({place[0]:.0f}, {place[1]:.0f}) in frame {i + 1}, {gap:.0f} px away. Put the handle there, or paint the layer there."
+            )

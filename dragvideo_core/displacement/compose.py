@@ -1,0 +1,87 @@
+"""Draws the displaced layer over the ground. Only what moved or came free is touched; all else stays bit for bit.
+
+The edge of a thing is mixed with the old ground. So the layer's colours are continued outward from where the layer is whole, sampled
+with a sharp kernel, and mixed with the new ground by the layer's own soft edge, sampled in the same way. Things in front stay in
+front. All arrays here are what the box of a `Warp` cuts out of a frame: (h, w), or (h, w, 3).
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from .backward_map import Warp
+
+WHOLE = 0.95  # a pixel that the layer covers so much is all layer
+THERE = 0.02  # a pixel that the layer covers less shows none of it
+RIM = 2  # px round the layer where its colours may still be mixed into the ground's
+SPREAD = (3.0, 1.5, 0.7)  # px, of the Gaussians that continue the colours outward: the nearest that reaches wins
+KERNEL = cv2.INTER_CUBIC
+
+
+def covered(matte: np.ndarray) -> np.ndarray:
+    """Where the colours show something of what the matte covers: there, and on a rim around it."""
+    return widened(matte > THERE, RIM)
+
+
+def widened(mask: np.ndarray, radius: int) -> np.ndarray:
+    """The mask, bool, and what lies within `radius` px of it."""
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    return cv2.dilate(mask.astype(np.uint8), kernel) > 0
+
+
+def displaced_matte(matte: np.ndarray, warp: Warp) -> np.ndarray:
+    """The layer's matte after the move. Where nothing moved it is the same."""
+    stays = np.where(_went(warp), 0, matte)
+    arrived = _sampled(matte, warp).clip(0, 1)
+    return np.where(warp.moves, np.maximum(arrived, stays), stays)
+
+
+def freed(matte: np.ndarray, after: np.ndarray, mask: np.ndarray, warp: Warp) -> np.ndarray:
+    """The ground, bool, that the layer's colours covered and that shows now. matte, after: before and after the move."""
+    return mask & _went(warp) & covered(matte) & (after < 1 - THERE)
+
+
+def composed(
+    picture: np.ndarray,
+    whole: np.ndarray,
+    ground: np.ndarray,
+    matte: np.ndarray,
+    after: np.ndarray,
+    front: np.ndarray | None,
+    warp: Warp,
+) -> np.ndarray:
+    """The picture with the displaced layer in it.
+
+    whole: the picture with the layer's own colours where things in front hide it; ground: the picture with the freed ground filled;
+    matte, after: of the layer before and after the move; front: how much things in front cover.
+    """
+    layer = _sampled(continued(whole, matte), warp).clip(0, 1)
+    mixed = after[..., None] * layer + (1 - after[..., None]) * ground
+    if front is None:
+        return mixed
+    return front[..., None] * continued(picture, front) + (1 - front[..., None]) * mixed
+
+
+def continued(picture: np.ndarray, matte: np.ndarray) -> np.ndarray:
+    """The picture with the colours of what the matte covers carried beyond its edge."""
+    weight = matte**8
+    carried = picture.copy()
+    missing = matte < WHOLE
+    for sigma in SPREAD:
+        near = cv2.GaussianBlur(weight, (0, 0), sigma)
+        mean = cv2.GaussianBlur(picture * weight[..., None], (0, 0), sigma) / np.maximum(near, 1e-6)[..., None]
+        use = missing & (near > 0.01)
+        carried[use] = mean[use]
+    return carried
+
+
+def _went(warp: Warp) -> np.ndarray:
+    """Where what was there has moved away."""
+    return warp.left & ~(warp.lands & ~warp.moves)
+
+
+def _sampled(picture: np.ndarray, warp: Warp) -> np.ndarray:
+    """The box of a picture at the places of the warp; beyond the border the nearest pixel."""
+    corner = np.array([warp.box[1].start, warp.box[0].start], np.float32)
+    return cv2.remap(picture, warp.places - corner, None, KERNEL, borderMode=cv2.BORDER_REPLICATE)

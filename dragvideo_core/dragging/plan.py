@@ -1,0 +1,89 @@
+"""What stays the same while a drag runs: the key frames with their latents, masks, targets, and the chain of steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from ..diffusion import batches, memory
+from ..diffusion.ddim import Ddim
+from ..points.sampling import lookup, mask_to_cells
+from ..types import DragModel, Inversion, PointTracks
+from . import supervision, tracking
+from .offsets import Chain
+from .rounds import Earlier
+from .settings import DragSettings
+from .sharing import Sharing
+
+
+@dataclass(frozen=True)
+class Plan:
+    """K key frames of the N frames; tensors are float32 and on the model's device where nothing else is said.
+
+    A frame of 512 x 512 px takes 64 kB there for each latent, offset or moment of Adam at each step, so the whole of it stays
+    there: 2 MB a frame with four steps, beside some 500 MB for the denoiser's work on one frame.
+    """
+
+    settings: DragSettings
+    chain: Chain
+    sharing: Sharing
+    size: tuple[int, int]  # (H, W) px
+    latents: dict[int, Tensor]  # step -> (K, 4, h, w): inverted latents
+    cell_mask: Tensor  # (K, 1, h, w): 1 where the latents may change
+    handles: Tensor  # (K, J, S, 2) px: where they are before the first iteration of this round
+    targets: Tensor  # (K, J, S, 2) px
+    visible: Tensor  # (K, J, S) bool
+    shown: Tensor  # (K, J) bool, on the CPU: whether any point of the set is visible
+    moves: Tensor  # (M,) px: candidates of Eq. 6
+    patch: Tensor  # (D, 2) px: the supervised patch around a point
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """Denoising steps with offsets, from high to low."""
+        return self.chain.steps
+
+    @property
+    def turns(self) -> int:
+        """So many iterations until every key frame has been worked on."""
+        return min(self.settings.turns, len(self.handles))
+
+    def turn(self, iteration: int) -> slice:
+        """The key frames that iteration number 0, 1, ... works on."""
+        return slice(iteration % self.turns, None, self.turns)
+
+    def around(self, features: Tensor, places: Tensor) -> Tensor:
+        """Features (n, C, h, w) of the patch around places (n, J, S, 2) px: (n, J, S, D, C)."""
+        return lookup(features, places[..., None, :] + self.patch, self.size)
+
+    def chunks(self) -> batches.Chunks:
+        """Key frames at a time."""
+        cells = self.cell_mask.shape[-2:].numel()
+        return batches.Chunks(self.chain.model, cells, len(self.handles), self.settings.chunk, memory.WITH_GRADIENTS)
+
+
+def make_plan(inversion: Inversion, tracks: PointTracks, model: DragModel, settings: DragSettings, earlier: Earlier) -> Plan:
+    """The plan of one round on top of `earlier`; its steps are added to the settings'."""
+    device, cells, keys = model.device, inversion.latents.shape[-2:], key_frames(settings)
+    model = replace(model, context=model.context.to(device, model.dtype))
+    steps = tuple(sorted({*settings.steps, *earlier.offsets}, reverse=True))
+    of_keys = tracks.of_frames(keys)
+    return Plan(
+        settings=settings,
+        chain=Chain(model, Ddim(model.alphas_cumprod, model.prediction), steps, settings.chained),
+        sharing=Sharing(tracks, cells, settings.key_every, settings.reach, device),
+        size=tuple(tracks.edit_mask.shape[-2:]),
+        latents={step: inversion.latents[step][keys].to(device) for step in steps},
+        cell_mask=mask_to_cells(of_keys.edit_mask, cells).to(device),
+        handles=earlier.path[-1][keys].to(device),
+        targets=of_keys.targets.to(device),
+        visible=of_keys.visible.to(device),
+        shown=of_keys.visible.any(-1),
+        moves=tracking.candidate_moves(settings.max_move, device),
+        patch=supervision.patch_offsets(settings.patch_radius, device),
+    )
+
+
+def key_frames(settings: DragSettings) -> slice:
+    """Which of all frames are optimised."""
+    return slice(None, None, settings.key_every)

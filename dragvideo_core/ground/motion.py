@@ -1,0 +1,220 @@
+"""Where the ground around a hole lies in another frame, to a fraction of a pixel, and where the two frames look alike.
+
+The guess of the camera's motion is put right by the corners around the hole, then on the brightness of all that shows
+there (an affine motion by Gauss-Newton with Tukey's weights: Black and Anandan 1996, and a change of light). What is
+left, parallax mostly, is measured around the hole as optical flow and continued smoothly into it. So the ground near
+the hole decides and not the whole picture, and no error of the chain of frames is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from . import camera
+from .camera import Array, Mask, Matrix, Seen
+from .spread import spread
+
+Box = tuple[slice, slice]  # rows, columns
+
+REACH = 24  # px: so far around a guessed place the ground is looked for
+SIGMAS = (2.5, 0.7)  # px: blur of the two levels on which a motion is refined, coarse first
+MOST_PIXELS = 3000  # looked at on each level
+ROUNDS, STILL = 8, 0.03  # Gauss-Newton rounds at most; fewer where the next one moves the hole by less than so many px
+EXACT = 0.05  # px
+GAINS = 0.8, 1.25  # of brightness between two frames
+NOISE = 1.5 / 255  # brightness: differences below this are taken for noise
+FEWEST = 50  # pixels that must be seen in both frames
+AGREE, MOST_BEND, SMOOTH = 0.5, 6.0, 3.0  # px: flow there and back differs by less, is shorter; how far it is averaged
+BETTER = 0.9  # the bend is taken if it leaves less than this share of the difference
+DETAIL = 5.0  # px: what a blur by so much takes away is detail, which a smooth fill would not have
+LIKENESS = 1.0  # frames are alike if they differ (squared) by less than this times the detail
+SAME = 2.5 / 255  # or by less than this
+COARSE = 3  # px: likeness is judged for blocks of this side
+OUTLIER = 0.15  # brightness: larger differences count as this one
+
+
+@dataclass(frozen=True)
+class Match:
+    """Where the ground of a box of h x w pixels lies in another frame."""
+
+    places: Array  # (h, w, 2) px
+    alike: Mask  # (h, w): the two frames look alike around there
+
+
+class GroundMotions:
+    """Matches between any two frames; each is made when it is first asked for, and kept."""
+
+    def __init__(self, pictures: Sequence[Array], known: Sequence[Mask], holes: Sequence[Mask]):
+        """Pictures (H, W, 3) in [0, 1], where (H, W) each shows ground, and where (H, W) the ground is wanted."""
+        self._pictures, self._known = pictures, known
+        self._matches: dict[tuple, Match | None] = {}
+        self._latest: tuple[int, Box, _Look] | None = None
+        self._from_first = [np.vstack([motion, [0, 0, 1]]) for motion in camera.chained_motions(pictures, known, holes)]
+
+    def guess(self, i: int, j: int) -> Matrix:
+        """From frame i to frame j by the camera's motion alone, (2, 3)."""
+        return (self._from_first[j] @ np.linalg.inv(self._from_first[i]))[:2]
+
+    def between(self, i: int, j: int, box: Box) -> Match | None:
+        """Where the ground in the `box` of frame i lies in frame j; None where that cannot be said."""
+        key = i, j, *((side.start, side.stop) for side in box)
+        if key not in self._matches:
+            there = _around(move(self.guess(i, j), _corners(box)), self._known[j].shape)
+            if there is None:
+                self._matches[key] = None
+            else:
+                source = _Look(self._pictures[j], self._known[j], there)
+                self._matches[key] = _match(self._target(i, box), source, self.guess(i, j))
+        return self._matches[key]
+
+    def _target(self, i: int, box: Box) -> _Look:
+        """The look of the latest target, which is compared with several frames in turn."""
+        if self._latest is None or self._latest[:2] != (i, box):
+            self._latest = i, box, _Look(self._pictures[i], self._known[i], box)
+        return self._latest[2]
+
+
+def move(matrix: Matrix, places: np.ndarray) -> np.ndarray:
+    """Places (..., 2) of the one frame in the other."""
+    return places @ matrix[:, :2].T + matrix[:, 2]
+
+
+class _Look:
+    """What is compared of one box of a frame; places count from its upper left corner."""
+
+    def __init__(self, picture: Array, known: Mask, box: Box):
+        self.origin = np.array([box[1].start, box[0].start])
+        self.seen = Seen(camera.gray(picture[box]), known[box])
+        gray, share = self.seen.gray.astype(np.float32) / 255, known[box].astype(np.float32)
+        self.gray = [_blurred(gray, share, sigma) for sigma in SIGMAS]
+        self.slope = [cv2.merge([cv2.Scharr(level, cv2.CV_32F, dx, 1 - dx, scale=1 / 32) for dx in (1, 0)]) for level in self.gray]
+        self.clear = cv2.erode(share, np.ones((5, 5), np.uint8), borderValue=0)  # 1: all that the finer blur reads is ground
+
+
+def _match(target: _Look, source: _Look, guess: Matrix) -> Match | None:
+    local = np.concatenate([guess[:, :2], (move(guess, target.origin) - source.origin)[:, None]], 1)
+    height, width = target.clear.shape
+    grid = np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).astype(np.float32)
+    shift = np.rint(move(local, np.array([width, height]) / 2) - np.array([width, height]) / 2).astype(np.float32)
+    places, compared = grid + shift, _compared(target, source, grid + shift, 1.0, 0.0)
+    if _difference(target, *compared) > _noise(target):  # a still camera needs no more
+        refined = _refined(target, source, camera.corrected(local, target.seen, source.seen))
+        if refined is None:
+            return None
+        matrix, gain, light = refined
+        places = move(matrix, grid).astype(np.float32)
+        compared = _compared(target, source, places, gain, light)
+        left = _difference(target, *compared)
+        if left > _noise(target):
+            bent_places = (places + _bend(target, *compared) @ matrix[:, :2].T).astype(np.float32)
+            bent = _compared(target, source, bent_places, gain, light)
+            if _difference(target, *bent) < BETTER * left:
+                places, compared = bent_places, bent
+    return Match(places + source.origin.astype(np.float32), _alike(target, *compared))
+
+
+def _refined(target: _Look, source: _Look, matrix: Matrix) -> tuple[Matrix, float, float] | None:
+    """The affine motion fitted to all that both boxes show, and the target's brightness as gain * the source's + light."""
+    height, width = target.clear.shape
+    middle, half = np.array([(width - 1) / 2, (height - 1) / 2]), max(width, height) / 2
+    linear, shift = matrix[:, :2] * half, move(matrix, middle)  # of coordinates that run from -1 to 1 in the box
+    y, x = np.nonzero(target.clear)
+    step = max(1, len(x) // MOST_PIXELS)
+    y, x = y[::step], x[::step]
+    unit = (np.stack([x, y], -1) - middle) / half
+    gain, light = 1.0, 0.0
+    for level in range(len(SIGMAS)):
+        wanted = target.gray[level][y, x]
+        for _ in range(ROUNDS):
+            place = (unit @ linear.T + shift).astype(np.float32)
+            clear = _sampled(source.clear, place, outside=0) > 0.999
+            if clear.sum() < FEWEST:
+                return None
+            shown, slope, at = _sampled(source.gray[level], place)[clear], _sampled(source.slope[level], place)[clear], unit[clear]
+            gap = wanted[clear] - gain * shown
+            light = float(np.median(gap))
+            gap = gap - light
+            deviation = max(1.4826 * float(np.median(np.abs(gap))), NOISE)
+            weight = np.square(np.clip(1 - np.square(gap / (4.685 * deviation)), 0, None))
+            slopes = slope[:, :1] * at, slope[:, :1], slope[:, 1:] * at, slope[:, 1:], shown[:, None] - shown.mean()
+            jacobian = np.concatenate(slopes, -1)
+            weighted = jacobian * weight[:, None]
+            normal = weighted.T @ jacobian
+            damping = 1e-3 * np.diag(normal) + 1e-4 * np.diag(normal).max() + 1e-7 * len(at)
+            change = np.linalg.solve(normal + np.diag(damping), weighted.T @ gap)
+            gain = float(np.clip(gain + change[6], *GAINS))
+            change = change[:6].reshape(2, 3)
+            linear, shift = linear + change[:, :2], shift + change[:, 2]
+            if np.abs(change).sum(1).max() < STILL:
+                break
+    return np.concatenate([linear / half, (shift - linear / half @ middle)[:, None]], 1), gain, light
+
+
+def _compared(target: _Look, source: _Look, places: Array, gain: float, light: float) -> tuple[Array, Mask]:
+    """The source's brightness (h, w) at places (h, w, 2), in the target's light, and where both show ground."""
+    shown = gain * _sampled(source.gray[-1], places) + light
+    return shown, (target.clear > 0) & (_sampled(source.clear, places, outside=0) > 0.999)
+
+
+def _bend(target: _Look, shown: Array, both: Mask) -> Array:
+    """What is left of the motion, (h, w, 2) px: optical flow where both show ground, continued smoothly."""
+    plain = spread(np.where(both, target.gray[-1], 0)[..., None], both.astype(np.float32))[..., 0]
+    pair = [np.rint(np.where(both, picture, plain).clip(0, 1) * 255).astype(np.uint8) for picture in (target.gray[-1], shown)]
+    dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    there, back = dis.calc(*pair, None), dis.calc(*reversed(pair), None)
+    height, width = both.shape
+    grid = np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).astype(np.float32)
+    returned = there + _sampled(back, grid + there)
+    sure = both & (np.square(returned).sum(-1) < AGREE**2) & (np.abs(there).max(-1) < MOST_BEND)
+    weight = cv2.GaussianBlur(sure.astype(np.float32), (0, 0), SMOOTH)
+    smooth = cv2.GaussianBlur(np.where(sure[..., None], there, 0), (0, 0), SMOOTH) / np.maximum(weight, 1e-3)[..., None]
+    return spread(np.where(sure[..., None], smooth, 0), sure.astype(np.float32))
+
+
+def _noise(target: _Look) -> float:
+    """A difference in brightness that a motion wrong by EXACT px makes: less cannot be told from none."""
+    return EXACT * float(np.abs(target.slope[-1][target.clear > 0]).mean()) if target.clear.any() else 0.0
+
+
+def _difference(target: _Look, shown: Array, both: Mask) -> float:
+    return float(np.abs(target.gray[-1] - shown)[both].mean()) if both.any() else np.inf
+
+
+def _alike(target: _Look, shown: Array, both: Mask) -> Mask:
+    """Where (h, w) the frames differ around by less than a smooth fill would."""
+    share = both.astype(np.float32)
+    smooth = _blurred(target.gray[-1], share, DETAIL)
+    gap, detail = (np.square(np.clip(picture - target.gray[-1], -OUTLIER, OUTLIER)) for picture in (shown, smooth))
+    around = [_blurred(square, share, DETAIL) for square in (gap, detail)]
+    coarse = np.s_[::COARSE, ::COARSE]
+    around = spread((np.stack(around, -1) * share[..., None])[coarse], np.ascontiguousarray(share[coarse]))
+    differs, contrast = cv2.resize(around, share.shape[::-1], interpolation=cv2.INTER_LINEAR).transpose(2, 0, 1)
+    return differs <= LIKENESS * contrast + SAME**2
+
+
+def _blurred(values: Array, share: Array, sigma: float) -> Array:
+    """Gaussian blur of what `share` (h, w) counts."""
+    return cv2.GaussianBlur(values * share, (0, 0), sigma) / np.maximum(cv2.GaussianBlur(share, (0, 0), sigma), 1e-3)
+
+
+def _sampled(values: Array, places: Array, outside: float | None = None) -> Array:
+    """Bilinear, at places (P, 2) or (h, w, 2). Outside of the picture the border's value, or `outside`."""
+    flat = places[None] if places.ndim == 2 else places
+    mode = cv2.BORDER_REPLICATE if outside is None else cv2.BORDER_CONSTANT
+    got = cv2.remap(values, flat[..., 0], flat[..., 1], cv2.INTER_LINEAR, borderMode=mode, borderValue=outside or 0)
+    return got[0] if places.ndim == 2 else got
+
+
+def _corners(box: Box) -> np.ndarray:
+    return np.array([[x, y] for y in (box[0].start, box[0].stop - 1) for x in (box[1].start, box[1].stop - 1)], float)
+
+
+def _around(places: np.ndarray, size: tuple[int, ...]) -> Box | None:
+    """The box of pixels around places (P, 2), inside of a picture of this size; None if it lies outside."""
+    low = np.maximum(np.floor(places.min(0)).astype(int) - REACH, 0)
+    high = np.minimum(np.ceil(places.max(0)).astype(int) + REACH + 1, size[::-1])
+    return None if (high - low < 8).any() else (slice(low[1], high[1]), slice(low[0], high[0]))

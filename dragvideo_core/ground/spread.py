@@ -1,0 +1,25 @@
+"""Values known in some places continued smoothly to all others."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from .camera import Array
+
+
+def spread(values: Array, weight: Array) -> Array:
+    """Values (h, w, C) known where `weight` (h, w) is 1, smoothly continued to everywhere (pull and push: Gortler 1996)."""
+    sums, weights = [values * weight[..., None]], [weight]
+    while min(weights[-1].shape) > 1 or max(weights[-1].shape) > 2:
+        sums.append(cv2.pyrDown(sums[-1]).reshape(*cv2.pyrDown(weights[-1]).shape, -1))
+        weights.append(cv2.pyrDown(weights[-1]))
+        if len(weights) > 12:
+            break
+    result = sums[-1] / np.maximum(weights[-1], 1e-6)[..., None]
+    for total, share in zip(sums[-2::-1], weights[-2::-1]):
+        size = share.shape[1], share.shape[0]
+        above = cv2.resize(result, size, interpolation=cv2.INTER_LINEAR).reshape(*share.shape, -1)
+        sure = np.minimum(share, 1)[..., None]
+        result = np.where(share[..., None] > 0, total / np.maximum(share, 1e-6)[..., None], 0) * sure + above * (1 - sure)
+    return result

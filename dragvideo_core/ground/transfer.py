@@ -1,0 +1,41 @@
+"""Ground of one frame taken from another: sampled once, and put right in brightness where it meets what is there."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from .camera import Array, Mask
+from .spread import spread
+
+WHOLE = 0.1  # px: a motion that is nearer than this to a shift by whole pixels is one, and nothing is interpolated
+REACH = 2  # px: the cubic kernel reads so far around a place
+MOST = 0.25  # of brightness: a larger difference at the rim is another thing and not another light
+
+
+def sampled(source: Array, usable: Mask, places: Array) -> tuple[Array, Mask]:
+    """What `source` (H, W, 3) shows at places (h, w, 2): (h, w, 3), and where it does. Only `usable` (H, W) pixels are read."""
+    height, width = places.shape[:2]
+    x, y = np.meshgrid(np.arange(width), np.arange(height))
+    shift = places - np.stack([x, y], -1)
+    whole = np.rint(shift.reshape(-1, 2).mean(0)).astype(int)
+    if np.abs(shift - whole).max() < WHOLE:
+        x, y = x + whole[0], y + whole[1]
+        inside = (x >= 0) & (y >= 0) & (x < source.shape[1]) & (y < source.shape[0])
+        x, y = x.clip(0, source.shape[1] - 1), y.clip(0, source.shape[0] - 1)
+        return source[y, x], inside & usable[y, x]
+    map_x, map_y = places[..., 0], places[..., 1]
+    picture = cv2.remap(source, map_x, map_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    solid = cv2.erode(usable.astype(np.float32), np.ones((2 * REACH + 1,) * 2, np.uint8), borderValue=1)
+    shows = cv2.remap(solid, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0) > 0.999
+    return picture.clip(0, 1), shows
+
+
+def matched(picture: Array, shows: Mask, wanted: Array, known: Mask) -> Array:
+    """`picture` (h, w, 3) with its light made that of `wanted` (h, w, 3), smoothly, from the pixels where both are right."""
+    both = shows & known
+    if not both.any():
+        return picture
+    gap = np.where(both[..., None], wanted - picture, 0)
+    same = both & (np.abs(gap).max(-1) < MOST)
+    return (picture + spread(gap, same.astype(np.float32))).clip(0, 1)

@@ -1,0 +1,165 @@
+"""Displace: the dragged part of every frame moves as a piece, without any model. Our addition to the paper.
+
+In two steps that can be taken apart: `bend_layers` finds out where everything goes, at the size that the points were followed at;
+`render` draws it, at that size or at the size of the film.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..displacement import bending, compose, hidden, pulls
+from ..displacement.backward_map import Warp, backward
+from ..displacement.bending import Bent
+from ..displacement.checks import check_tracks
+from ..ground.fill import fill_freed
+from ..types import Displacement, OnProgress, PointTracks, UserError, VideoClip, ignore_progress, warn
+
+
+@dataclass(frozen=True)
+class DisplaceSettings:
+    stiffness: float = 0.3  # 0: bends and stretches like rubber; 1: turns and moves like a board
+
+
+def displace(
+    clip: VideoClip,
+    tracks: PointTracks,
+    settings: DisplaceSettings = DisplaceSettings(),
+    on_progress: OnProgress = ignore_progress,
+) -> Displacement:
+    """Move what the points hold to its targets: the layer inside the edit mask bends, the ground stays and is filled where it came free.
+
+    Without a layer in the tracks everything inside the edit mask bends, and its rim is held. Nothing outside of the edit mask
+    changes, and nothing inside that neither moved nor came free. Warns where a drag would fold the layer over itself: it is made
+    smoother or shorter there. UserError where the tracks do not belong to the clip, hold NaN, or a handle is on no layer.
+    """
+    half = len(clip)
+    bents = bend_layers(clip, tracks, settings, lambda done, total, picture: on_progress(done, 2 * half, picture))
+    return render(clip, tracks, bents, lambda done, total, picture: on_progress(half + done, 2 * half, picture))
+
+
+def bend_layers(
+    clip: VideoClip,
+    tracks: PointTracks,
+    settings: DisplaceSettings = DisplaceSettings(),
+    on_progress: OnProgress = ignore_progress,
+) -> list[Bent | None]:
+    """The bent mesh of each frame, None where there is nothing to bend."""
+    if not 0 <= settings.stiffness <= 1:
+        raise UserError(f"'stiffness' goes from 0 (rubber) to 1 (board): got {settings.stiffness}.")
+    check_tracks(clip, tracks)
+    scene = _Scene.of(tracks)
+    visible = _array(tracks.visible)
+    handles, moves = pulls.settled(_array(tracks.handles), visible), _array(tracks.targets - tracks.handles)
+    bents = []
+    for i in range(len(clip)):
+        here = scene.region[i], scene.matte[i] > 0.5, scene.touchable[i]
+        bents.append(bending.bend_frame(*here, handles[i], moves[i], visible[i], settings.stiffness))
+        on_progress(i + 1, len(clip), None)
+    bents = bending.held_in_time(clip.frames, bents)
+    folded = [i + 1 for i, bent in enumerate(bents) if bent is not None and bent.had_folds]
+    if folded:
+        warn(
+            f"the drag would fold the thing over itself in frame {', '.join(map(str, folded))}: it was made smoother there. "
+            "Make the drag shorter, or the edit mask larger.",
+        )
+    return bents
+
+
+def render(
+    clip: VideoClip, tracks: PointTracks, bents: list[Bent | None], on_progress: OnProgress = ignore_progress
+) -> Displacement:
+    """Draw the bent layer over the ground.
+
+    The clip may be larger than the one that `bend_layers` saw, by the same factor in height and width; of the tracks only the edit
+    mask, the layer and what is in front are read, at the size of the clip.
+    """
+    scene = _Scene.of(tracks)
+    warps = [bent and backward(bent.mesh, bent.moved, clip.size, clip.size[0] / bent.mesh.size[0]) for bent in bents]
+    mattes, freed = scene.matte.copy(), np.zeros_like(scene.touchable)
+    for i, warp in enumerate(warps):
+        if warp is not None:
+            before = scene.matte[i][warp.box]
+            mattes[i][warp.box] = compose.displaced_matte(before, warp)
+            if tracks.layer is not None:
+                freed[i][warp.box] = compose.freed(before, mattes[i][warp.box], scene.touchable[i][warp.box], warp)
+    ground, found = fill_freed(clip.frames, _mask(scene.hides | freed), _mask(freed))
+    whole = _whole_layer(clip.frames, scene)
+    frames = clip.frames.clone()
+    for i, warp in enumerate(warps):
+        if warp is not None:
+            rows, columns = warp.box
+            picture, own, below = (_picture(one[i, :, rows, columns]) for one in (clip.frames, whole, ground))
+            front = None if scene.front is None else scene.front[i][warp.box]
+            after = mattes[i][warp.box]
+            made = compose.composed(picture, own, below, scene.matte[i][warp.box], after, front, warp)
+            touched = scene.touchable[i][warp.box] & (freed[i][warp.box] | (warp.moves & (after > 0)))
+            frames[i, :, rows, columns] = torch.from_numpy(np.where(touched[..., None], made, picture)).permute(2, 0, 1)
+        on_progress(i + 1, len(clip), lambda i=i: frames[i])
+    return Displacement(frames, matte=_mask(mattes), freed=_mask(freed), found=found, **_maps(warps, clip.size))
+
+
+@dataclass(frozen=True)
+class _Scene:
+    """What is where in each frame, as arrays (N, H, W)."""
+
+    matte: np.ndarray  # float32: the layer, what is hidden behind things in front included
+    region: np.ndarray  # bool: the layer and a rim: what the mesh is laid over
+    front: np.ndarray | None  # float32: things in front
+    hides: np.ndarray  # bool: where no ground is to be seen
+    is_guessed: np.ndarray  # bool: the layer is there, but behind things in front
+    touchable: np.ndarray  # bool: the edit mask; without a layer not the border of the picture, which is held
+
+    @staticmethod
+    def of(tracks: PointTracks) -> _Scene:
+        touchable = _array(tracks.edit_mask[:, 0])
+        front = None if tracks.front is None else _array(tracks.front[:, 0])
+        if tracks.layer is None:
+            touchable = touchable.copy()
+            for border in (touchable[:, 0], touchable[:, -1], touchable[:, :, 0], touchable[:, :, -1]):
+                border[...] = False
+            region = np.stack([compose.widened(one, 1) for one in touchable])
+            return _Scene(region.astype(np.float32), region, front, region, np.zeros_like(region), touchable)
+        matte = seen = _array(tracks.layer[:, 0]).clip(0, 1)
+        hides, is_guessed = np.zeros_like(touchable), np.zeros_like(touchable)
+        if front is not None:
+            matte = np.stack([hidden.completed(*one) for one in zip(seen, front)])
+            hides = np.stack([compose.covered(one) for one in front])
+            is_guessed = hides & (matte > compose.THERE)
+        region = np.stack([compose.covered(one) for one in matte])
+        return _Scene(matte, region, front, hides | region, is_guessed, touchable)
+
+
+def _whole_layer(frames: Tensor, scene: _Scene) -> Tensor:
+    """The frames with the layer's own look where it is hidden behind things in front: as other frames show it, or a smooth fill."""
+    if not scene.is_guessed.any():
+        return frames
+    elsewhere = scene.is_guessed | (scene.hides & (scene.matte < 0.5)) | (scene.matte < compose.WHOLE)
+    return fill_freed(frames, _mask(elsewhere), _mask(scene.is_guessed))[0]
+
+
+def _maps(warps: list[Warp | None], size: tuple[int, int]) -> dict[str, Tensor]:
+    x, y = np.meshgrid(np.arange(size[1], dtype=np.float32), np.arange(size[0], dtype=np.float32))
+    places = np.repeat(np.stack([x, y], -1)[None], len(warps), 0)
+    stretch = np.ones((len(warps), *size), np.float32)
+    for i, warp in enumerate(warps):
+        if warp is not None:
+            places[i][warp.box] = np.where(warp.moves[..., None], warp.places, places[i][warp.box])
+            stretch[i][warp.box] = warp.stretch
+    return {"backward": torch.from_numpy(places), "stretch": _mask(stretch)}
+
+
+def _picture(frame: Tensor) -> np.ndarray:
+    return np.ascontiguousarray(frame.permute(1, 2, 0).numpy())
+
+
+def _mask(masks: np.ndarray) -> Tensor:
+    return torch.from_numpy(masks)[:, None]
+
+
+def _array(values: Tensor) -> np.ndarray:
+    return values.detach().cpu().numpy()

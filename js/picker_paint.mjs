@@ -1,0 +1,61 @@
+/** Draws what the picker shows over the frame: mask, strokes, arrows, pins, what the tool would do, warnings. */
+
+import * as drawing from "./drawing.mjs";
+import { drawStroke } from "./drawing_strokes.mjs";
+import { Brushes } from "./picker_tools.mjs";
+import { exists, isPin, pointOf } from "./points_state.mjs";
+import { toStage } from "./points_view.mjs";
+
+/** How strongly the points are drawn on a frame that they do not sit on. */
+const GHOST = 0.35;
+
+export function paintPicker(picker, context, stage) {
+  const { present: picks, pixels } = picker;
+  const view = stage.currentView();
+  const k = stage.markerScale;
+  context.save();
+  if (!picker.isDrawable) context.globalAlpha = GHOST;
+  drawing.drawMask(context, picks.mask_points, pixels.radius, picks.size, view, k);
+  for (const stroke of picks.strokes) drawStroke(context, stroke, view, k);
+  if (!picker.isClean) paintPoints(picker, context, view, k);
+  context.restore();
+  if (!picker.isDrawable) return;
+  paintTool(picker, context, stage, view, k);
+  for (const warned of picker.warned)
+    if (exists(picks, warned)) drawing.drawBadge(context, pointOf(picks, warned), view, k);
+  if (stage.gesture?.loupe) drawing.drawLoupe(context, stage, stage.gesture.loupe(), k);
+}
+
+function paintPoints(picker, context, view, k) {
+  const { present: picks, pixels, selection } = picker;
+  const isChosen = (kind, index) => selection?.kind === kind && selection.index === index;
+  picks.pairs.forEach((pair, index) => {
+    const ends = isPin(pair) ? [pair.handle] : [pair.handle, pair.target];
+    for (const end of ends) drawing.drawSet(context, end, pixels, drawing.colourOf(index), view, k);
+  });
+  const isMaskTool = picker.tool === "mask" || picker.tool === "eraser";
+  picks.mask_points.forEach((point, index) =>
+    drawing.drawMaskPoint(context, point, isChosen("mask", index), isMaskTool, view, k),
+  );
+  picks.pairs.forEach((pair, index) => {
+    const chosen = ["handle", "target", "pair"].find((kind) => isChosen(kind, index)) ?? null;
+    if (isPin(pair)) drawing.drawPinPoint(context, pair.handle, index, chosen !== null, view, k);
+    else drawing.drawPair(context, pair, index, chosen, view, k);
+  });
+}
+
+/** What the tool in hand would do where the pointer is. */
+function paintTool(picker, context, stage, view, k) {
+  if (!picker.hovered || stage.gesture?.isPan) return;
+  const at = stage.toPicture(picker.hovered);
+  if (picker.arrowStart && !picker.draft) {
+    const pair = { handle: picker.arrowStart, target: at };
+    drawing.drawPair(context, pair, picker.present.pairs.length, null, view, k);
+  } else if (picker.tool === "mask") {
+    drawing.drawBrush(context, at, Math.max(picker.brushRadius, picker.pixels.radius), view, k);
+  } else if (picker.tool === "eraser") {
+    drawing.drawBrush(context, at, picker.brushRadius, view, k);
+  } else if (Brushes.has(picker.tool)) {
+    drawing.drawRound(context, toStage(at, view), picker.brushRadius * view.scale, k);
+  }
+}

@@ -1,0 +1,30 @@
+/** What the picker says: in the line below the stage, and over the picture. */
+
+const HINTS = {
+  arrow: "Drag from what should move to where it should go.",
+  pin: "Click on what should stay in its place.",
+  mask: "Paint over everything that may change.",
+  thing: "Paint roughly along the thing that moves. The run finds its edge.",
+  ground: "Paint roughly over what lies behind the thing, all round it.",
+  eraser: "Rub out mask and strokes.",
+};
+
+/** `[text, isWarning]` for the status line. */
+export function statusOf({ problem, info, warned }) {
+  if (info) return [info, false];
+  if (problem) return [`${problem} Drawing starts new ones.`, true];
+  const more = warned.length > 1 ? ` (and ${warned.length - 1} more)` : "";
+  return warned.length > 0 ? [warned[0].text + more, true] : ["", false];
+}
+
+/** What is written over the picture, or "". */
+export function noteFor(picker) {
+  const { present: picks, tool } = picker;
+  if (picker.draft) return "";
+  if (!picker.picture)
+    return picker.missing ?? "No picture yet. Wire in a loader, or press Run once; you can draw already.";
+  if (!picker.isDrawable) return `The points are on frame ${picks.frame + 1}. Here you only look.`;
+  if (picker.arrowStart) return "Click where it should go. Esc takes the first click back.";
+  const isDone = { mask: picks.mask_points, thing: picks.strokes, ground: picks.strokes }[tool] ?? picks.pairs;
+  return isDone.length > 0 ? "" : HINTS[tool];
+}

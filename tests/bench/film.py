@@ -1,0 +1,96 @@
+"""`make bench-film`: edits of filmed clips whose true edits are known. The rows that need a model come with `--with-model`.
+
+Composites (`composites.py`) are clips of six frames, pairs (`pairs.py`) single frames with a later frame as the true edit; both are
+256 x 256. Writes output/bench/film.json (rows; medians by variant, those of the composites and those of the pairs apart) and
+film.png. Where the folder has no clips it says so and measures nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+from torch import Tensor
+
+from dragvideo_core.media import drawing
+
+from . import composites, edits_of, flip, masked_films, pairs, plans, rows, sheets, variants, without_model
+from .cases import Case
+
+ROOT = Path(__file__).resolve().parents[2]
+CLIPS = ROOT.parent / "shared" / "assets" / "clips" / "davis_tap"
+OUT = ROOT / "output" / "bench"
+REACH = 48  # px that the part is looked for around its target
+
+
+def measure(case: Case, names: list[str]) -> tuple[list[rows.Row], list[tuple[str, list[Tensor]]], list[str]]:
+    """A case's rows, its part of the sheet, and the names of the edits on it. names: variants with a model, may be none."""
+    found, edits, tracks = edits_of.without_model(case, REACH)
+    if names:
+        more, edited = edits_of.with_model(case, names, reach=REACH)
+        found, edits = found + more, edits | edited
+    edits.pop("unedited")
+    return found, sheets.rows_of(case, tracks, edits), list(edits)
+
+
+def run(folder: Path, count: int, names: list[str], say: Callable[[str], None] = print) -> tuple[dict, Tensor] | None:
+    """What goes into the JSON, and the sheet (3, h, w); None where the folder has fewer than two clips with masks."""
+    films = masked_films.load_films(folder)
+    if len(films) < 2:
+        return None
+    say(f"composing {count} clips and {count} pairs of frames from {len(films)} films ...")
+    composed = [composites.compose(plan) for plan in plans.plan_composites(films, count)]
+    paired = pairs.find_pairs(films, count)
+    found, drawn, shown = [], [], []
+    for case in [*composed, *paired]:
+        of_case, part, shown = measure(case, names)
+        found += of_case
+        drawn += part
+        for one in of_case:
+            say(
+                f"{one['clip']:34s} {one['variant']:44s} distance {one['distance_ratio']:.2f}, "
+                f"gain {one['inside_gain_db']:+.2f} dB, SSIM {one['inside_ssim']:.2f}"
+            )
+    clips, in_pairs = ({case.name for case in part} for part in (composed, paired))
+    of_pairs = [one for one in found if one["clip"] in in_pairs]
+    used = without_model.VARIANTS | variants.MAIN
+    result = {
+        "rows": found,
+        "median_by_variant": rows.median_by_variant(found, clips, variants.BASELINE),
+        "median_by_variant_pairs": rows.median_by_variant(found, in_pairs, variants.BASELINE),
+        "settings": {
+            name: {"layer": used[name].layer, **used[name].settings} for name in dict.fromkeys(one["variant"] for one in found)
+        },
+        "clips": [film.name for film in films],
+        "flip": flip.available(),
+        "table": f"Composites:\n\n{rows.table([one for one in found if one['clip'] in clips], clips)}\n\n"
+        f"Pairs of frames:\n\n{rows.table(of_pairs, in_pairs)}",
+    }
+    return result, sheets.sheet(drawn, shown)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clips", type=Path, default=CLIPS, help="folder of clips with frames and masks")
+    parser.add_argument("--count", type=int, default=12, help="how many composites, and how many pairs")
+    parser.add_argument("--with-model", action="store_true", help="also the whole pack and the per-frame loop: slow")
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    measured = run(options.clips, options.count, list(variants.MAIN) if options.with_model else [])
+    if measured is None:
+        print(f"expected at least two clips with frames and masks in {options.clips}: there are none. Nothing was measured.")
+        return
+    found, sheet = measured
+    OUT.mkdir(parents=True, exist_ok=True)
+    text = found.pop("table")
+    (OUT / "film.json").write_text(json.dumps(rows.without_nan(found), indent=1), encoding="utf-8")
+    drawing.to_pil(sheet).save(OUT / "film.png")
+    print(f"\nMedians (FLIP: {'measured' if found['flip'] else 'flip-evaluator is not installed'}).\n\n{text}\n")
+    print(f"wrote film.json and film.png to {OUT.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()

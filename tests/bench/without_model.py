@@ -1,0 +1,61 @@
+"""Edits that need no model, as rows of the benchmarks: displacements of the frames, and no edit at all."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from torch import Tensor
+
+from dragvideo_core import embedded
+from dragvideo_core.stages.displace import DisplaceSettings, displace
+from dragvideo_core.stages.pick import pick
+from dragvideo_core.stages.propagate import PropagateSettings, propagate
+from dragvideo_core.stages.segment import segment
+from dragvideo_core.types import DragModel, PointTracks, VideoClip
+
+from . import inpaint4drag, strokes, today
+from .cases import Case
+
+LayerSource = Literal["none", "given", "found"]
+
+# The settings of the demo workflow; without a model points are followed by optical flow alone.
+PROPAGATE = PropagateSettings(recipe="video", ensemble=4, mask_radius=68.0)
+BY_FLOW = replace(PROPAGATE, tracker="flow")
+
+
+@dataclass(frozen=True)
+class Displacing:
+    """One way to edit a clip without a model."""
+
+    layer: LayerSource  # that it is given: none, the true one, or the one that two rough strokes lead to
+    edit: Callable[[VideoClip, PointTracks], Tensor]
+    settings: dict[str, Any] = field(default_factory=dict)  # for the record
+
+
+def _layered(clip: VideoClip, tracks: PointTracks) -> Tensor:
+    return displace(clip, tracks).frames
+
+
+VARIANTS: dict[str, Displacing] = {  # by the names of their rows
+    "unedited": Displacing("none", lambda clip, tracks: clip.frames),
+    "displacement of today": Displacing("none", lambda clip, tracks: today.displaced(clip.frames, tracks)),
+    "Inpaint4Drag's displacement, layer given": Displacing(
+        "given",
+        lambda clip, tracks: inpaint4drag.displaced(clip.frames, tracks),
+        {"fill": "Telea", "nearest": inpaint4drag.NEAREST, "power": inpaint4drag.POWER, "pin_gap": inpaint4drag.PIN_GAP},
+    ),
+    "layered displacement alone": Displacing("given", _layered, dataclasses.asdict(DisplaceSettings())),
+    "layered displacement alone, layer found": Displacing("found", _layered, dataclasses.asdict(DisplaceSettings())),
+}
+
+
+def tracks_of(case: Case, layer: LayerSource, settings: PropagateSettings = BY_FLOW, model: DragModel | None = None) -> PointTracks:
+    """The case's points in every frame, and its layer from that source. model: for trackers that look by features."""
+    settings, clip = replace(settings, fit_mask=case.fit_mask), case.clip
+    text = strokes.with_strokes(case) if layer == "found" else case.picks
+    front = None if case.front is None or layer == "none" else case.front[:, 0]
+    segmenter = segment(mask=case.layer[:, 0] if layer == "given" else None, front=front)
+    return propagate(clip, pick(text, clip.size, len(clip)), segmenter, model or embedded.drag_model(case.kind), settings)

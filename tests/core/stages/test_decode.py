@@ -1,0 +1,97 @@
+"""Laws of decoding: what was not edited comes back, chunks change nothing, and the source branch answers."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from core.tiny import rows_of, tiny_clip, tiny_model, tiny_tracks
+
+from dragvideo_core.diffusion import memory
+from dragvideo_core.stages.decode import DecodeSettings, decode
+from dragvideo_core.stages.drag import DragSettings, drag
+from dragvideo_core.stages.invert import InvertSettings, invert
+from dragvideo_core.types import UserError
+
+QUICK = DragSettings(iterations=3, learning_rate=0.05)
+FEW = DragSettings(steps=(3, 2), iterations=2, learning_rate=0.05, warm_start=False, turns=1)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return tiny_model()
+
+
+@pytest.fixture(scope="module")
+def clip():
+    return tiny_clip(3)
+
+
+@pytest.fixture(scope="module")
+def inversion(clip, model):
+    return invert(clip, model)
+
+
+@pytest.fixture(scope="module")
+def edit(inversion, model):
+    return drag(inversion, tiny_tracks(), model, QUICK)
+
+
+def test_the_lock_keeps_everything_outside_the_mask(clip, inversion, model, edit):
+    edited, _ = decode(clip, inversion, edit, tiny_tracks(), model)
+    assert torch.equal(edited.frames[..., 32:], clip.frames[..., 32:])
+
+
+@pytest.mark.parametrize("stride", [1, 2, 5])
+def test_invert_then_denoise_with_next_to_no_offsets_equals_the_clip(clip, inversion, model, edit, stride):
+    nothing = replace(edit, offsets={s: torch.full_like(o, 1e-30) for s, o in edit.offsets.items()})  # 0 is not replayed
+    for settings in (DecodeSettings(lock=False, stride=stride), DecodeSettings(lock=False, cross_branch="off", stride=stride)):
+        _, latents = decode(clip, inversion, nothing, tiny_tracks(), model, settings)
+        torch.testing.assert_close(latents, inversion.latents[0], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("cross_branch", ["same_frame", "first_frame", "all_frames", "off"])
+def test_decode_does_not_depend_on_chunks_and_leaves_the_model_alone(clip, inversion, model, edit, cross_branch):
+    before = [layer.processor for layer in model.denoiser.modules() if hasattr(layer, "processor")]
+    one, all_ = (
+        decode(clip, inversion, edit, tiny_tracks(), model, DecodeSettings(cross_branch=cross_branch, chunk=c))[1] for c in (1, 3)
+    )
+    torch.testing.assert_close(one, all_, rtol=1e-3, atol=1e-3)
+    assert before == [layer.processor for layer in model.denoiser.modules() if hasattr(layer, "processor")]
+
+
+def test_cross_branch_takes_the_sources_keys_and_values(clip, inversion, model, edit):
+    with_, without = (
+        decode(clip, inversion, edit, tiny_tracks(), model, DecodeSettings(cross_branch=c))[1] for c in ("same_frame", "off")
+    )
+    assert (with_ - without).abs().max() > 1e-4
+
+
+def test_smoothing_runs_and_changes_inner_frames_only(clip, inversion, model, edit):
+    plain, smooth = (
+        decode(clip, inversion, edit, tiny_tracks(), model, DecodeSettings(smoothing=s, stride=1))[1] for s in (False, True)
+    )
+    assert (plain[1] - smooth[1]).abs().max() > 1e-4
+    torch.testing.assert_close(plain[0], smooth[0], rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("stride, visited", [(1, 3), (2, 2), (7, 2)])
+def test_a_stride_decodes_over_every_nth_step_and_those_with_offsets(model, stride, visited):
+    """Steps 3 and 2 have offsets; each step that is left takes a call for the source and one for the edit."""
+    clip, tracks, calls = tiny_clip(3), tiny_tracks(), []
+    inversion = invert(clip, model, InvertSettings(until=3))
+    edit, settings = drag(inversion, tracks, model, FEW), DecodeSettings(stride=stride, chunk=1)
+
+    def replayed():
+        decode(clip, inversion, edit, tracks, model, settings, lambda *progress: calls.append(progress[:2]))
+
+    assert rows_of(model.denoiser, replayed) == 3 * 2 * visited
+    assert calls[-1] == (3 * visited, 3 * visited) and calls == sorted(calls)
+
+
+def test_keys_and_values_of_all_frames_are_planned_for_and_refused_where_they_do_not_fit(monkeypatch, clip, inversion, model, edit):
+    """They grow with the clip: 'all_frames' on a long one filled the memory without a word."""
+    settings, calls = DecodeSettings(cross_branch="all_frames"), []
+    monkeypatch.setattr(memory, "free_bytes", lambda device: 100_000)
+    with pytest.raises(UserError, match="keys and values of 3 frames.*same_frame"):
+        decode(clip, inversion, edit, tiny_tracks(), model, settings, lambda *progress: calls.append(progress))
+    assert calls == []

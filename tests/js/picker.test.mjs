@@ -1,0 +1,163 @@
+import { fire, labelled } from "./fake_page.mjs";
+
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+
+import { PointPicker } from "../../js/picker.mjs";
+import { DEFAULT_SETTINGS } from "../../js/points_meaning.mjs";
+
+const SIZE = 512; // the stage is so large that a pixel of the picture is one of the screen
+const MARGIN = 6;
+const FRAMES = [0, 1, 2, 3].map((index) => ({ filename: `${index}.jpg`, subfolder: "", type: "temp" }));
+
+let picker, told;
+beforeEach(() => {
+  told = [];
+  const hooks = { onChange: (text) => told.push(text), viewUrl: ({ filename }) => filename };
+  picker = new PointPicker({ ...hooks, readGraph: () => ({ source: null, settings: DEFAULT_SETTINGS }) });
+  picker.executed({ drag_a_video_frames: FRAMES, drag_a_video_size: [[SIZE, SIZE]] });
+});
+
+const data = () => (picker.value ? JSON.parse(picker.value) : null);
+const mouse = (type, [x, y], more) =>
+  fire(picker.stage.element, type, { clientX: x + 0.5 + MARGIN, clientY: y + 0.5 + MARGIN, ...more });
+
+function drag(from, ...way) {
+  mouse("pointerdown", from);
+  for (const at of way) mouse("pointermove", at);
+  mouse("pointerup", way.at(-1) ?? from);
+}
+
+const click = (at) => drag(at);
+const key = (name) => fire(picker.stage.keys, "keydown", { key: name });
+
+/** Undo gives `before` again, redo what was there. */
+function canBeUndone(before) {
+  const after = picker.value;
+  assert.notEqual(after, before);
+  picker.undo();
+  const undone = picker.value;
+  picker.redo();
+  assert.equal(picker.value, after);
+  assert.deepEqual(undone ? JSON.parse(undone).pairs : [], before ? JSON.parse(before).pairs : []);
+}
+
+test("a drag makes an arrow, and so do two clicks", () => {
+  drag([100, 100], [120, 100], [150, 90]);
+  assert.deepEqual(data().pairs, [{ handle: [100, 100], target: [150, 90] }]);
+  const before = picker.value;
+  click([200, 300]);
+  assert.equal(picker.value, before, "one click alone makes nothing");
+  click([260, 320]);
+  assert.deepEqual(data().pairs[1], { handle: [200, 300], target: [260, 320] });
+  canBeUndone(before);
+});
+
+test("the first click is taken back by Escape, by another tool and by looking elsewhere", () => {
+  for (const act of [() => key("Escape"), () => key("m"), () => picker.look(1)]) {
+    click([200, 300]);
+    assert.deepEqual(picker.arrowStart, [200, 300]);
+    act();
+    assert.equal(picker.arrowStart, null);
+    picker.look(0);
+    key("a");
+  }
+  assert.equal(data(), null);
+});
+
+test("a click with the pin tool makes a pin, without a warning; a drag of it moves it as a whole", () => {
+  key("p");
+  click([100, 100]);
+  assert.deepEqual(data().pairs, [{ handle: [100, 100], target: [100, 100] }]);
+  assert.deepEqual(picker.warned, []);
+  let before;
+  for (const tool of ["p", "a"]) {
+    before = picker.value;
+    key(tool);
+    const { handle } = data().pairs[0];
+    drag(handle, [handle[0] + 10, handle[1]], [handle[0] + 30, handle[1] + 5]);
+    const [pin] = data().pairs;
+    assert.deepEqual(pin.handle, [handle[0] + 30, handle[1] + 5]);
+    assert.deepEqual(pin.target, pin.handle);
+  }
+  canBeUndone(before);
+});
+
+test("the slider looks at other frames and moves nothing; a button of its own draws there", async () => {
+  drag([100, 100], [150, 90]);
+  const before = picker.value;
+  const changes = told.length;
+  const slider = labelled(picker.root, "Frame to look at");
+  slider.value = "2";
+  fire(slider, "input");
+  assert.deepEqual([picker.frame, picker.value, told.length], [2, before, changes]);
+  assert.equal(picker.frameLabel.textContent, "frame 3 of 4");
+  drag([300, 300], [350, 300]);
+  click([100, 100]);
+  key("ArrowRight");
+  key("n");
+  assert.equal(picker.value, before, "nothing is drawn or moved there");
+  picker.drawHere();
+  assert.equal(data().frame, 2);
+  drag([300, 300], [350, 300]);
+  assert.equal(data().pairs.length, 2);
+  picker.undo();
+  picker.undo();
+  assert.deepEqual([data().frame, picker.frame], [0, 0], "undo goes back to the frame that the points are on");
+});
+
+test("mask, strokes and eraser: each is one step to undo, and nothing else is touched", () => {
+  drag([100, 100], [150, 90]);
+  for (const [tool, list] of [
+    ["m", "mask_points"],
+    ["t", "strokes"],
+    ["g", "strokes"],
+  ]) {
+    key(tool);
+    const before = data();
+    drag([200, 200], [230, 200], [260, 210]);
+    const after = data();
+    assert.ok(after[list].length > (before[list]?.length ?? 0), tool);
+    assert.deepEqual(after.pairs, before.pairs);
+    picker.undo();
+    assert.deepEqual(data(), before);
+    picker.redo();
+    assert.deepEqual(data(), after);
+  }
+  assert.deepEqual(
+    data().strokes.map(({ kind }) => kind),
+    ["thing", "ground"],
+  );
+  key("e");
+  const before = data();
+  drag([450, 450], [480, 480]);
+  assert.deepEqual(data(), before, "there was nothing to erase");
+  for (let step = 0; step < 8; step++) key("}");
+  drag([200, 200], [230, 205], [262, 212]);
+  assert.deepEqual([data().mask_points, data().strokes], [[], undefined]);
+  assert.deepEqual(data().pairs, before.pairs);
+  picker.undo();
+  assert.deepEqual(data(), before);
+});
+
+test("a wider brush paints more of the mask", () => {
+  key("m");
+  click([200, 200]);
+  const one = data().mask_points.length;
+  picker.undo();
+  for (let step = 0; step < 5; step++) key("}");
+  click([200, 200]);
+  assert.equal(one, 1);
+  assert.ok(data().mask_points.length >= 9);
+});
+
+test("the mask can be cleared alone", () => {
+  drag([100, 100], [150, 90]);
+  key("m");
+  click([200, 200]);
+  const { pairs } = data();
+  picker.askToClear();
+  const answer = picker.status.question.children.find((one) => one.value === "Mask");
+  fire(answer, "click");
+  assert.deepEqual([data().pairs, data().mask_points], [pairs, []]);
+});
