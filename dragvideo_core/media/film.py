@@ -185,7 +185,7 @@ def warn_of_lost_sound(film: Film) -> None:
     if film.header.loses_sound:
         what = "some of its sound" if film.header.has_sound else "its sound"
         text = f"{what} in '{film.name}' cannot be read (no decoder, or a broken header): it is left out. Convert the file to mp4."
-        warnings.warn(text, VideoWarning, stacklevel=3)
+        warn(text, VideoWarning)
 
 
 def _packets(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.Packet]:
