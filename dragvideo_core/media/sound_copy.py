@@ -13,7 +13,8 @@ from ..types import UserError, warn
 from .container import DECODER_ERRORS, VideoWarning, open_container, seconds_of, sound_streams
 from .film import Film, warn_of_lost_sound
 
-_BIT_RATE = 192_000  # of sound that is encoded anew
+_LAYOUTS = {1: "mono", 6: "5.1"}  # by channels, of sound that is encoded anew; every other is mixed down to stereo
+_BIT_RATE = 96_000  # at most, per channel, of sound that is encoded anew
 
 
 class SoundCopy:
@@ -98,8 +99,10 @@ class _EncodedTrack(_Track):
     def __init__(self, stream: av.AudioStream, output: av.container.OutputContainer):
         context = stream.codec_context
         self._stream = stream
-        self._written = output.add_stream("aac", rate=context.sample_rate, layout=context.layout.name, bit_rate=_BIT_RATE)
-        self._resampler = av.AudioResampler(format="fltp", layout=context.layout.name, rate=context.sample_rate)
+        layout = _LAYOUTS.get(context.channels, "stereo")
+        bit_rate = context.channels * min(_BIT_RATE, 4 * context.sample_rate)
+        self._written = output.add_stream("aac", rate=context.sample_rate, layout=layout, bit_rate=bit_rate)
+        self._resampler = av.AudioResampler(format="fltp", layout=layout, rate=context.sample_rate)
 
     def packets(self, packet: av.Packet | None, origin: Fraction) -> list[av.Packet]:
         try:
