@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..types import UserError, warn
+from ..types import PointPicks, UserError, warn
 from .sets import inside
 
 MOST_NAMED = 8  # frames that a sentence lists
@@ -23,6 +23,11 @@ def check_given(mask: Tensor, count: int, size: tuple[int, int]) -> None:
             "the edit mask is black in every frame, so nothing could change: expected white (0.5 or more) where the picture may "
             "change. Wire in another mask as 'edit_mask', or none."
         )
+
+
+def moving(picks: PointPicks) -> Tensor:
+    """Which pairs move at all, (J,) bool: one whose target is its handle is a pin, which holds its place."""
+    return (picks.handles != picks.targets).any(1)
 
 
 def targets_outside(mask: Tensor, targets: Tensor) -> Tensor:
@@ -52,6 +57,7 @@ def warn_of_black_frames(mask: Tensor) -> Tensor:
 
 
 def _named(frames: list[int]) -> str:
-    shown = ", ".join(map(str, frames[:MOST_NAMED]))
+    """Frames as people count them, from 1."""
+    shown = ", ".join(str(frame + 1) for frame in frames[:MOST_NAMED])
     more = len(frames) - MOST_NAMED
     return f"frame{'s' if len(frames) > 1 else ''} {shown}" + (f" and {more} more" if more > 0 else "")

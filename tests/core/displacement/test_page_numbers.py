@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+
 from js import mesh_numbers
 
 SAVED = json.loads(mesh_numbers.FILE.read_text())
