@@ -73,7 +73,8 @@ def propagate(
         targets = handles + (picks.targets - picks.handles).float()[:, None]
         unreached = torch.zeros(len(picks.targets), dtype=torch.bool)
         if not settings.fit_mask:
-            squares = points.may_change(picks.mask_points.float()[None], radius, clip.size)
+            ends = handles.mean(1)[None], targets.mean(1)[None]
+            squares = edit_masks.may_change(picks.mask_points.float()[None], *ends, radius, clip.size)
             first = squares if edit_mask is None else edit_mask[picks.frame][None]
             unreached = edit_masks.targets_outside(first, targets.mean(1)[None]) & edit_masks.moving(picks)
             edit_masks.warn_of_targets(unreached, [picks.frame], OUTSIDE)
@@ -92,9 +93,9 @@ def propagate(
     moved = places[:, :count].unflatten(1, shape)
     mask_points = places[:, count:]
     there = points.carry_targets(targets, handles, moved)
-    mask = points.may_change(mask_points, radius, clip.size) if edit_mask is None else edit_mask
+    middles = moved.mean(2), there.mean(2)
+    mask = edit_masks.may_change(mask_points, *middles, radius, clip.size) if edit_mask is None else edit_mask
     if settings.fit_mask:
-        middles = moved.mean(2), there.mean(2)
         way = points.way(*middles, radius)
         mask = mask | points.union_of_squares(way, radius, clip.size) | points.dragged_regions(*middles, regions.found, radius)
         if edit_mask is None and mask_points.shape[1]:

@@ -5,6 +5,7 @@ import torch
 from core.tiny import tiny_clip, tiny_model, tiny_picks
 
 from dragvideo_core.points import dift, finders
+from dragvideo_core.points.edit_mask import around_drags, targets_outside
 from dragvideo_core.points.sampling import cell_centres
 from dragvideo_core.points.sets import inside
 from dragvideo_core.stages import propagate as propagate_module
@@ -79,9 +80,12 @@ def test_shapes_and_mask_of_squares():
     assert tracks.edit_mask[0, 0, 30, 24] and not tracks.edit_mask[0, 0, 60, 120]
 
 
-def test_without_mask_points_everything_may_change():
+def test_without_mask_points_what_lies_near_the_drag_may_change_in_every_frame():
     picks = replace(tiny_picks(), mask_points=torch.zeros(0, 2))
-    assert propagate(tiny_clip(1), picks, Everything(), tiny_model(), QUICK).edit_mask.all()
+    tracks = propagate(shifted_clip(4), picks, Everything(), tiny_model(), QUICK)
+    handles, targets = tracks.handles.mean(2), tracks.targets.mean(2)
+    torch.testing.assert_close(tracks.edit_mask, around_drags(handles, targets, (64, 64)))
+    assert not tracks.edit_mask.all() and not targets_outside(tracks.edit_mask, targets).any()
 
 
 def test_background_points_move_with_their_nearest_foreground_point():
