@@ -7,6 +7,8 @@ import { Brushes } from "./picker_tools.mjs";
 import { exists, isPin, pointOf } from "./points_state.mjs";
 import { toStage } from "./points_view.mjs";
 
+/** The tools that strokes are shown in full for. */
+const STROKE_TOOLS = ["thing", "ground", "eraser"];
 /** How strongly the points are drawn on a frame that they do not sit on. */
 const GHOST = 0.35;
 
@@ -17,7 +19,8 @@ export function paintPicker(picker, context, stage) {
   context.save();
   if (!picker.isDrawable) context.globalAlpha = GHOST;
   drawMask(picker, context, view, k);
-  for (const stroke of picks.strokes) drawStroke(context, stroke, view, k);
+  const isBroad = STROKE_TOOLS.includes(picker.tool);
+  for (const stroke of picks.strokes) drawStroke(context, stroke, isBroad, view, k);
   paintPoints(picker, context, view, k);
   context.restore();
   if (!picker.isDrawable) return;
