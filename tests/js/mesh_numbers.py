@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dragvideo_core.displacement import backward_map, compose, mesh, pulls, rigid
+from dragvideo_core.displacement import backward_map, bending, compose, folds, mesh, pulls, rigid
 from dragvideo_core.stages import displace
 
 FILE = Path(__file__).with_suffix(".json")
@@ -63,9 +63,11 @@ def numbers(name: str) -> dict:
     longest = np.linalg.norm(moves, axis=-1).max()
     beyond = 0 if layer_discs is None else spacing * (1 + int(np.ceil(longest / spacing)))
     net = mesh.layer_mesh(region, layer, mask, spacing, origin, beyond)
-    asked = pulls.frame_pulls(net, handles, moves, np.ones(handles.shape[:2], bool), SIZE)
-    bent = rigid.bend(net, asked, round(displace.MOST_ROUNDS * STIFFNESS**2), displace.STIFF)
-    moved, had_folds = backward_map.unfolded(net, bent)
+    asked = pulls.frame_pulls(net, handles, moves, np.ones(handles.shape[:2], bool))
+    bent = rigid.bend(net, asked, round(bending.MOST_ROUNDS * STIFFNESS**2))
+    pulled = np.zeros(len(bent), bool)
+    pulled[net.cells[mesh.place_in(net, asked.points)[0]]] = True
+    moved, had_folds = folds.unfolded(net, bent, pulled)
     warp = backward_map.backward(net, moved, SIZE)
     y, x = np.nonzero(warp.lands)
     some = slice(None, None, max(1, len(x) // 60))
