@@ -57,11 +57,14 @@ def ignore_progress(done: int, total: int, picture: Callable[[], Tensor] | None)
     """The default `on_progress`."""
 
 
+LEAST_SIDE = 16  # px of a frame
+
+
 @dataclass(frozen=True)
 class VideoClip:
     """Frames to edit."""
 
-    frames: Tensor  # (N, 3, H, W) float32 RGB in [0, 1], on the CPU; H and W multiples of 64
+    frames: Tensor  # (N, 3, H, W) float32 RGB in [0, 1], on the CPU; of any size; models ask for multiples of 64
     source_index: Tensor  # (N,) int64: which frame of the file each one is
     fps: float  # of the clip as it is here: after skipping frames
 
@@ -71,10 +74,9 @@ class VideoClip:
             raise UserError(
                 f"a clip needs frames of shape (N, 3, H, W) with N >= 1: got {shape}. Check what is wired in as the video."
             )
-        if shape[2] % 64 or shape[3] % 64 or 0 in shape:
+        if min(shape[2:]) < LEAST_SIDE:
             raise UserError(
-                f"frame width and height must be multiples of 64: got {shape[3]} x {shape[2]}. "
-                "Load the video with the Drag-A-Video 'Load Video' node, or resize and crop it with its 'width' and 'height'."
+                f"a clip needs frames of at least {LEAST_SIDE} x {LEAST_SIDE} px: got {shape[3]} x {shape[2]}. Wire in larger frames."
             )
         if not torch.isfinite(self.frames).all():
             raise UserError("the frames contain NaN or infinity: expected finite values in [0, 1]. Check the node that made them.")
@@ -89,14 +91,24 @@ class VideoClip:
 
 
 @dataclass(frozen=True)
+class Stroke:
+    """A stroke of a brush: roughly over the thing that is dragged, or over the ground around it."""
+
+    kind: str  # "thing" or "ground"
+    radius: float  # px
+    points: Tensor  # (P, 2), P >= 1: the brush's way
+
+
+@dataclass(frozen=True)
 class PointPicks:
     """What the user clicked on one frame."""
 
     handles: Tensor  # (J, 2)
     targets: Tensor  # (J, 2)
-    mask_points: Tensor  # (Q, 2), Q may be 0: then every pixel may change
+    mask_points: Tensor  # (Q, 2), Q may be 0: then what lies near the drags may change
     frame: int  # index into the clip: 0 unless the points sit on a later key frame
     size: tuple[int, int]  # (H, W) that the coordinates refer to
+    strokes: tuple[Stroke, ...] = ()  # on the same frame
 
 
 @dataclass(frozen=True)
@@ -111,11 +123,24 @@ class Correction:
 class Segmenter(Protocol):
     """Says which pixels belong to the things that were clicked."""
 
+    @property
+    def masks(self) -> Tensor | None:
+        """The thing as somebody gave it: (N, H, W) float32 in [0, 1], or (1, H, W) of the frame that the points were picked
+        on; of any size. None: nobody did."""
+
+    @property
+    def front(self) -> Tensor | None:
+        """Things that stay in front of it: (N, H, W), or (1, H, W) of every frame, as `masks`. None: there are none."""
+
+    @property
+    def asks_points(self) -> bool:
+        """Does `foreground` depend on its prompts? If not and there are no masks, it knows nothing of the thing."""
+
     def check(self, frames: int) -> None:
         """UserError if it cannot answer for a clip of so many frames. Asked before any work."""
 
     def foreground(self, index: int, frame: Tensor, prompts: Tensor) -> Tensor:
-        """Frame number `index`, its picture (3, H, W), prompts (P, 2) lying on the thing: (H, W) bool."""
+        """Frame number `index`, its picture (3, H, W), prompts (P, 2) of ONE pair lying on the thing: (H, W) bool."""
 
     def free(self) -> None:
         """Give back the memory that it holds. It can be asked again, which costs some of the work once more."""

@@ -15,6 +15,7 @@ const ICONS = {
   ground: "M4 15l3-3 3 3 3-3 3 3 4-4M4 20h16",
   eraser: "M8 20l-4-4L14 6l6 6-8 8zM9 11l6 6M8 20h12",
   mask: "M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5M9 9h6v6H9z",
+  after: "M2 12s4-6.5 10-6.5S22 12 22 12s-4 6.5-10 6.5S2 12 2 12zM12 9a3 3 0 1 1 0 6 3 3 0 0 1 0-6z",
   undo: "M8 5 4 9l4 4M4 9h10a6 6 0 0 1 0 12h-3",
   redo: "M16 5l4 4-4 4M20 9H10a6 6 0 0 0 0 12h3",
   duplicate: "M9 9h11v11H9zM15 9V4H4v11h5",

@@ -78,7 +78,11 @@ export function layerMesh({ region, layer, mask, size: [width, height], spacing,
   const [rows, firstRow] = gridLines(height, beyond, spacing, origin[1]);
   const [columns, firstColumn] = gridLines(width, beyond, spacing, origin[0]);
   const pixels = [pixelsOf(rows, firstRow, spacing, height), pixelsOf(columns, firstColumn, spacing, width), width];
-  const near = withNeighbours(cellsWith((at) => mask[at], ...pixels), rows, columns);
+  const near = withNeighbours(
+    cellsWith((at) => mask[at], ...pixels),
+    rows,
+    columns,
+  );
   const shown = cellsWith((at) => region[at], ...pixels);
   const sticksOut = cellsWith((at) => layer[at] && !mask[at], ...pixels);
   const wide = columns + 1;

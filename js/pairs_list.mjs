@@ -23,6 +23,7 @@ const HELP = [
   ["A, P, M, T, G, E", "arrow, pin, mask, thing, ground, eraser"],
   ["{ and }", "narrower, wider brush"],
   [", and .", "look at the previous, next frame"],
+  ["B", "before, after the drag"],
   ["D", "draw on the frame that is shown"],
   ["F", "full window; Esc leaves it"],
 ];
@@ -55,7 +56,7 @@ export class PairsList {
     while (this.rows.length < picks.pairs.length) this.#addRow(this.rows.length);
     this.empty.hidden = picks.pairs.length > 0;
     const count = picks.mask_points.length;
-    const mask = count === 0 ? "No mask: everything may change." : `Mask: ${count} point${count === 1 ? "" : "s"}.`;
+    const mask = count === 0 ? "No mask: what lies near the arrows may change." : `Mask: ${count} point${count === 1 ? "" : "s"}.`;
     const strokes = picks.strokes.length;
     this.mask.textContent = strokes === 0 ? mask : `${mask} ${strokes} stroke${strokes === 1 ? "" : "s"}.`;
     picks.pairs.forEach((pair, index) => this.#showRow(this.rows[index], pair, index === chosen, warned.get(index)));

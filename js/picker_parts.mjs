@@ -84,6 +84,10 @@ function toolbarFor(picker, stage) {
   const tools = choice(TOOLS, "Tool", (tool) => picker.setTool(tool));
   const brushSize = brushSlider(picker);
   const listToggle = toggle("list", "List of pairs", () => picker.showSide());
+  const afterToggle = toggle("after", "See the frame as the drag leaves it (B)", () => {
+    picker.toggleAfter();
+    stage.focus();
+  });
   const shells = (...names) => names.map((name) => buttons[name].shell);
   const groups = [
     [tools.shell, brushSize.shell],
@@ -91,6 +95,6 @@ function toolbarFor(picker, stage) {
     shells("duplicate", "remove", "suggest", "clear"),
     shells("zoomOut", "fit", "zoomIn"),
   ];
-  const bar = toolbar("Point tools", groups, [listToggle.shell, buttons.expand.shell]);
-  return { bar, tools, brushSize, buttons, listToggle };
+  const bar = toolbar("Point tools", groups, [afterToggle.shell, listToggle.shell, buttons.expand.shell]);
+  return { bar, tools, brushSize, buttons, afterToggle, listToggle };
 }

@@ -5,32 +5,51 @@
 
 import { placeIn } from "./mesh.mjs";
 
-const PULL = 100; // of a point, in units of an edge's strength
+const PULL = 1000; // of a set, in units of an edge's strength
 const STAY = 1e-5; // holds pieces of the mesh that no point and no anchor holds
 const DISC = 1 / 16; // of the picture's shorter side: the radius of what is held in the hand
+const ALIKE = 1.25; // pairs whose distance changes by less than this factor turn what they hold: their discs may overlap
 
 const mean = (points) => [0, 1].map((axis) => points.reduce((sum, point) => sum + point[axis], 0) / points.length);
 
 /**
- * What point sets ask of a mesh. `sets`: `[{ points: [[x, y], ...], move: [dx, dy] }]`, one per pair; points off the
- * mesh ask for nothing. Returns `{ points, moves, discs: [[x, y, radius], ...] }`.
+ * What point sets ask of a mesh. `sets`: `[{ points: [[x, y], ...], move: [dx, dy] }]`, one per pair; a set pulls with the
+ * middle of its points on the mesh. Returns `{ points, moves, discs: [[x, y, radius], ...] }`.
  */
 export function pullsOf(mesh, sets, size) {
-  const [points, moves, discs] = [[], [], []];
-  const middles = sets.map((set) => mean(set.points));
-  const held = [];
-  mesh.held.forEach((is, at) => is && held.push([mesh.vertices[2 * at], mesh.vertices[2 * at + 1]]));
-  sets.forEach((set, index) => {
-    const used = set.points.filter((point) => placeIn(mesh, point).cell >= 0);
-    if (used.length === 0) return;
-    points.push(...used);
-    moves.push(...used.map(() => set.move));
-    const middle = mean(used);
-    const others = [...middles.filter((_, other) => other !== index), ...held];
-    const gap = others.reduce((least, [x, y]) => Math.min(least, Math.hypot(x - middle[0], y - middle[1])), Infinity);
-    discs.push([...middle, Math.min(DISC * Math.min(...size), 0.5 * gap)]);
+  const [points, moves] = [[], []];
+  for (const { points: all, move } of sets) {
+    const used = all.filter((point) => placeIn(mesh, point).cell >= 0);
+    if (used.length === 0) continue;
+    points.push(onMesh(mesh, used));
+    moves.push(move);
+  }
+  return { points, moves, discs: discsOf(mesh, points, moves, size) };
+}
+
+const distance = ([x, y], [otherX, otherY]) => Math.hypot(otherX - x, otherY - y);
+
+/** The middle of places on the mesh, or the one nearest to it where the middle is not on the mesh. */
+function onMesh(mesh, places) {
+  const middle = mean(places);
+  if (placeIn(mesh, middle).cell >= 0) return middle;
+  return places.reduce((best, place) => (distance(place, middle) < distance(best, middle) ? place : best));
+}
+
+/** A disc reaches at most half the way to an anchor, and to a point that comes nearer or goes away. */
+function discsOf(mesh, points, moves, size) {
+  const ends = points.map(([x, y], index) => [x + moves[index][0], y + moves[index][1]]);
+  return points.map((point, index) => {
+    let least = Infinity;
+    mesh.held.forEach((is, at) => {
+      if (is) least = Math.min(least, distance([mesh.vertices[2 * at], mesh.vertices[2 * at + 1]], point));
+    });
+    points.forEach((other, at) => {
+      const [before, after] = [distance(other, point), distance(ends[at], ends[index])];
+      if (before > 0 && (after < before / ALIKE || after > before * ALIKE)) least = Math.min(least, before);
+    });
+    return [...point, Math.min(DISC * Math.min(...size), least / 2)];
   });
-  return { points, moves, discs };
 }
 
 /** A mesh with handles in their places, its matrix factorised: only the targets may still change. */
@@ -45,6 +64,13 @@ export class HeldMesh {
     this.strength = strengths(mesh, discs, stiff);
     this.places = points.map((point) => placeIn(mesh, point));
     if (this.free.length > 0 && points.length > 0) this.#factorise();
+  }
+
+  /** Which vertices (V) are at the points: 1, else 0. */
+  get pulled() {
+    const pulled = new Uint8Array(this.mesh.held.length);
+    for (const { cell } of this.places) for (let corner = 0; corner < 4; corner++) pulled[this.mesh.cells[4 * cell + corner]] = 1;
+    return pulled;
   }
 
   /** Displacements (2 V) px of the vertices for the points' `moves`, after `rounds` rounds. */
@@ -67,10 +93,13 @@ export class HeldMesh {
   /** The lower Cholesky factor of the free vertices' matrix: row i holds columns i - band ... i. */
   #factorise() {
     const { mesh, place, strength } = this;
-    const entries = [];
+    this.band = bandOf(mesh, place);
+    const wide = this.band + 1;
+    const factor = new Float64Array(this.free.length * wide);
     const add = (u, v, value) => {
-      const [row, column] = [Math.max(place[u], place[v]), Math.min(place[u], place[v])];
-      if (column >= 0) entries.push([row, column, value]);
+      const row = Math.max(place[u], place[v]);
+      const column = Math.min(place[u], place[v]);
+      if (column >= 0) factor[row * wide + this.band + column - row] += value;
     };
     for (let at = 0; at < place.length; at++) add(at, at, STAY);
     strength.forEach((value, edge) => {
@@ -86,10 +115,6 @@ export class HeldMesh {
           if (place[u] >= place[v]) add(u, v, PULL * one * other);
         }),
       );
-    this.band = entries.reduce((widest, [row, column]) => Math.max(widest, row - column), 0);
-    const wide = this.band + 1;
-    const factor = new Float64Array(this.free.length * wide);
-    for (const [row, column, value] of entries) factor[row * wide + this.band + column - row] += value;
     this.factor = cholesky(factor, this.free.length, this.band);
   }
 
@@ -125,42 +150,53 @@ export class HeldMesh {
     const { mesh, strength } = this;
     const count = mesh.held.length;
     const [cosine, sine] = [new Float64Array(count), new Float64Array(count)];
-    const rest = (edge, each) => {
-      const [u, v] = [mesh.edges[2 * edge], mesh.edges[2 * edge + 1]];
-      const x = mesh.vertices[2 * u] - mesh.vertices[2 * v];
-      const y = mesh.vertices[2 * u + 1] - mesh.vertices[2 * v + 1];
-      each(u, v, x, y);
-    };
-    for (let edge = 0; edge < strength.length; edge++)
-      rest(edge, (u, v, x, y) => {
-        const bentX = x + moved[2 * u] - moved[2 * v];
-        const bentY = y + moved[2 * u + 1] - moved[2 * v + 1];
-        const along = strength[edge] * (x * bentX + y * bentY);
-        const across = strength[edge] * (x * bentY - y * bentX);
-        cosine[u] += along;
-        cosine[v] += along;
-        sine[u] += across;
-        sine[v] += across;
-      });
-    const [c, s] = [new Float64Array(count), new Float64Array(count)];
+    const { edges, vertices, held } = mesh;
+    for (let edge = 0; edge < strength.length; edge++) {
+      const u = edges[2 * edge];
+      const v = edges[2 * edge + 1];
+      const x = vertices[2 * u] - vertices[2 * v];
+      const y = vertices[2 * u + 1] - vertices[2 * v + 1];
+      const bentX = x + moved[2 * u] - moved[2 * v];
+      const bentY = y + moved[2 * u + 1] - moved[2 * v + 1];
+      const along = strength[edge] * (x * bentX + y * bentY);
+      const across = strength[edge] * (x * bentY - y * bentX);
+      cosine[u] += along;
+      cosine[v] += along;
+      sine[u] += across;
+      sine[v] += across;
+    }
     for (let at = 0; at < count; at++) {
-      const angle = mesh.held[at] ? 0 : Math.atan2(sine[at], cosine[at]);
-      c[at] = Math.cos(angle);
-      s[at] = Math.sin(angle);
+      const angle = held[at] ? 0 : Math.atan2(sine[at], cosine[at]);
+      cosine[at] = Math.cos(angle);
+      sine[at] = Math.sin(angle);
     }
     const asked = pulled.slice();
-    for (let edge = 0; edge < strength.length; edge++)
-      rest(edge, (u, v, x, y) => {
-        const [cos, sin] = [(c[u] + c[v]) / 2, (s[u] + s[v]) / 2];
-        const dx = strength[edge] * (cos * x - sin * y - x);
-        const dy = strength[edge] * (sin * x + cos * y - y);
-        asked[2 * u] += dx;
-        asked[2 * u + 1] += dy;
-        asked[2 * v] -= dx;
-        asked[2 * v + 1] -= dy;
-      });
+    for (let edge = 0; edge < strength.length; edge++) {
+      const u = edges[2 * edge];
+      const v = edges[2 * edge + 1];
+      const x = vertices[2 * u] - vertices[2 * v];
+      const y = vertices[2 * u + 1] - vertices[2 * v + 1];
+      const c = (cosine[u] + cosine[v]) / 2;
+      const s = (sine[u] + sine[v]) / 2;
+      const dx = strength[edge] * (c * x - s * y - x);
+      const dy = strength[edge] * (s * x + c * y - y);
+      asked[2 * u] += dx;
+      asked[2 * u + 1] += dy;
+      asked[2 * v] -= dx;
+      asked[2 * v + 1] -= dy;
+    }
     return asked;
   }
+}
+
+/** How far apart in the matrix joined free vertices lie at most: the corners of a point's cell are joined. */
+function bandOf({ edges }, place) {
+  let widest = 0;
+  for (let at = 0; at < edges.length; at += 2) {
+    const [u, v] = [place[edges[at]], place[edges[at + 1]]];
+    if (u >= 0 && v >= 0) widest = Math.max(widest, Math.abs(u - v));
+  }
+  return widest;
 }
 
 function strengths({ edges, vertices }, discs, stiff) {

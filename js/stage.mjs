@@ -2,6 +2,7 @@
  * The stage of both widgets: a canvas that shows a picture, with zoom, pan, pointer gestures and the keyboard focus.
  * What is drawn over the picture and what a gesture does is the owner's business:
  *
+ *   shownPicture(picture)        what is shown in the place of the picture (optional)
  *   paint(context, stage)        draws over the picture, in CSS pixels of the stage
  *   press(at, event)             a gesture `{ move(at), end(), cancel() }` for a press at stage point `at`, or null
  *   hover(at)                    the pointer is over stage point `at` (null: it left)
@@ -25,6 +26,7 @@ export class Stage {
     this.owner = owner;
     this.size = [512, 512];
     this.picture = null;
+    this.shown = null; // what was drawn last in its place
     this.view = null; // null: the whole picture, whatever the stage's size
     this.pointers = new Map();
     this.gesture = null;
@@ -145,6 +147,7 @@ export class Stage {
     const context = this.canvas.getContext("2d");
     context.setTransform(columns / width, 0, 0, rows / height, 0, 0);
     context.clearRect(0, 0, width, height);
+    this.shown = this.owner.shownPicture?.(this.picture) ?? this.picture;
     this.drawPicture(context, this.currentView());
     this.owner.paint(context, this);
   }
@@ -152,9 +155,9 @@ export class Stage {
   /** The picture, or an empty frame in its place, in a view. */
   drawPicture(context, view) {
     const [width, height] = this.size.map((side) => side * view.scale);
-    if (this.picture) {
+    if (this.shown) {
       context.imageSmoothingEnabled = view.scale < 3;
-      context.drawImage(this.picture, view.x, view.y, width, height);
+      context.drawImage(this.shown, view.x, view.y, width, height);
       return;
     }
     context.fillStyle = "#6e6e6e";

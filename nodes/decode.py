@@ -5,7 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..dragvideo_core.stages.decode import DecodeSettings, decode
-from ..dragvideo_core.types import DragModel, DragResult, Inversion, PointTracks
+from ..dragvideo_core.types import Displacement, DragModel, DragResult, Inversion, PointTracks
 from . import sockets
 from .comfy import values
 from .comfy.run import progress, run
@@ -61,6 +61,23 @@ class Decode(io.ComfyNode):
                     50,
                     advanced=True,
                 ),
+                setting(
+                    "keep_pixels",
+                    "With a displacement: what moved as a piece keeps its own pixels; the model paints only ground that came free "
+                    "and that no other frame shows, and what is much stretched. Off: the model's picture everywhere.",
+                    advanced=True,
+                ),
+                setting(
+                    "paint_from",
+                    "With a displacement: at which of 50 steps the model starts to paint freed ground over its smooth fill. "
+                    "Higher: it invents more. 0: the smooth fill stays.",
+                    0,
+                    50,
+                    advanced=True,
+                ),
+                sockets.Displacement.Input(
+                    "displacement", optional=True, tooltip="From Displace: the one that was wired into Drag."
+                ),
             ],
             outputs=[
                 io.Image.Output("images", display_name="frames", tooltip="The edited frames."),
@@ -79,11 +96,12 @@ class Decode(io.ComfyNode):
         model: DragModel,
         fps: float,
         audio: dict | None = None,
+        displacement: Displacement | None = None,
         **settings,
     ) -> io.NodeOutput:
         clip, settings = values.to_clip(video, fps), DecodeSettings(**settings)
         on_progress = progress()
-        edited, latents = run(decode, clip, inversion, edit, tracks, model, settings, on_progress)
+        edited, latents = run(decode, clip, inversion, edit, tracks, model, settings, on_progress, displacement)
         on_progress.finish(edited.frames[len(edited) // 2])
         sound = values.audio_of(video) if audio is None else audio
         return io.NodeOutput(values.to_image(edited.frames), values.to_video(edited, sound), values.to_latent(latents, model))

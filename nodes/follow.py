@@ -7,7 +7,8 @@ from comfy_api.latest import io
 from ..dragvideo_core.exchange.tracks import read_tracks
 from ..dragvideo_core.media.drawing import draw_tracks
 from ..dragvideo_core.stages.follow import FollowSettings, follow
-from ..dragvideo_core.types import PointPicks, UserError
+from ..dragvideo_core.stages.segment import segment
+from ..dragvideo_core.types import PointPicks, Segmenter, UserError
 from . import sockets
 from .comfy import messages, values
 from .comfy.run import run
@@ -41,17 +42,26 @@ class UseTracks(io.ComfyNode):
                 setting("set_side", "Points per side of the square set around each handle. The paper uses 3.", 1, 9),
                 setting("set_spacing", f"Between the points of a set, {scaled}", 0.5, 64.0, 0.5),
                 setting("mask_radius", f"Half the side of the square around each mask point, {scaled}", 1.0, 512.0, 1.0),
+                sockets.Segmenter.Input(
+                    "segmenter",
+                    optional=True,
+                    tooltip="From SAM Segment: the thing's layer. Without it the layer is found from strokes, if there are some.",
+                ),
             ],
             outputs=sockets.tracks_outputs(),
             hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
-    def execute(cls, video, picks: PointPicks, given, edit_mask=None, **settings) -> io.NodeOutput:
+    def execute(
+        cls, video, picks: PointPicks, given, edit_mask=None, segmenter: Segmenter | None = None, **settings
+    ) -> io.NodeOutput:
         clip = values.to_clip(video)
         if given is None:
             raise UserError("expected TRACKS or tracks JSON: got nothing. Wire a point tracker's output into 'given tracks'.")
         with messages.warnings_on_node(cls.hidden.unique_id):
             may_change = None if edit_mask is None else run(values.to_edit_mask, edit_mask, clip)
-            tracks = run(follow, clip, picks, run(read_tracks, given), may_change, FollowSettings(**settings))
+            tracks = run(
+                follow, clip, picks, run(read_tracks, given), may_change, FollowSettings(**settings), segmenter or segment()
+            )
         return io.NodeOutput(*values.from_tracks(tracks, values.to_image(draw_tracks(clip.frames, tracks))))

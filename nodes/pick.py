@@ -10,7 +10,8 @@ from comfy_api.latest import io
 from ..dragvideo_core.exchange.points_json import points_text
 from ..dragvideo_core.exchange.tracks import as_boxes, as_points
 from ..dragvideo_core.media.drawing import draw_points
-from ..dragvideo_core.points.sets import REFERENCE, may_change
+from ..dragvideo_core.points.edit_mask import may_change
+from ..dragvideo_core.points.sets import REFERENCE
 from ..dragvideo_core.stages.pick import MAX_TEXT, pick
 from ..dragvideo_core.stages.propagate import PropagateSettings
 from ..dragvideo_core.types import PointPicks, UserError
@@ -86,7 +87,8 @@ class Pick(io.ComfyNode):
             messages.show_on_node(ui, cls.hidden.unique_id)  # the frame has to be seen for the points to be put right
             raise
         drawn = draw_points(clip.frames[picks.frame], picks.handles, picks.targets)
-        text, mask = (json.dumps(_as_data(picks)), may_change(picks.mask_points[None], _mask_radius(clip.size), clip.size))
+        text, given = json.dumps(_as_data(picks)), (picks.mask_points[None], picks.handles[None], picks.targets[None])
+        mask = may_change(*given, _mask_radius(clip.size), clip.size)
         others = as_points(picks.handles), values.to_mask(mask), as_boxes(mask)
         return io.NodeOutput(picks, text, values.to_image(drawn[None]), *others, ui=ui)
 
@@ -122,10 +124,11 @@ def _as_data(picks: PointPicks) -> dict:
         return [[round(float(x), 2), round(float(y), 2)] for x, y in points]
 
     pairs = zip(rows(picks.handles), rows(picks.targets), strict=True)
+    strokes = [{"kind": one.kind, "radius": round(one.radius, 2), "points": rows(one.points)} for one in picks.strokes]
     return {
-        "version": 1,
+        "version": 2 if strokes else 1,
         "size": [picks.size[1], picks.size[0]],
         "frame": picks.frame,
         "pairs": [{"handle": handle, "target": target} for handle, target in pairs],
         "mask_points": rows(picks.mask_points),
-    }
+    } | ({"strokes": strokes} if strokes else {})

@@ -47,7 +47,7 @@ class Propagate(io.ComfyNode):
                 sockets.Segmenter.Input(
                     "segmenter",
                     optional=True,
-                    tooltip="From SAM Segment: says which pixels belong to the thing. Without it every point counts as foreground.",
+                    tooltip="From SAM Segment: the thing's layer. Without it the layer is found from strokes, if there are some.",
                 ),
                 setting("set_side", "Points per side of the square set around each handle. The paper uses 3.", 1, 9),
                 setting("set_spacing", f"Between the points of a set, {scaled}", 0.5, 64.0, 0.5),

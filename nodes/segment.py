@@ -7,7 +7,7 @@ from typing import Any
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..dragvideo_core.points.sam import load_sam
+from ..dragvideo_core.layers.sam import load_sam
 from ..dragvideo_core.stages.segment import segment
 from ..dragvideo_core.types import UserError
 from . import sockets
@@ -18,8 +18,8 @@ NONE = "none"
 
 
 class Segment(io.ComfyNode):
-    """Tells points on the thing from points on the background, which then move with it (Eq. 1 of the paper). By a
-    Segment Anything checkpoint, or by a MASK that you have; without either every point counts as foreground."""
+    """Tells the thing that is dragged from the ground behind it: by a MASK that you have, or by a Segment Anything
+    checkpoint. Its layer is then displaced as a piece, and points on the ground move with the thing (Eq. 1 of the paper)."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -37,12 +37,20 @@ class Segment(io.ComfyNode):
                     "MASK, or count every point as foreground.",
                 ),
                 io.Mask.Input(
-                    "mask", optional=True, tooltip="White on the thing: one for all frames, or one per frame. It wins over SAM."
+                    "mask",
+                    optional=True,
+                    tooltip="White on the thing, grey where it covers a part of a pixel: one per frame, or one alone, of the frame "
+                    "that the points are picked on, which is carried to the others. It wins over SAM.",
                 ),
                 sockets.SamModel.Input(
                     "sam_model",
                     optional=True,
                     tooltip="A SAM_MODEL that another pack's loader (the Impact pack's) has made. It wins over 'checkpoint'.",
+                ),
+                io.Mask.Input(
+                    "front",
+                    optional=True,
+                    tooltip="White on things that pass in front of it, such as a pole, and stay: one per frame or one for all.",
                 ),
             ],
             outputs=[sockets.Segmenter.Output("segmenter", display_name="segmenter", tooltip="For Propagate Points.")],
@@ -60,7 +68,9 @@ class Segment(io.ComfyNode):
         return "" if checkpoint in (None, NONE) else folders.file_fingerprint(folders.sam_path(checkpoint))
 
     @classmethod
-    def execute(cls, checkpoint: str, mask: Tensor | None = None, sam_model: Any = None) -> io.NodeOutput:
+    def execute(
+        cls, checkpoint: str, mask: Tensor | None = None, sam_model: Any = None, front: Tensor | None = None
+    ) -> io.NodeOutput:
         if mask is None and sam_model is None and checkpoint != NONE:
             sam_model = run(load_sam, folders.sam_path(checkpoint), memory.compute_device())
-        return io.NodeOutput(run(segment, mask, sam_model))
+        return io.NodeOutput(run(segment, mask, sam_model, front))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -19,17 +20,39 @@ from torch.nn import functional
 FIRST_BLOCK = 2
 
 
+@dataclass(frozen=True)
+class Barred:
+    """What some cells may not look at while keys and values are used."""
+
+    cells: Tensor  # (B, 1, h, w) bool: of the batch's rows, the cells that may not
+    kept: Tensor  # (K, 1, h, w) bool: of the kept rows, what they may not look at
+
+    def allowed(self, tokens: int, rows: Tensor | None) -> Tensor | None:
+        """(B, 1, tokens, kept tokens) bool, for a layer with so many tokens a row; None: all of it."""
+        if not bool(self.cells.any()):
+            return None
+        h, w = self.cells.shape[-2:]
+        shrink = round((h * w / tokens) ** 0.5)
+        asking, answering = (functional.max_pool2d(part.float(), shrink).flatten(1).bool() for part in (self.cells, self.kept))
+        answering = answering.flatten()[None] if rows is None else answering[rows]
+        allowed = ~(asking[:, :, None] & answering[:, None, :])
+        return (allowed | ~allowed.any(-1, keepdim=True))[:, None]  # who would see nothing at all sees everything
+
+
 class CrossBranch:
     """Attention processor shared by all chosen layers; `mode` says what the next denoiser call does."""
 
     def __init__(self):
         self.mode = "plain"  # "record": keep keys and values; "add": keep these too; "use": take the kept, not one's own
         self.kept: dict[int, tuple[Tensor, Tensor]] = {}
+        self.barred: Barred | None = None  # while using
         self.rows: Tensor | None = None  # while using: which kept row serves each row of the batch; None = all joined
 
     def __call__(self, attn, hidden_states: Tensor, encoder_hidden_states=None, attention_mask=None, temb=None) -> Tensor:
-        query = _heads(attn, attn.to_q(hidden_states))
+        query, allowed = _heads(attn, attn.to_q(hidden_states)), None
         if self.mode == "use":
+            if self.barred is not None:
+                allowed = self.barred.allowed(hidden_states.shape[1], self.rows)
             key, value = (self._chosen(kept, len(hidden_states)) for kept in self.kept[id(attn)])
         else:
             key, value = _heads(attn, attn.to_k(hidden_states)), _heads(attn, attn.to_v(hidden_states))
@@ -38,7 +61,7 @@ class CrossBranch:
             elif self.mode == "add":
                 held = self.kept.get(id(attn))
                 self.kept[id(attn)] = (key, value) if held is None else (torch.cat([held[0], key]), torch.cat([held[1], value]))
-        return _answer(attn, query, key, value)
+        return _answer(attn, query, key, value, allowed)
 
     def _chosen(self, kept: Tensor, batch: int) -> Tensor:
         if self.rows is not None:
@@ -112,9 +135,12 @@ def kept_bytes(denoiser: torch.nn.Module, cells: int, frames: int, itemsize: int
     return (sum(of_layers) + max(of_layers, default=0)) * frames * itemsize
 
 
-def _answer(attn, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """What queries (B, heads, tokens, width) find among keys and values: (B, tokens, heads * width)."""
-    mixed = functional.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
+def _answer(attn, query: Tensor, key: Tensor, value: Tensor, allowed: Tensor | None = None) -> Tensor:
+    """What queries (B, heads, tokens, width) find among keys and values: (B, tokens, heads * width).
+
+    allowed: (B, 1, tokens, kept tokens) bool, which of them each may look at; None: all.
+    """
+    mixed = functional.scaled_dot_product_attention(query, key, value, allowed).transpose(1, 2).flatten(2)
     return attn.to_out[1](attn.to_out[0](mixed))
 
 

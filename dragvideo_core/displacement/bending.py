@@ -41,20 +41,18 @@ def bend_frame(
     moves: np.ndarray,
     visible: np.ndarray,
     stiffness: float,
-    goes_on: bool,
 ) -> Bent | None:
     """One frame by itself, None where it has nothing to bend.
 
     region, layer, mask (H, W) bool: what the mesh covers, what of that must hold together with what lies outside of the edit mask,
-    the edit mask; handles, moves (J, S, 2) px; visible (J, S) bool; stiffness in [0, 1]; goes_on: the layer may go on beyond the
-    border of the picture, which then does not hold it.
+    the edit mask; handles, moves (J, S, 2) px; visible (J, S) bool; stiffness in [0, 1].
     """
     size = mask.shape
     if not (region & mask).any() or len(handles) == 0:
         return None
     spacing = spacing_for(size)
     longest = min(float(np.linalg.norm(moves, axis=-1).max()), min(size) / 2)
-    beyond = spacing * (1 + int(np.ceil(longest / spacing))) if goes_on else 0
+    beyond = spacing * (1 + int(np.ceil(longest / spacing)))
     x, y = (int(v) for v in np.round(handles[0].mean(0)))
     mesh = layer_mesh(region, layer, mask, spacing, (x, y), beyond)
     asked = frame_pulls(mesh, handles, moves, visible)

@@ -14,8 +14,9 @@ HALVINGS = 6  # in the search for the longest drag without a fold, where smoothi
 def unfolded(mesh: Mesh, moved: np.ndarray, kept: np.ndarray) -> tuple[np.ndarray, bool]:
     """Displacements (V, 2) px without folds, and whether there were any.
 
-    A triangle whose corners go round the other way is a fold. In each round the vertices at folds, and their neighbours, move to the
-    mean of the vertices they are joined to; those that are held or `kept` (V,) bool stay. Where a fold is left after MENDS rounds, the whole drag is made shorter.
+    A triangle whose corners go round the other way is a fold. In each round the vertices at folds, and their neighbours, move to
+    the mean of the vertices they are joined to; those that are held or `kept` (V,) bool stay. Where a fold is left after MENDS
+    rounds, the whole drag is made shorter.
     """
     corners = np.concatenate([mesh.cells[:, list(three)] for three in TRIANGLES])
     folded = _turned_over(mesh, moved, corners)

@@ -7,6 +7,7 @@ Motions are matrices (2, 3) from places (x, y, 1) of one frame to places of anot
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,7 +21,7 @@ Gray = NDArray[np.uint8]
 Matrix = NDArray[np.float64]
 
 SIDE = 256  # px: the frames are made so small for the guess
-CORNERS, QUALITY, APART = 200, 0.01, 5  # at most so many, of this share of the best one's strength, so far apart
+CORNERS, QUALITY, APART = 150, 0.01, 5  # at most so many, of this share of the best one's strength, so far apart
 FEWEST = 8  # corners that an affine motion is believed from
 WINDOW = 15  # px: side of what is compared around a corner
 BACK = 0.5  # px: a corner that misses its origin by more on the way back is lost
@@ -29,10 +30,14 @@ INLIER = 1.0  # px: how far a corner may be from where the motion takes it
 
 @dataclass(frozen=True)
 class Seen:
-    """What corners are followed on: brightness (h, w), and where (h, w) it is the ground's."""
+    """What corners are followed on: brightness (h, w), and where (h, w) it is the ground's. The rest is made plain."""
 
     gray: Gray
     known: Mask
+
+    def __post_init__(self) -> None:
+        plain = int(self.gray[self.known].mean()) if self.known.any() else 0
+        object.__setattr__(self, "gray", np.where(self.known, self.gray, np.uint8(plain)))
 
 
 def chained_motions(pictures: Sequence[Array], known: Sequence[Mask], holes: Sequence[Mask]) -> list[Matrix]:
@@ -46,7 +51,7 @@ def chained_motions(pictures: Sequence[Array], known: Sequence[Mask], holes: Seq
     ]
     near = _surroundings(cv2.resize(np.any(holes, 0).astype(np.uint8), small, interpolation=cv2.INTER_AREA) > 0)
     motions = [np.eye(3)]
-    for before, after in zip(frames[:-1], frames[1:]):
+    for before, after in itertools.pairwise(frames):
         step = corner_motion(Seen(before.gray, before.known & near), after)
         step = corner_motion(before, after) if step is None else step
         motions.append((np.eye(3) if step is None else np.vstack([step, [0, 0, 1]])) @ motions[-1])
@@ -65,13 +70,13 @@ def corrected(guess: Matrix, first: Seen, second: Seen) -> Matrix:
 
 def corner_motion(first: Seen, second: Seen) -> Matrix | None:
     """The affine motion of the ground between two pictures of one size by their corners; None where there are too few."""
-    free = cv2.erode(first.known.astype(np.uint8), np.ones((WINDOW // 2,) * 2, np.uint8), borderValue=1)
+    free = cv2.erode(first.known.astype(np.uint8), np.ones((WINDOW,) * 2, np.uint8), borderValue=1)
     corners = cv2.goodFeaturesToTrack(first.gray, CORNERS, QUALITY, APART, mask=free)
     if corners is None or len(corners) < FEWEST:
         return None
-    window = {"winSize": (WINDOW, WINDOW)}
-    there, tracked, _ = cv2.calcOpticalFlowPyrLK(first.gray, second.gray, corners, None, **window)
-    back, returned, _ = cv2.calcOpticalFlowPyrLK(second.gray, first.gray, there, None, **window)
+    how = {"winSize": (WINDOW, WINDOW), "criteria": (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 12, 0.03)}
+    there, tracked, _ = cv2.calcOpticalFlowPyrLK(first.gray, second.gray, corners, None, **how)
+    back, returned, _ = cv2.calcOpticalFlowPyrLK(second.gray, first.gray, there, None, **how)
     good = (tracked & returned).ravel().astype(bool) & (np.linalg.norm(back - corners, axis=-1).ravel() < BACK)
     corners, there = corners.reshape(-1, 2)[good], there.reshape(-1, 2)[good]
     x, y = np.rint(there).astype(int).T

@@ -23,7 +23,8 @@ Box = tuple[slice, slice]  # rows, columns
 REACH = 24  # px: so far around a guessed place the ground is looked for
 SIGMAS = (2.5, 0.7)  # px: blur of the two levels on which a motion is refined, coarse first
 MOST_PIXELS = 3000  # looked at on each level
-ROUNDS, STILL = 12, 0.01  # Gauss-Newton rounds at most; fewer where the next one moves the hole by less than so many px
+ROUNDS, STILL = 8, 0.03  # Gauss-Newton rounds at most; fewer where the next one moves the hole by less than so many px
+EXACT = 0.05  # px
 GAINS = 0.8, 1.25  # of brightness between two frames
 NOISE = 1.5 / 255  # brightness: differences below this are taken for noise
 FEWEST = 50  # pixels that must be seen in both frames
@@ -32,6 +33,7 @@ BETTER = 0.9  # the bend is taken if it leaves less than this share of the diffe
 DETAIL = 5.0  # px: what a blur by so much takes away is detail, which a smooth fill would not have
 LIKENESS = 1.0  # frames are alike if they differ (squared) by less than this times the detail
 SAME = 2.5 / 255  # or by less than this
+COARSE = 3  # px: likeness is judged for blocks of this side
 OUTLIER = 0.15  # brightness: larger differences count as this one
 
 
@@ -50,6 +52,7 @@ class GroundMotions:
         """Pictures (H, W, 3) in [0, 1], where (H, W) each shows ground, and where (H, W) the ground is wanted."""
         self._pictures, self._known = pictures, known
         self._matches: dict[tuple, Match | None] = {}
+        self._latest: tuple[int, Box, _Look] | None = None
         self._from_first = [np.vstack([motion, [0, 0, 1]]) for motion in camera.chained_motions(pictures, known, holes)]
 
     def guess(self, i: int, j: int) -> Matrix:
@@ -64,9 +67,15 @@ class GroundMotions:
             if there is None:
                 self._matches[key] = None
             else:
-                looks = _Look(self._pictures[i], self._known[i], box), _Look(self._pictures[j], self._known[j], there)
-                self._matches[key] = _match(*looks, self.guess(i, j))
+                source = _Look(self._pictures[j], self._known[j], there)
+                self._matches[key] = _match(self._target(i, box), source, self.guess(i, j))
         return self._matches[key]
+
+    def _target(self, i: int, box: Box) -> _Look:
+        """The look of the latest target, which is compared with several frames in turn."""
+        if self._latest is None or self._latest[:2] != (i, box):
+            self._latest = i, box, _Look(self._pictures[i], self._known[i], box)
+        return self._latest[2]
 
 
 def move(matrix: Matrix, places: np.ndarray) -> np.ndarray:
@@ -83,25 +92,29 @@ class _Look:
         gray, share = self.seen.gray.astype(np.float32) / 255, known[box].astype(np.float32)
         self.gray = [_blurred(gray, share, sigma) for sigma in SIGMAS]
         self.slope = [cv2.merge([cv2.Scharr(level, cv2.CV_32F, dx, 1 - dx, scale=1 / 32) for dx in (1, 0)]) for level in self.gray]
-        self.clear = cv2.erode(share, np.ones((5, 5), np.uint8), borderValue=1)  # 1: nothing covered shows through the blur
+        self.clear = cv2.erode(share, np.ones((5, 5), np.uint8), borderValue=0)  # 1: all that the finer blur reads is ground
 
 
 def _match(target: _Look, source: _Look, guess: Matrix) -> Match | None:
     local = np.concatenate([guess[:, :2], (move(guess, target.origin) - source.origin)[:, None]], 1)
-    refined = _refined(target, source, camera.corrected(local, target.seen, source.seen))
-    if refined is None:
-        return None
-    matrix, gain, light = refined
     height, width = target.clear.shape
-    grid = np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1)
-    places = move(matrix, grid).astype(np.float32)
-    straight = _compared(target, source, places, gain, light)
-    bend = _bend(target, *straight)
-    bent_places = (places + bend @ matrix[:, :2].T).astype(np.float32)
-    bent = _compared(target, source, bent_places, gain, light)
-    if _difference(target, *bent) < BETTER * _difference(target, *straight):
-        places, straight = bent_places, bent
-    return Match(places + source.origin.astype(np.float32), _alike(target, *straight))
+    grid = np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).astype(np.float32)
+    shift = np.rint(move(local, np.array([width, height]) / 2) - np.array([width, height]) / 2).astype(np.float32)
+    places, compared = grid + shift, _compared(target, source, grid + shift, 1.0, 0.0)
+    if _difference(target, *compared) > _noise(target):  # a still camera needs no more
+        refined = _refined(target, source, camera.corrected(local, target.seen, source.seen))
+        if refined is None:
+            return None
+        matrix, gain, light = refined
+        places = move(matrix, grid).astype(np.float32)
+        compared = _compared(target, source, places, gain, light)
+        left = _difference(target, *compared)
+        if left > _noise(target):
+            bent_places = (places + _bend(target, *compared) @ matrix[:, :2].T).astype(np.float32)
+            bent = _compared(target, source, bent_places, gain, light)
+            if _difference(target, *bent) < BETTER * left:
+                places, compared = bent_places, bent
+    return Match(places + source.origin.astype(np.float32), _alike(target, *compared))
 
 
 def _refined(target: _Look, source: _Look, matrix: Matrix) -> tuple[Matrix, float, float] | None:
@@ -162,6 +175,11 @@ def _bend(target: _Look, shown: Array, both: Mask) -> Array:
     return spread(np.where(sure[..., None], smooth, 0), sure.astype(np.float32))
 
 
+def _noise(target: _Look) -> float:
+    """A difference in brightness that a motion wrong by EXACT px makes: less cannot be told from none."""
+    return EXACT * float(np.abs(target.slope[-1][target.clear > 0]).mean()) if target.clear.any() else 0.0
+
+
 def _difference(target: _Look, shown: Array, both: Mask) -> float:
     return float(np.abs(target.gray[-1] - shown)[both].mean()) if both.any() else np.inf
 
@@ -172,7 +190,9 @@ def _alike(target: _Look, shown: Array, both: Mask) -> Mask:
     smooth = _blurred(target.gray[-1], share, DETAIL)
     gap, detail = (np.square(np.clip(picture - target.gray[-1], -OUTLIER, OUTLIER)) for picture in (shown, smooth))
     around = [_blurred(square, share, DETAIL) for square in (gap, detail)]
-    differs, contrast = spread(np.stack(around, -1) * share[..., None], share).transpose(2, 0, 1)
+    coarse = np.s_[::COARSE, ::COARSE]
+    around = spread((np.stack(around, -1) * share[..., None])[coarse], np.ascontiguousarray(share[coarse]))
+    differs, contrast = cv2.resize(around, share.shape[::-1], interpolation=cv2.INTER_LINEAR).transpose(2, 0, 1)
     return differs <= LIKENESS * contrast + SAME**2
 
 

@@ -3,6 +3,7 @@
 A single handle is a red disc, a single target a blue ring; the points of a set are small dots; an arrow leads from each
 handle to its target; what the mask leaves out is dimmed and its edge is outlined. Red and blue were chosen so that
 colour-blind people can tell them apart, the shapes differ as well, and a white rim keeps both legible on any ground.
+The outline of the thing's layer is green.
 """
 
 from __future__ import annotations
@@ -22,12 +23,20 @@ HANDLE = (220, 50, 32)
 TARGET = (0, 90, 181)
 RIM = (255, 255, 255)
 MASK_EDGE = (255, 193, 7)
+LAYER_EDGE = (0, 229, 160)
 LEGIBLE = 384  # px that the short side of a picture should have for points on it to be told apart
 _ANTIALIAS = 3  # drawn this many times larger, then averaged
 _PAPER, _INK, _GREY = (250, 250, 250), (30, 30, 30), (110, 110, 110)
 
 
-def draw_points(picture: Tensor, handles: Tensor, targets: Tensor, mask: Tensor | None = None, scale: int | None = None) -> Tensor:
+def draw_points(
+    picture: Tensor,
+    handles: Tensor,
+    targets: Tensor,
+    mask: Tensor | None = None,
+    scale: int | None = None,
+    layer: Tensor | None = None,
+) -> Tensor:
     """A picture with its points drawn on it.
 
     Args:
@@ -36,6 +45,7 @@ def draw_points(picture: Tensor, handles: Tensor, targets: Tensor, mask: Tensor 
         targets: the same shape as `handles`.
         mask: (H, W) or (1, H, W) bool, True = may change.
         scale: enlarge the picture this many times first; None enlarges small pictures until points can be told apart.
+        layer: (H, W) or (1, H, W) in [0, 1], how much of each pixel the thing covers.
 
     Returns:
         (3, scale * H, scale * W) float32 in [0, 1], on the CPU. Points outside the picture are cut off at its border.
@@ -44,6 +54,8 @@ def draw_points(picture: Tensor, handles: Tensor, targets: Tensor, mask: Tensor 
     picture = enlarge(picture, scale)
     if mask is not None:
         picture = draw_mask(picture, mask)
+    if layer is not None:
+        picture = draw_layer(picture, layer)
     handles, targets = _sets(handles), _sets(targets)
     marks = _Marks(picture.shape[-2:], scale)
     for set_from, set_to in zip(handles, targets, strict=True):
@@ -68,6 +80,14 @@ def draw_paths(picture: Tensor, paths: Tensor, targets: Tensor) -> Tensor:
     return marks.over(picture)
 
 
+def draw_layer(picture: Tensor, layer: Tensor) -> Tensor:
+    """A picture (3, H, W) with the outline of a layer, (h, w) or (1, h, w) in [0, 1], where half of a pixel is covered."""
+    height, width = picture.shape[-2:]
+    layer = layer.detach().cpu().float().reshape(1, 1, *layer.shape[-2:])
+    inside = functional.interpolate(layer, (height, width), mode="bilinear", align_corners=False)[0].ge(0.5).float()
+    return _outlined(picture, inside, LAYER_EDGE)
+
+
 def draw_mask(picture: Tensor, mask: Tensor) -> Tensor:
     """A picture (3, H, W) with what `mask` leaves out dimmed and the mask's edge outlined.
 
@@ -76,18 +96,25 @@ def draw_mask(picture: Tensor, mask: Tensor) -> Tensor:
     height, width = picture.shape[-2:]
     mask = mask.detach().cpu().float().reshape(1, 1, *mask.shape[-2:])
     inside = functional.interpolate(mask, (height, width), mode="nearest")[0]
-    reach = max(1, round(min(height, width) / 256))
+    return _outlined(picture * (0.45 + 0.55 * inside), inside, MASK_EDGE)
+
+
+def _outlined(picture: Tensor, inside: Tensor, colour: tuple[int, int, int]) -> Tensor:
+    """A picture (3, H, W) with the inner rim of a region (1, H, W) in a colour."""
+    reach = max(1, round(min(picture.shape[-2:]) / 256))
     inner = -functional.max_pool2d(-inside, 2 * reach + 1, stride=1, padding=reach)
     edge = inside - inner
-    colour = torch.tensor(MASK_EDGE, dtype=torch.float32).reshape(3, 1, 1) / 255
-    dimmed = picture * (0.45 + 0.55 * inside)
-    return dimmed * (1 - edge) + colour * edge
+    return picture * (1 - edge) + torch.tensor(colour, dtype=torch.float32).reshape(3, 1, 1) / 255 * edge
 
 
 def draw_tracks(frames: Tensor, tracks: PointTracks) -> Tensor:
-    """Every frame of (N, 3, H, W) with its point sets and its mask: (N, 3, H', W'), enlarged until legible."""
+    """Every frame of (N, 3, H, W) with its point sets, its mask and its layer: (N, 3, H', W'), enlarged until legible."""
+    layers = [None] * len(frames) if tracks.layer is None else tracks.layer
     return torch.stack(
-        [draw_points(frame, tracks.handles[i], tracks.targets[i], tracks.edit_mask[i]) for i, frame in enumerate(frames)]
+        [
+            draw_points(frame, tracks.handles[i], tracks.targets[i], tracks.edit_mask[i], layer=layers[i])
+            for i, frame in enumerate(frames)
+        ]
     )
 
 

@@ -13,7 +13,6 @@ length of the film.
 from __future__ import annotations
 
 import math
-import warnings
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from pathlib import Path
 import av
 import numpy as np
 
+from ..types import warn, warnings_go_to
 from .colour import ColourTags, over_black, to_rgb
 from .container import VideoHeader, VideoWarning, open_container, read_header, seconds_of, video_stream
 from .decoding import DecodedFrame, decoded_frames
@@ -72,8 +72,7 @@ class Film:
     @cached_property
     def first(self) -> DecodedFrame:
         """The first frame, decoded."""
-        with warnings.catch_warnings():  # whoever walks over the frames is warned
-            warnings.simplefilter("ignore", VideoWarning)
+        with warnings_go_to(lambda text: None):  # whoever walks over the frames is warned
             return next(self.decoded())
 
     @cached_property
@@ -132,9 +131,7 @@ class Film:
                     text = (
                         f"'{self.name}' changes its size from {first.width} x {first.height} to {stored.width} x {stored.height} "
                     )
-                    warnings.warn(
-                        text + f"px at {float(source.time):.2f} s: it is scaled to the first.", VideoWarning, stacklevel=2
-                    )
+                    warn(text + f"px at {float(source.time):.2f} s: it is scaled to the first.", VideoWarning)
                 stored = _like(stored, first)
             yield FilmFrame(index, source.time, source.duration, stored, self)
             index += 1
@@ -156,14 +153,15 @@ class Film:
     def _times(self, most: float) -> list[Fraction]:
         if is_animated_webp(self.path):
             return [source.time for source in self.decoded()]
-        stamps, all_stamps = [], []
+        stamps, all_stamps, has_key = [], [], False
         with open_container(self.path) as container:
             for packet in _packets(container, video_stream(container, self.name)):
+                has_key = has_key or packet.is_keyframe
                 at = seconds_of(packet)
                 if at is None or packet.is_discard:  # an edit list leaves it out
                     continue
                 all_stamps.append(at)
-                if stamps or packet.is_keyframe:  # no decoder shows anything before the first key frame
+                if has_key:  # nothing is shown before the first key frame
                     stamps.append(at)
                 if len(stamps) >= most:
                     break

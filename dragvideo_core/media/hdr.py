@@ -20,7 +20,7 @@ _TO_709 = np.array(  # ITU-R BT.2087, linear light
     [[1.660491, -0.587641, -0.072850], [-0.124550, 1.132900, -0.008349], [-0.018151, -0.100579, 1.118730]], np.float32
 )
 _LUMINANCE = np.array([0.2627, 0.6780, 0.0593], np.float32)  # BT.2020
-_KNOTS = 4096  # of the table of gains, in the square root of light
+_KNOTS = 65_536  # of the table of gains, in the square root of light
 
 
 def to_sdr(rgb: np.ndarray, transfer: int) -> np.ndarray:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack
 from fractions import Fraction
 
 import av
 
-from ..types import UserError
+from ..types import UserError, warn
 from .container import DECODER_ERRORS, VideoWarning, open_container, seconds_of, sound_streams
 from .film import Film
 
@@ -61,7 +60,7 @@ class SoundCopy:
                     yield at, packet
         except DECODER_ERRORS as error:
             text = f"the sound of '{self._name}' breaks off: it can be read no further ({type(error).__name__})."
-            warnings.warn(text + " The film is silent from there on.", VideoWarning, stacklevel=4)
+            warn(text + " The film is silent from there on.", VideoWarning)
 
 
 def _track(stream: av.AudioStream, output: av.container.OutputContainer) -> _Track:

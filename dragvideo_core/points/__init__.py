@@ -1,1 +1,1 @@
-"""Point sets, and how points are found in other frames: feature lookup, DIFT, optical flow, SAM."""
+"""Point sets, and how points are found in other frames: feature lookup, DIFT, optical flow."""

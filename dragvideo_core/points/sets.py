@@ -80,13 +80,6 @@ def union_of_squares(points: Tensor, radius: float, size: tuple[int, int]) -> Te
     return torch.einsum("nqh,nqw->nhw", in_y.float(), in_x.float()).gt(0)[:, None]
 
 
-def may_change(mask_points: Tensor, radius: float, size: tuple[int, int]) -> Tensor:
-    """Where the picture may change, (N, 1, H, W) bool: inside the squares around (N, Q, 2), everywhere if Q is 0."""
-    if mask_points.shape[1] == 0:
-        return torch.ones(len(mask_points), 1, *size, dtype=torch.bool, device=mask_points.device)
-    return union_of_squares(mask_points, radius, size)
-
-
 def way(handles: Tensor, targets: Tensor, radius: float) -> Tensor:
     """Points (N, W, 2) from handles to targets (N, J, 2), at most `radius` apart: their squares cover the drags."""
     count = max(2, math.ceil(float((targets - handles).norm(dim=-1).max()) / radius) + 1)

@@ -6,7 +6,6 @@ In two steps that can be taken apart: `bend_layers` finds out where everything g
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +17,7 @@ from ..displacement.backward_map import Warp, backward
 from ..displacement.bending import Bent
 from ..displacement.checks import check_tracks
 from ..ground.fill import fill_freed
-from ..types import Displacement, OnProgress, PointTracks, UserError, VideoClip, ignore_progress
+from ..types import Displacement, OnProgress, PointTracks, UserError, VideoClip, ignore_progress, warn
 
 
 @dataclass(frozen=True)
@@ -59,15 +58,14 @@ def bend_layers(
     bents = []
     for i in range(len(clip)):
         here = scene.region[i], scene.matte[i] > 0.5, scene.touchable[i]
-        bents.append(bending.bend_frame(*here, handles[i], moves[i], visible[i], settings.stiffness, tracks.layer is not None))
+        bents.append(bending.bend_frame(*here, handles[i], moves[i], visible[i], settings.stiffness))
         on_progress(i + 1, len(clip), None)
     bents = bending.held_in_time(clip.frames, bents)
     folded = [i + 1 for i, bent in enumerate(bents) if bent is not None and bent.had_folds]
     if folded:
-        warnings.warn(
+        warn(
             f"the drag would fold the thing over itself in frame {', '.join(map(str, folded))}: it was made smoother there. "
             "Make the drag shorter, or the edit mask larger.",
-            stacklevel=3,
         )
     return bents
 

@@ -23,7 +23,7 @@ from ..dragging.plan import Plan, make_plan
 from ..dragging.settings import DEFAULTS, DragSettings
 from ..files.unfinished import NOT_KEPT, State, Unfinished
 from ..media.drawing import draw_points
-from ..types import DragModel, DragResult, Inversion, OnProgress, PointTracks, ignore_progress
+from ..types import Displacement, DragModel, DragResult, Inversion, OnProgress, PointTracks, ignore_progress
 
 __all__ = ["DragSettings", "drag"]
 
@@ -36,18 +36,19 @@ def drag(
     on_progress: OnProgress = ignore_progress,
     start: DragResult | None = None,
     unfinished: Unfinished = NOT_KEPT,
+    displaced: Displacement | None = None,
 ) -> DragResult:
     """Find the offsets. Stops when every pair has arrived or the iterations are used up.
 
-    start: an edit of the same clip to go on from; its steps are added to `settings.steps`. With `unfinished`, work that
-    was broken off goes on where it was.
+    start: an edit of the same clip to go on from; its steps are added to `settings.steps`. displaced: what the warm start
+    starts from; None: a displacement that knows no layer. With `unfinished`, work that was broken off goes on where it was.
     UserError when steps, tracks, inversion and edit do not fit together, and when gradients are no numbers again and again.
     """
-    check(inversion, tracks, settings, start)
+    check(inversion, tracks, settings, start, displaced)
     earlier = rounds.earlier(start, tracks)
     plan = make_plan(inversion, tracks, model, settings, earlier)
     chunks, total, done = plan.chunks(), max(1, settings.iterations), 0
-    work = unfinished.work(state.name(inversion, tracks, model, settings, start))
+    work = unfinished.work(state.name(inversion, tracks, model, settings, start, displaced))
     kept = work.resumed()
     chunks.size = min(chunks.size, state.chunk_of(kept))
 
@@ -57,7 +58,7 @@ def drag(
     with text_once(model.denoiser):
         if settings.warm_start and start is None:
             tick()
-            initial = initial_offsets.from_warm_start(plan, inversion, tracks, model, chunks)
+            initial = initial_offsets.displaced(plan, inversion, tracks, displaced, model, chunks)
         else:
             initial = initial_offsets.from_offsets(plan, inversion, earlier)
         measured = measure(plan, initial, earlier, chunks, tick)

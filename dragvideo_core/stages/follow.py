@@ -8,9 +8,11 @@ import torch
 from torch import Tensor
 
 from ..exchange.tracks import GivenTracks
+from ..layers import find as layers
+from ..layers.given import NOTHING
 from ..points import edit_mask as edit_masks
 from ..points import sets as points
-from ..types import PointPicks, PointTracks, UserError, VideoClip, warn
+from ..types import PointPicks, PointTracks, Segmenter, UserError, VideoClip, warn
 
 OUTSIDE = "Paint the mask over it, or add a mask point near it on the Pick Points node."
 FAR = 0.1  # share of the picture's short side: a track further away than this may belong to something else
@@ -31,14 +33,17 @@ def follow(
     given: GivenTracks,
     edit_mask: Tensor | None = None,
     settings: FollowSettings = FollowSettings(),
+    segmenter: Segmenter = NOTHING,
 ) -> PointTracks:
     """Each handle set and each mask point moves like the track that is nearest to it on the picks' frame.
 
     Targets move with their handles (Eq. 2). edit_mask: (N, 1, H, W) bool, in the place of the squares around the mask points.
+    The layer is the segmenter's, or is found from strokes among the picks, as in `propagate`.
     UserError when tracks, picks, mask and clip do not belong together, or the mask is black. Warns when the nearest track is far
     away, and when targets lie outside the mask.
     """
     _check(clip, picks, given)
+    layers.check(picks, segmenter, len(clip))
     if edit_mask is not None:
         edit_masks.check_given(edit_mask, len(clip), clip.size)
     scale = min(clip.size) / points.REFERENCE
@@ -56,13 +61,18 @@ def follow(
     mask_points = picks.mask_points.float()[None].expand(len(clip), -1, -1)
     if len(picks.mask_points):
         mask_points = mask_points + motion[:, _nearest(picks.mask_points, given, picks.frame)[0]]
-    if edit_mask is None:
-        edit_mask = points.may_change(mask_points, settings.mask_radius * scale, clip.size)
     visible = given.visible[:, serving][:, :, None] & points.inside(moved, clip.size)
     there = points.carry_targets(targets, handles, moved)
+    if edit_mask is None:
+        radius = settings.mask_radius * scale
+        edit_mask = edit_masks.may_change(mask_points, moved.mean(2), there.mean(2), radius, clip.size)
     outside = edit_masks.targets_outside(edit_mask, there.mean(2)) & visible.any(2)
     outside &= ~edit_masks.warn_of_black_frames(edit_mask)[:, None]
     edit_masks.warn_of_targets(outside, list(range(len(clip))), OUTSIDE)
+    layer = layers.known_layer(clip, picks, segmenter)
+    if layer is None and segmenter.asks_points:
+        layer = layers.asked_layer(clip, picks, segmenter, moved, visible)
+    segmenter.free()
     return PointTracks(
         handles=moved,
         targets=there,
@@ -70,6 +80,8 @@ def follow(
         edit_mask=edit_mask,
         is_foreground=torch.ones_like(visible),
         visible=visible,
+        layer=layer,
+        front=layers.front_of(segmenter, clip),
     )
 
 
@@ -93,7 +105,7 @@ def _check(clip: VideoClip, picks: PointPicks, given: GivenTracks) -> None:
         )
     if picks.size != clip.size or not 0 <= picks.frame < len(clip):
         raise UserError(
-            f"the points were picked on frame {picks.frame} of {picks.size[1]} x {picks.size[0]}, the clip here has "
+            f"the points were picked on frame {picks.frame + 1} of {picks.size[1]} x {picks.size[0]}, the clip here has "
             f"{len(clip)} frames "
             f"of {clip.size[1]} x {clip.size[0]}. Wire the same frames into the Pick Points and the Use Tracks node."
         )

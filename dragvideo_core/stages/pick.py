@@ -2,9 +2,12 @@
 
 The text is versioned JSON, points in pixels of the picture they were clicked on, pixel centres at integers:
 
-    {"version": 1, "size": [W, H], "frame": 0,
-     "pairs": [{"handle": [x, y], "target": [x, y]}, ...], "mask_points": [[x, y], ...]}
+    {"version": 2, "size": [W, H], "frame": 0,
+     "pairs": [{"handle": [x, y], "target": [x, y]}, ...], "mask_points": [[x, y], ...],
+     "strokes": [{"kind": "thing" or "ground", "radius": r, "points": [[x, y], ...]}, ...]}
 
+Strokes are painted roughly over the thing that is dragged and over the ground around it, with a round brush of radius r px.
+Version 1 is the same without strokes, and is read as well. Everything but the version may be left out.
 The points of KJNodes are read as well: `[{"x": .., "y": ..}, ...]` with handles and targets in turn, or
 `{"positive": [handles], "negative": [targets]}`, in pixels of the clip. The text may come from a stranger's workflow:
 its length is bounded before it is parsed, and everything in it is checked.
@@ -19,15 +22,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..types import PointPicks, UserError
+from ..types import PointPicks, Stroke, UserError
 
-VERSION = 1
+VERSIONS = (1, 2)
 MAX_TEXT = 1_000_000  # characters
 MAX_PAIRS = 256
 MAX_MASK_POINTS = 1024
+MAX_STROKES = 200
+MAX_STROKE_POINTS = 500  # of each
 MAX_SIDE = 100_000  # px of the picture that was clicked on
 
 Point = tuple[float, float]
+PaintedStroke = tuple[str, float, list[Point]]  # kind, radius, way
 Size = tuple[int, int]  # (H, W)
 
 
@@ -40,9 +46,9 @@ def pick(text: str, size: Size, frames: int, least: int = 1) -> PointPicks:
     """
     found = _parse(text)
     if isinstance(found, dict) and not {"positive", "negative"} & found.keys():
-        handles, targets, mask_points, frame, clicked = _read_own(found, size)
+        handles, targets, mask_points, strokes, frame, clicked = _read_own(found, size)
     else:
-        (handles, targets), mask_points, frame, clicked = _read_kjnodes(found), [], 0, size
+        (handles, targets), mask_points, strokes, frame, clicked = _read_kjnodes(found), [], [], 0, size
     if len(handles) < least:
         raise _wrong("at least one pair", "no pair", "Drag from a handle to where it should go on the canvas")
     if len(handles) > MAX_PAIRS:
@@ -59,6 +65,7 @@ def pick(text: str, size: Size, frames: int, least: int = 1) -> PointPicks:
         mask_points=_rescale(mask_points, clicked, size),
         frame=frame,
         size=tuple(size),
+        strokes=tuple(_stroke(number, stroke, clicked, size) for number, stroke in enumerate(strokes, 1)),
     )
 
 
@@ -91,10 +98,12 @@ def _loads(text: str) -> Any:
         raise ValueError("nested too deeply") from error
 
 
-def _read_own(found: dict, size: Size) -> tuple[list[Point], list[Point], list[Point], int, Size]:
+def _read_own(found: dict, size: Size) -> tuple[list[Point], list[Point], list[Point], list[PaintedStroke], int, Size]:
     version = found.get("version")
-    if type(version) is not int or version != VERSION:
-        raise _wrong(f'"version" {VERSION}', reprlib.repr(version), "Update Drag-A-Video, or draw the points again")
+    if type(version) is not int or version not in VERSIONS:
+        raise _wrong(
+            f'"version" {" or ".join(map(str, VERSIONS))}', reprlib.repr(version), "Update Drag-A-Video, or draw the points again"
+        )
     width, height = _two(found.get("size", [size[1], size[0]]), '"size"')
     for side in (width, height):
         if type(side) is not int or not 1 <= side <= MAX_SIDE:
@@ -116,7 +125,24 @@ def _read_own(found: dict, size: Size) -> tuple[list[Point], list[Point], list[P
         _point(_two(point, f"mask point {number}"), f"mask point {number}")
         for number, point in enumerate(_list(found.get("mask_points", []), '"mask_points"', MAX_MASK_POINTS), 1)
     ]
-    return handles, targets, mask_points, frame, (height, width)
+    strokes = [
+        _painted(number, stroke) for number, stroke in enumerate(_list(found.get("strokes", []), '"strokes"', MAX_STROKES), 1)
+    ]
+    return handles, targets, mask_points, strokes, frame, (height, width)
+
+
+def _painted(number: int, stroke: Any) -> PaintedStroke:
+    """A stroke in pixels of the picture that was painted on."""
+    if not isinstance(stroke, dict) or stroke.get("kind") not in ("thing", "ground"):
+        raise _wrong('"kind" "thing" or "ground" in every stroke', f"stroke {number}: {reprlib.repr(stroke)}", "Paint it again")
+    radius = stroke.get("radius")
+    if not (type(radius) in (int, float) and 0 < radius <= MAX_SIDE):
+        raise _wrong(f"a radius from 0 to {MAX_SIDE} px for stroke {number}", reprlib.repr(radius), "Paint it again")
+    points = _list(stroke.get("points", []), f"the points of stroke {number}", MAX_STROKE_POINTS)
+    if not points:
+        raise _wrong(f"at least one point in stroke {number}", "none", "Paint it again")
+    what = f"a point of stroke {number}"
+    return stroke["kind"], float(radius), [_point(_two(point, what), what) for point in points]
 
 
 def _read_kjnodes(found: Any) -> tuple[list[Point], list[Point]]:
@@ -175,6 +201,15 @@ def _check_inside(what: str, points: list[Point], size: Size) -> None:
     for number, (x, y) in enumerate(points, 1):
         if not (-0.5 <= x <= width - 0.5 and -0.5 <= y <= height - 0.5):
             raise _wrong(f"{what} {number} inside the {width} x {height} picture", f"({x:g}, {y:g})", "Move it into the frame")
+
+
+def _stroke(number: int, stroke: PaintedStroke, clicked: Size, size: Size) -> Stroke:
+    """A stroke in the clip's pixels. It may run over the picture's border, but not lie outside of it altogether."""
+    kind, radius, points = stroke
+    height, width = clicked
+    if not any(-0.5 <= x <= width - 0.5 and -0.5 <= y <= height - 0.5 for x, y in points):
+        raise _wrong(f"stroke {number} (over the {kind}) inside the {width} x {height} picture", "all of it outside", "Delete it")
+    return Stroke(kind, radius * min(size) / min(clicked), _rescale(points, clicked, size))
 
 
 def _rescale(points: list[Point], size_from: Size, size_to: Size) -> Tensor:

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from ..diffusion import batches, memory
+from ..layers import find as layers
+from ..layers.regions import Regions
 from ..points import dift, finders
 from ..points import edit_mask as edit_masks
 from ..points import sets as points
@@ -61,7 +63,7 @@ def propagate(
     """
     try:
         _check(clip, picks, corrections)
-        segmenter.check(len(clip))
+        layers.check(picks, segmenter, len(clip))
         if edit_mask is not None:
             edit_masks.check_given(edit_mask, len(clip), clip.size)
         scale = min(clip.size) / points.REFERENCE
@@ -71,7 +73,8 @@ def propagate(
         targets = handles + (picks.targets - picks.handles).float()[:, None]
         unreached = torch.zeros(len(picks.targets), dtype=torch.bool)
         if not settings.fit_mask:
-            squares = points.may_change(picks.mask_points.float()[None], radius, clip.size)
+            ends = handles.mean(1)[None], targets.mean(1)[None]
+            squares = edit_masks.may_change(picks.mask_points.float()[None], *ends, radius, clip.size)
             first = squares if edit_mask is None else edit_mask[picks.frame][None]
             unreached = edit_masks.targets_outside(first, targets.mean(1)[None])
             edit_masks.warn_of_targets(unreached, [picks.frame], OUTSIDE)
@@ -79,7 +82,8 @@ def propagate(
         corrected: dict[int, dict[int, Tensor]] = {}
         for one in corrections:
             corrected.setdefault(one.frame, {})[one.pair] = one.handle
-        regions = _Regions(segmenter, clip)
+        layer = layers.known_layer(clip, picks, segmenter, on_progress)
+        regions = Regions(segmenter, clip, layer, len(picks.handles), settings.set_side**2)
         carried = _carry(clip, start, picks.frame, regions, model, settings, scale, corrected, on_progress)
     finally:
         segmenter.free()
@@ -89,9 +93,9 @@ def propagate(
     moved = places[:, :count].unflatten(1, shape)
     mask_points = places[:, count:]
     there = points.carry_targets(targets, handles, moved)
-    mask = points.may_change(mask_points, radius, clip.size) if edit_mask is None else edit_mask
+    middles = moved.mean(2), there.mean(2)
+    mask = edit_masks.may_change(mask_points, *middles, radius, clip.size) if edit_mask is None else edit_mask
     if settings.fit_mask:
-        middles = moved.mean(2), there.mean(2)
         way = points.way(*middles, radius)
         mask = mask | points.union_of_squares(way, radius, clip.size) | points.dragged_regions(*middles, regions.found, radius)
         if edit_mask is None and mask_points.shape[1]:
@@ -99,6 +103,8 @@ def propagate(
     outside = edit_masks.targets_outside(mask, there.mean(2)) & visible[:, :count].unflatten(1, shape).any(2)
     outside &= ~edit_masks.warn_of_black_frames(mask)[:, None] & ~unreached
     edit_masks.warn_of_targets(outside, list(range(len(clip))), OUTSIDE)
+    if layer is None and segmenter.asks_points:
+        layer = layers.layer_of_regions(clip, picks, regions.found)
     return PointTracks(
         handles=moved,
         targets=there,
@@ -106,6 +112,8 @@ def propagate(
         edit_mask=mask,
         is_foreground=foreground[:, :count].unflatten(1, shape),
         visible=visible[:, :count].unflatten(1, shape),
+        layer=layer,
+        front=layers.front_of(segmenter, clip),
     )
 
 
@@ -118,18 +126,18 @@ def _check(clip: VideoClip, picks: PointPicks, corrections: Sequence[Correction]
         )
     if not 0 <= picks.frame < len(clip):
         raise UserError(
-            f"the points sit on frame {picks.frame}, but the clip has frames 0 to {len(clip) - 1}. "
+            f"the points sit on frame {picks.frame + 1}, but the clip has {len(clip)} frames. "
             "Wire the same frames into the Pick Points and the Propagate node."
         )
     for one in corrections:
         if not (0 <= one.frame < len(clip) and 0 <= one.pair < len(picks.handles)):
             raise UserError(
-                f"a correction is for pair {one.pair + 1} on frame {one.frame}, but there are {len(picks.handles)} pairs and "
-                f"the frames 0 to {len(clip) - 1}. Clear the corrections on the Propagate node."
+                f"a correction is for pair {one.pair + 1} on frame {one.frame + 1}, but there are {len(picks.handles)} pairs and "
+                f"{len(clip)} frames. Clear the corrections on the Propagate node."
             )
         if one.frame == picks.frame:
             raise UserError(
-                f"a correction is for frame {one.frame}, where the points were picked. Move the handle on the Pick Points node "
+                f"a correction is for frame {one.frame + 1}, where the points were picked. Move the handle on the Pick Points node "
                 "instead, and clear the correction on the Propagate node."
             )
 
@@ -138,7 +146,7 @@ def _carry(
     clip: VideoClip,
     start: Tensor,
     frame: int,
-    regions: _Regions,
+    regions: Regions,
     model: DragModel,
     settings: PropagateSettings,
     scale: float,
@@ -155,11 +163,11 @@ def _carry(
     foreground = torch.ones(count, len(start), dtype=torch.bool)
     visible = torch.ones_like(foreground)
     visible[frame] = points.inside(start, clip.size)
-    foreground[frame] = regions.hold(frame, start)
+    foreground[frame] = regions.of_picks(frame, start)
     new_finder, looked = _finders(clip, start, frame, model, settings, scale, on_progress)
     done, total = looked + 1, looked + count  # the frame of the picks is done
     for order in (range(frame + 1, count), range(frame - 1, -1, -1)):
-        here, before, finder = start, foreground[frame], new_finder()
+        here, before, source, finder = start, foreground[frame], frame, new_finder()
         for i in order:
             found, seen = finder.find(i, points.nearest_inside(here, clip.size))
             here = points.carry_background(here, before & seen, found)
@@ -172,7 +180,8 @@ def _carry(
             seen = seen & points.inside(here, clip.size)
             places[i], visible[i] = here, seen
             finder.settle(i, here, seen)
-            before = foreground[i] = regions.hold(i, here)
+            before = foreground[i] = regions.of_frame(i, here, before, seen, source)
+            source = i
             done += 1
             on_progress(done, total, None)
     return places, foreground, visible
@@ -214,19 +223,3 @@ def _features(clip, model, settings, recipe, on_progress) -> list[Tensor]:
         described.extend(found)
         on_progress(part.stop, 2 * len(clip), None)
     return described
-
-
-class _Regions:
-    """The foreground of each frame, as the segmenter says when it is prompted with the points there (Sec. 3.2)."""
-
-    def __init__(self, segmenter: Segmenter, clip: VideoClip):
-        self.segmenter, self.clip = segmenter, clip
-        self.found = torch.ones(len(clip), 1, *clip.size, dtype=torch.bool)
-
-    def hold(self, index: int, places: Tensor) -> Tensor:
-        """Which places (P, 2) of a frame lie on the foreground."""
-        mask = self.segmenter.foreground(index, self.clip.frames[index], places)
-        self.found[index, 0] = mask
-        column = places[:, 0].round().long().clamp(0, self.clip.size[1] - 1)
-        row = places[:, 1].round().long().clamp(0, self.clip.size[0] - 1)
-        return mask[row, column]

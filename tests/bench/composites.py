@@ -1,6 +1,6 @@
 """Filmed composites with true edits: a cut-out of one film over another, once as it is, once deformed by a field of `fields.py`.
 
-Both are rendered in the same way: the film is sampled with Lanczos' kernel at three times the size, laid over the ground with a
+Both are rendered in the same way: the film is sampled with Lanczos' kernel at twice the size, laid over the ground with a
 soft edge, and averaged. The cut-out keeps its own motion, the field moves along with the part, and the ground is a film of its own.
 """
 
@@ -22,10 +22,11 @@ from .cases import Case, Wanted
 from .masked_films import MaskedFilm
 from .plans import FRAMES, SIZE, STRIDE, Plan, mask_points
 
-OVERSAMPLED = 3
+OVERSAMPLED = 2  # a crop of 256 px has at most 480 px of the film
 SOFT = 1.0  # px of the film: sigma of the cut-out's edge
 LOOK = 10.0  # px: radius of what is looked for around the handle
 FPS = 24.0
+GRID = 2  # px between the places where the field is undone
 NOWHERE = 1e5  # px: far outside of every film
 
 Warp = Callable[[np.ndarray], np.ndarray]  # places (.., 2) px of the result to where they come from
@@ -34,8 +35,7 @@ Warp = Callable[[np.ndarray], np.ndarray]  # places (.., 2) px of the result to 
 def compose(plan: Plan) -> Case:
     """The composite as it is, its true edit, its true layers, and the points that a careful person would click."""
     handles, drag = plan.field.handle + plan.shifts, plan.drag
-    sources = [_render(plan, i, None) for i in range(FRAMES)]
-    edits = [_render(plan, i, _undone(plan, shift)) for i, shift in enumerate(plan.shifts)]
+    sources, edits = zip(*(_render(plan, i) for i in range(FRAMES)), strict=True)
     picks = {
         "version": 1,
         "size": [SIZE, SIZE],
@@ -71,36 +71,40 @@ def sampled(picture: np.ndarray, places: np.ndarray, outside: int = cv2.BORDER_R
 
 
 def fine_grid() -> np.ndarray:
-    """The places of the oversampled pixels in px of the result: (3 SIZE, 3 SIZE, 2)."""
+    """The places of the oversampled pixels in px of the result: (2 SIZE, 2 SIZE, 2)."""
     line = (np.arange(SIZE * OVERSAMPLED) + 0.5) / OVERSAMPLED - 0.5
     return np.stack(np.meshgrid(line, line), -1)
 
 
 def averaged(fine: np.ndarray) -> np.ndarray:
-    """(3 SIZE, 3 SIZE, ...) to (SIZE, SIZE, ...)."""
+    """(2 SIZE, 2 SIZE, ...) to (SIZE, SIZE, ...)."""
     return fine.reshape(SIZE, OVERSAMPLED, SIZE, OVERSAMPLED, *fine.shape[2:]).mean((1, 3))
 
 
-def _render(plan: Plan, i: int, undone: Warp | None) -> tuple[np.ndarray, np.ndarray]:
-    """Frame i (SIZE, SIZE, 3) and the matte of the cut-out in it (SIZE, SIZE)."""
+def _render(plan: Plan, i: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Frame i as it is and as edited: each (SIZE, SIZE, 3), with the matte of the cut-out in it (SIZE, SIZE)."""
     grid = fine_grid()
     colours, matte = cut_out(plan.cut_out, plan.first + i * STRIDE)
-    places = plan.crop.to_film(grid if undone is None else undone(grid))
-    colours, matte = sampled(colours, places), sampled(matte, places, cv2.BORDER_CONSTANT)[..., None]
     ground = plan.ground.frames[plan.ground_first + i * STRIDE].astype(np.float32) / 255
     ground = sampled(ground, plan.ground_crop.to_film(grid))
-    return averaged(colours * matte + ground * (1 - matte)), averaged(matte)[..., 0]
+    rendered = []
+    for source in (grid, _undone(plan, plan.shifts[i])(grid)):
+        places = plan.crop.to_film(source)
+        cover = sampled(matte, places, cv2.BORDER_CONSTANT)
+        picture = sampled(colours, places) * cover[..., None] + ground * (1 - cover[..., None])
+        rendered.append((averaged(picture), averaged(cover)))
+    return rendered
 
 
 def _undone(plan: Plan, shift: np.ndarray) -> Warp:
-    """Where places of the true edit come from, when the field has moved by `shift` px: worked out once per pixel, then bicubic."""
-    line = np.arange(SIZE, dtype=np.float64)
+    """Where places of the true edit come from, when the field has moved by `shift` px: worked out every 2 px, then bicubic."""
+    line = np.arange(-GRID, SIZE + GRID, GRID, dtype=np.float64)
     grid = np.stack(np.meshgrid(line, line), -1)
     moves = (plan.field.inverse(grid - shift) + shift - grid).astype(np.float32)
     moves[np.isnan(moves)] = NOWHERE
 
     def undo(places: np.ndarray) -> np.ndarray:
-        x, y = (np.ascontiguousarray(places[..., k], dtype=np.float32) for k in (0, 1))
+        x, y = (np.ascontiguousarray(places[..., k] / GRID + 1, dtype=np.float32) for k in (0, 1))
         return places + cv2.remap(moves, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
 
     return undo

@@ -52,7 +52,7 @@ def followed(frames: np.ndarray, where: np.ndarray) -> tuple[np.ndarray, np.ndar
     corners = cv2.goodFeaturesToTrack(grey[0], 400, 0.003, 3, mask=where.astype(np.uint8))
     if corners is None:
         return np.zeros((0, 2)), np.zeros((0, 2))
-    window = {"winSize": (21, 21), "maxLevel": 4}
+    window = {"winSize": (13, 13), "maxLevel": 4}
     there, seen, _ = cv2.calcOpticalFlowPyrLK(grey[0], grey[1], corners, None, **window)
     back, seen_back, _ = cv2.calcOpticalFlowPyrLK(grey[1], grey[0], there, None, **window)
     good = (seen & seen_back).ravel().astype(bool) & (np.linalg.norm(back - corners, axis=-1).ravel() < 1)

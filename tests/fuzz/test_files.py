@@ -17,8 +17,8 @@ from safetensors.torch import save
 
 from dragvideo_core.files import lora_file
 from dragvideo_core.files.lora_file import LoraStore
-from dragvideo_core.points import sam
-from dragvideo_core.points.sam import load_sam
+from dragvideo_core.layers import sam
+from dragvideo_core.layers.sam import load_sam
 from dragvideo_core.types import UserError
 
 from . import mutate

@@ -1,7 +1,7 @@
 """The picker's tools on the real page: pins, two clicks for an arrow, brush, eraser, strokes."""
 
 from host.browser import ComfyPage
-from host.picker_driver import Canvas, build, close_to, demo_graph, pack_errors, run_from_page
+from host.picker_driver import Canvas, build, close_to, demo_graph, pack_errors, picks, run_from_page
 from host.picker_scenarios import ONE, TWO
 
 
@@ -40,4 +40,46 @@ def test_every_tool_draws_and_can_be_undone(page: ComfyPage, renderer: str, arti
     canvas.press_button("Clear")
     page.page.get_by_role("button", name="Mask", exact=True).click()
     assert canvas.data["mask_points"] == [] and len(canvas.data["pairs"]) == 2
+    assert not pack_errors(page)
+
+
+def test_the_picture_moves_with_the_mouse(page: ComfyPage, renderer: str, artifacts):
+    """While an end is dragged the frame is displaced; B shows it before, and afterwards as well where asked for."""
+    ids = build(page, demo_graph(picks([((20, 110), (20, 110))]), seed=9))
+    canvas = Canvas(page, ids["pick"])
+    run_from_page(page)
+    canvas.center()
+    canvas.wait_for_picture()
+    mouse, size = page.page.mouse, (128, 128)
+
+    def shown(x: int, y: int) -> list[int]:
+        """The colour of a pixel of the picture that no mark lies on."""
+        return canvas.node(
+            f"""(() => {{
+                const stage = widget.element.querySelector('.dav-stage'), shown = stage.querySelector('canvas');
+                const r = stage.getBoundingClientRect();
+                const [left, top] = {list(canvas.screen((x, y), size))};
+                const at = [(left - r.left) * shown.width / r.width, (top - r.top) * shown.height / r.height];
+                return [...shown.getContext('2d').getImageData(...at, 1, 1).data];
+            }})()"""
+        )
+
+    spots = [(x, y) for x in range(20, 110, 6) for y in range(20, 100, 6)]
+    before = [shown(*spot) for spot in spots]
+    mouse.move(*canvas.screen((60, 60), size))
+    mouse.down()
+    mouse.move(*canvas.screen((75, 52), size), steps=4)
+    page.settle(300)
+    page.screenshot(artifacts / f"picker_live_{renderer}.png")
+    after = [shown(*spot) for spot in spots]
+    assert sum(a != b for a, b in zip(before, after, strict=True)) > len(spots) / 6
+    page.page.keyboard.press("b")
+    page.settle(300)
+    again = [shown(*spot) for spot in spots]
+    assert sum(a != b for a, b in zip(before, again, strict=True)) < len(spots) / 8, "the arrow alone"
+    mouse.up()
+    page.settle(200)
+    page.page.keyboard.press("b")
+    page.settle(300)
+    assert sum(a != b for a, b in zip(after, [shown(*spot) for spot in spots], strict=True)) < len(spots) / 8
     assert not pack_errors(page)

@@ -1,5 +1,6 @@
 """Load: which frames come out, how they look, how long they last."""
 
+import warnings
 from fractions import Fraction
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 from core import video_corpus as corpus
 from core.video_corpus import ALL, settings, which
 
+from dragvideo_core.media.container import VideoWarning
 from dragvideo_core.media.picture import centre_window, clip_from_frames, resize
 from dragvideo_core.media.video_file import read_audio, write_video
 from dragvideo_core.stages.load import LoadSettings, load
@@ -227,6 +229,31 @@ def test_sound_that_ends_early_goes_on_in_silence(tmp_path):
     waveform, _ = read_audio(path, load(path, ALL))
     assert waveform.shape == (1, 1, 8000)
     assert waveform[..., :4000].min() > 0.49 and waveform[..., 4000:].abs().max() == 0
+
+
+@pytest.mark.parametrize("skip", [0, 4])
+def test_sound_of_a_cut_without_re_encoding_begins_with_its_frames(tmp_path, skip):
+    """An edit list hides the first 0.4 s: the packets in front of it are not frames. The value of the sound is the time."""
+    ramp = (np.arange(12000, dtype=np.float32) / 8000 / 2)[None]
+    stamps = [33 * i - 396 for i in range(40)]
+    path = corpus.write(
+        tmp_path / "cut.mp4", corpus.grey_frames(40), stamps_ms=stamps, sound=ramp, sound_codec="flac", sound_start=-0.396
+    )
+    clip = load(path, settings(skip_first_frames=skip))
+    assert which(clip)[0] == 12 + skip
+    waveform, rate = read_audio(path, clip)
+    assert float(waveform[0, 0, 100]) * 2 == pytest.approx(0.396 + skip * 0.033 + 100 / rate, abs=0.01)
+
+
+def test_a_variable_rate_with_sound_warns_of_its_drift_and_force_rate_mends_it(tmp_path):
+    stamps = [10 * i for i in range(60)] + [600 + 90 * i for i in range(20)]
+    sound = np.zeros((1, 16000), np.float32)
+    path = corpus.write(tmp_path / "v.mkv", corpus.grey_frames(80), stamps_ms=stamps, sound=sound)
+    with pytest.warns(VideoWarning, match=r"variable frame rate.*1\.2 s.*'force_rate'"):
+        load(path, ALL)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        load(path, settings(force_rate=35))
 
 
 def test_no_sound_is_none(plain):

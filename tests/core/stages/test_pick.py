@@ -72,7 +72,7 @@ BAD = {
     "no pairs": (text(pairs=[]), "at least one pair"),
     "empty list": ("[]", "at least one pair"),
     "a number": ("7", "a list"),
-    "unknown version": (text(version=2), '"version" 1, got 2'),
+    "unknown version": (text(version=3), '"version" 1 or 2, got 3'),
     "no version": ('{"pairs": []}', "version"),
     "version of another type": (text(version=True), "version"),
     "handle without target": (text(raw={"pairs": [{"handle": [1, 2]}]}), "a handle and a target in every pair"),

@@ -8,8 +8,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from dragvideo_core.points import sam as sam_part
-from dragvideo_core.points.sam import SamSegmenter, load_sam
+from dragvideo_core.layers import sam as sam_part
+from dragvideo_core.layers.sam import SamSegmenter, load_sam
 from dragvideo_core.stages.segment import segment
 from dragvideo_core.types import UserError
 

@@ -10,12 +10,14 @@ import hashlib
 import zipfile
 from collections import OrderedDict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ..types import UserError
+from .given import check_count
 
 MAX_FILE_BYTES = 6 * 2**30  # vit_h in float32 has 2.6 GB
 MAX_EMBEDDINGS = 64  # kept, 4 MiB each
@@ -95,15 +97,20 @@ def _not_sam(path: Path, got: str) -> UserError:
 class SamSegmenter:
     """A `Segmenter` that asks a `segment_anything` model for the thing under the points."""
 
-    def __init__(self, sam: torch.nn.Module):
+    masks, asks_points = None, True
+
+    def __init__(self, sam: torch.nn.Module, front: Tensor | None = None):
         from segment_anything import SamPredictor
+
+        self.front = front
 
         self._predictor = SamPredictor(sam)
         self._device = sam.device
         self._embeddings: OrderedDict[tuple[int, bytes], tuple[Tensor, tuple[int, int]]] = OrderedDict()
 
     def check(self, frames: int) -> None:
-        """Any clip will do."""
+        """UserError if the things in front are of another number of frames."""
+        check_count("things in front", self.front, frames)
 
     def foreground(self, index: int, frame: Tensor, prompts: Tensor) -> Tensor:
         """Frame number `index`, its picture (3, H, W) in [0, 1], points (P, 2) on the thing, (x, y) in pixels:
@@ -148,11 +155,14 @@ class SamSegmenter:
 class WrappedSamSegmenter:
     """A `Segmenter` around the inside of a SAM_MODEL of the Impact pack: `predict`, `prepare_device`, `release_device`."""
 
-    def __init__(self, wrapper):
-        self._wrapper = wrapper
+    masks, asks_points = None, True
+
+    def __init__(self, wrapper: Any, front: Tensor | None = None):
+        self._wrapper, self.front = wrapper, front
 
     def check(self, frames: int) -> None:
-        """Any clip will do."""
+        """UserError if the things in front are of another number of frames."""
+        check_count("things in front", self.front, frames)
 
     def foreground(self, index: int, frame: Tensor, prompts: Tensor) -> Tensor:
         """As `SamSegmenter.foreground`."""

@@ -1,0 +1,145 @@
+"""Where the layer comes from: a MASK wins, then a SAM, then strokes, then the points themselves.
+
+A MASK of every frame is taken as it is, but for hard edges, which become a matte. A single one, and strokes, belong to the
+frame that the points were picked on and are carried to the others. A SAM is asked frame by frame while the points are
+followed (`regions.py`).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..types import OnProgress, PointPicks, Segmenter, UserError, VideoClip, ignore_progress, warn
+from .carry import carry
+from .matte import matte
+from .pixels import Coverage, as_picture
+from .regions import Regions
+from .strokes import layer_of_strokes
+
+NEAR = 2.0  # px at 256 px, short side: a handle this near to the layer lies on it
+
+
+def check(picks: PointPicks, segmenter: Segmenter, frames: int) -> None:
+    """UserError, before any work, for masks that do not fit the clip or say nothing, and strokes with none over the thing."""
+    segmenter.check(frames)
+    if segmenter.masks is not None and not bool((segmenter.masks >= 0.5).any()):
+        raise UserError(
+            "the mask of the thing is black everywhere: expected white on the thing. Wire another MASK into the SAM Segment "
+            "node, or none."
+        )
+    if picks.strokes and all(stroke.kind != "thing" for stroke in picks.strokes):
+        raise UserError(
+            "there are strokes over the ground and none over the thing: expected at least one over the thing. Paint it on the "
+            "Pick Points node, or clear the strokes."
+        )
+
+
+def known_layer(
+    clip: VideoClip, picks: PointPicks, segmenter: Segmenter, on_progress: OnProgress = ignore_progress
+) -> Tensor | None:
+    """The layer as far as it can be known without the points in every frame: (N, 1, H, W); None where it cannot."""
+    masks = segmenter.masks
+    if masks is not None and bool((masks >= 0.5).all()):
+        warn("the mask of the thing is white everywhere: it tells no thing from the ground and is not used.")
+        return None
+    if masks is not None and len(masks) == len(clip):
+        _warn_of_empty_frames(masks)
+        layer = torch.stack([_of_mask(frame, mask) for frame, mask in zip(clip.frames, masks, strict=True)])
+        _warn_of_handles_off(layer[picks.frame, 0], picks.handles)
+        return layer
+    start = clip.frames[picks.frame]
+    if masks is not None:
+        first = _of_mask(start, masks[0])[0].numpy()
+    elif segmenter.asks_points or not picks.strokes:
+        return None
+    else:
+        picture = as_picture(start)
+        first = matte(picture, layer_of_strokes(picture, picks.strokes, picks.handles))
+    _warn_of_handles_off(torch.from_numpy(first), picks.handles)
+    done = 1
+
+    def count() -> None:
+        nonlocal done
+        done += 1
+        on_progress(done, len(clip), None)
+
+    return carry(clip.frames, {picks.frame: first}, count)
+
+
+def layer_of_regions(clip: VideoClip, picks: PointPicks, regions: Tensor) -> Tensor | None:
+    """The layer of what a segmenter found, (N, 1, H, W) bool: soft at its edges. None, and a warning, if it found nothing."""
+    if not bool(regions.any()) or bool(regions.all()):
+        warn("SAM found no thing under the points: the edit goes on without a layer. Move the handles.")
+        return None
+    layer = torch.stack([_of_mask(frame, region[0].float()) for frame, region in zip(clip.frames, regions, strict=True)])
+    _warn_of_handles_off(layer[picks.frame, 0], picks.handles)
+    return layer
+
+
+def asked_layer(clip: VideoClip, picks: PointPicks, segmenter: Segmenter, handles: Tensor, visible: Tensor) -> Tensor | None:
+    """The layer as a segmenter finds it that is asked for points which are known in every frame: handles (N, J, S, 2), visible
+    (N, J, S)."""
+    regions = Regions(segmenter, clip, None, *handles.shape[1:3])
+    places, seen = handles.flatten(1, 2), visible.flatten(1, 2)
+    first = regions.of_picks(picks.frame, places[picks.frame])
+    for order in (range(picks.frame + 1, len(clip)), range(picks.frame - 1, -1, -1)):
+        before, source = first, picks.frame
+        for i in order:
+            before, source = regions.of_frame(i, places[i], before, seen[i], source), i
+    return layer_of_regions(clip, picks, regions.found)
+
+
+def front_of(segmenter: Segmenter, clip: VideoClip) -> Tensor | None:
+    """How much of each pixel things in front cover: (N, 1, H, W), None if there are none."""
+    if segmenter.front is None or not bool((segmenter.front > 0).any()):
+        return None
+    masks = segmenter.front.expand(len(clip), -1, -1)
+    return torch.stack([_of_mask(frame, mask) for frame, mask in zip(clip.frames, masks, strict=True)])
+
+
+def off_the_layer(layer: Tensor, handles: Tensor) -> str:
+    """A sentence about handles (J, 2) that do not lie on the layer (H, W) of their frame, or nothing."""
+    inside = (layer >= 0.5).numpy()
+    if not inside.any():
+        return "the thing cannot be seen on the frame that the points were picked on: its layer is empty there."
+    rows, columns = np.nonzero(inside)
+    sentences = []
+    for number, (x, y) in enumerate(handles.tolist(), 1):
+        gap = np.hypot(columns - x, rows - y)
+        nearest = int(gap.argmin())
+        if gap[nearest] > NEAR * max(0.5, min(inside.shape) / 256):
+            place = f"({columns[nearest]}, {rows[nearest]})"
+            sentences.append(
+                f"handle {number} at ({x:.0f}, {y:.0f}) does not lie on the thing: the nearest place of it is {place}."
+            )
+    return " ".join([*sentences, "Move it there on the Pick Points node, or mark more of the thing."]) if sentences else ""
+
+
+def _of_mask(frame: Tensor, mask: Tensor) -> Tensor:
+    """A mask (h, w) as the layer (1, H, W) of its frame: soft values stay, hard edges become soft."""
+    size = tuple(frame.shape[-2:])
+    if tuple(mask.shape) != size:
+        is_smaller = mask.shape[0] < size[0] or mask.shape[1] < size[1]
+        mask = F.interpolate(mask[None, None], size=size, mode="bilinear" if is_smaller else "area")[0, 0]
+    values: Coverage = mask.clamp(0, 1).numpy()
+    is_hard = bool(((values == 0) | (values == 1)).all())
+    return torch.from_numpy(matte(as_picture(frame), values) if is_hard else values.copy())[None]
+
+
+def _warn_of_handles_off(layer: Tensor, handles: Tensor) -> None:
+    sentence = off_the_layer(layer, handles)
+    if sentence:
+        warn(sentence)
+
+
+def _warn_of_empty_frames(masks: Tensor) -> None:
+    empty = [i + 1 for i, mask in enumerate(masks) if not bool((mask >= 0.5).any())]
+    if empty:
+        names = ", ".join(map(str, empty[:8])) + (" ..." if len(empty) > 8 else "")
+        warn(
+            f"the mask of the thing is black in frame {names} of {len(masks)}: nothing is moved there. If the thing can be seen "
+            "there, mend the mask."
+        )

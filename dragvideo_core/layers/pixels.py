@@ -1,0 +1,78 @@
+"""Between the pack's tensors and OpenCV's arrays, and the few morphological words that the layers are described with."""
+
+from __future__ import annotations
+
+import math
+from types import ModuleType
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..types import UserError
+
+Picture = np.ndarray  # (H, W, 3) uint8 RGB
+Region = np.ndarray  # (H, W) bool
+Coverage = np.ndarray  # (H, W) float32 in [0, 1]
+
+
+def opencv() -> ModuleType:
+    """OpenCV. UserError where it is not installed."""
+    try:
+        import cv2
+    except ImportError:
+        raise UserError(
+            "finding the layer needs OpenCV, which is not installed. Install it into ComfyUI's Python: "
+            "pip install opencv-python-headless"
+        ) from None
+    return cv2
+
+
+def as_picture(frame: Tensor) -> Picture:
+    """A frame (3, H, W) in [0, 1] as bytes."""
+    return (frame.detach().to("cpu", torch.float32).permute(1, 2, 0) * 255).round().clamp(0, 255).byte().contiguous().numpy()
+
+
+def resized(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Values (H, W) or (H, W, C) at another `size` (h, w): averaged where it is smaller, interpolated where it is larger.
+
+    A region stays a region: what covers half of a pixel counts.
+    """
+    if values.shape[:2] == size:
+        return values
+    cv2 = opencv()
+    is_region, is_larger = values.dtype == bool, size[0] * size[1] > values.shape[0] * values.shape[1]
+    how = cv2.INTER_LINEAR if is_larger and values.dtype == np.float32 else cv2.INTER_CUBIC if is_larger else cv2.INTER_AREA
+    if is_region:
+        return cv2.resize(values.astype(np.float32), size[::-1], interpolation=cv2.INTER_LINEAR if is_larger else how) >= 0.5
+    return cv2.resize(values, size[::-1], interpolation=how)
+
+
+def grown(region: Region, by: float) -> Region:
+    """The region and all that lies within `by` px of it."""
+    return distance_to(region) <= by
+
+
+def shrunk(region: Region, by: float) -> Region:
+    """What of the region lies more than `by` px from all that is not in it; the picture's border is no edge."""
+    return distance_to(~region) > by
+
+
+def distance_to(region: Region) -> np.ndarray:
+    """Of each pixel from the nearest pixel of the region, px: (H, W) float32, infinite where the region is empty."""
+    if not region.any():
+        return np.full(region.shape, math.inf, np.float32)
+    cv2 = opencv()
+    return cv2.distanceTransform((~region).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+
+
+def box_of(region: Region, margin: float) -> tuple[slice, slice]:
+    """Rows and columns of the box around the region, wider by `margin` of its longer side; all of the picture if it is empty."""
+    rows, columns = np.flatnonzero(region.any(1)), np.flatnonzero(region.any(0))
+    if not len(rows):
+        return slice(0, region.shape[0]), slice(0, region.shape[1])
+    more = math.ceil(margin * max(rows[-1] - rows[0], columns[-1] - columns[0])) + 1
+    return (
+        slice(max(0, int(rows[0]) - more), min(region.shape[0], int(rows[-1]) + 1 + more)),
+        slice(max(0, int(columns[0]) - more), min(region.shape[1], int(columns[-1]) + 1 + more)),
+    )

@@ -1,0 +1,59 @@
+"""The foreground of each frame while the points are followed (Sec. 3.2): from a layer that is known, or by asking.
+
+A segmenter is asked for each pair alone, with its handle and those points of its set that were on the thing in the frame before,
+as far as they can be seen in this one. Mask points and points of the background are never prompts: they lie on something else.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..points.flow import optical_flow
+from ..types import Segmenter, VideoClip
+from .carry import warped
+
+
+class Regions:
+    """Which points lie on the thing; keeps what was found for each frame."""
+
+    def __init__(self, segmenter: Segmenter, clip: VideoClip, layer: Tensor | None, pairs: int, members: int):
+        """layer: (N, 1, H, W) where it is known already. Of all points the sets come first: `members` for each of the `pairs`."""
+        self.segmenter, self.clip, self.pairs, self.members = segmenter, clip, pairs, members
+        self.found = torch.ones(len(clip), 1, *clip.size, dtype=torch.bool) if layer is None else layer >= 0.5
+        self._is_known = layer is not None
+
+    def of_picks(self, frame: int, places: Tensor) -> Tensor:
+        """Which places (P, 2) of the picks' frame lie on the thing: (P,) bool. Asked twice: the handles say which thing it is,
+        and then which points of their sets are on it."""
+        seen = torch.ones(len(places), dtype=torch.bool)
+        on_thing = self.of_frame(frame, places, ~seen, seen, frame)
+        return self.of_frame(frame, places, on_thing, seen, frame) if self.segmenter.asks_points else on_thing
+
+    def of_frame(self, frame: int, places: Tensor, before: Tensor, seen: Tensor, source: int) -> Tensor:
+        """The same in any frame. before (P,): what lay on the thing in the frame `source` next to it; seen (P,): in this one."""
+        return self._split(frame, places, self._prompts(before, seen), source)
+
+    def _prompts(self, before: Tensor, seen: Tensor) -> Tensor:
+        """(P,) bool"""
+        number = torch.arange(len(seen))
+        is_handle = number % self.members == self.members // 2
+        return (before | is_handle) & seen & (number < self.pairs * self.members)
+
+    def _split(self, frame: int, places: Tensor, prompts: Tensor, source: int) -> Tensor:
+        if not self._is_known:
+            self.found[frame, 0] = self._ask(frame, places, prompts, source)
+        column = places[:, 0].round().long().clamp(0, self.clip.size[1] - 1)
+        row = places[:, 1].round().long().clamp(0, self.clip.size[0] - 1)
+        return self.found[frame, 0][row, column]
+
+    def _ask(self, frame: int, places: Tensor, prompts: Tensor, source: int) -> Tensor:
+        picture = self.clip.frames[frame]
+        if not self.segmenter.asks_points:
+            return self.segmenter.foreground(frame, picture, places)
+        sets = zip(places.split(self.members), prompts.split(self.members), strict=True)
+        asked = [self.segmenter.foreground(frame, picture, points[chosen]) for points, chosen in sets if bool(chosen.any())]
+        if asked:
+            return torch.stack(asked).any(0)
+        flow = optical_flow(picture, self.clip.frames[source]).numpy()  # every pair is hidden: the rest of the thing goes on
+        return torch.from_numpy(warped(self.found[source, 0].float().numpy(), flow) >= 0.5)

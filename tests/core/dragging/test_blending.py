@@ -1,0 +1,46 @@
+"""Laws of the blend: kept pixels are kept bit for bit, and what is painted joins them without a seam."""
+
+import torch
+
+from dragvideo_core.dragging import blending
+
+SIDE = 32
+
+
+def square() -> torch.Tensor:
+    where = torch.zeros(1, 1, SIDE, SIDE, dtype=torch.bool)
+    where[..., 8:24, 8:24] = True
+    return where
+
+
+def test_outside_of_what_is_painted_nothing_changes():
+    kept, made = torch.rand(1, 3, SIDE, SIDE), torch.rand(1, 3, SIDE, SIDE)
+    blend = blending.blended(kept, made, square(), 4.0)
+    outside = ~square().expand_as(kept)
+    assert torch.equal(blend[outside], kept[outside])
+    assert blending.blended(kept, made, torch.zeros_like(square()), 4.0) is kept
+
+
+def test_a_painting_that_is_darker_all_over_is_made_as_bright_as_its_surroundings():
+    kept = torch.full((1, 3, SIDE, SIDE), 0.6)
+    blend = blending.blended(kept, kept - 0.2, square(), 1.0)
+    torch.testing.assert_close(blend, kept, rtol=0, atol=1e-3)
+
+
+def test_what_the_painting_draws_is_there_in_the_middle():
+    kept, made = torch.full((1, 3, SIDE, SIDE), 0.5), torch.full((1, 3, SIDE, SIDE), 0.5)
+    made[..., 14:18, 14:18] = 0.9
+    assert blending.blended(kept, made, square(), 4.0)[0, 0, 15, 15] > 0.85
+
+
+def test_a_plane_goes_on_through_the_hole():
+    ramp = torch.linspace(0, 1, SIDE).expand(1, 1, SIDE, SIDE)
+    continued = blending.continued(ramp * ~square(), ~square())
+    assert (continued - ramp).abs().max() < 0.2 and torch.equal(continued[..., :8], ramp[..., :8])
+
+
+def test_the_fade_begins_inside():
+    faded = blending.faded(square(), 6.0)
+    assert not faded[~square()].any() and faded[..., 15:17, 15:17].eq(1).all()
+    row = faded[0, 0, 16, 8:16]
+    assert bool((row.diff() >= 0).all()) and 0 < row[2] < 1
