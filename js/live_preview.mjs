@@ -48,8 +48,8 @@ export class LivePreview {
       return { mesh: made, triangles: trianglesOf(made) };
     });
     const pulls = pullsOf(mesh, sets, size);
-    const held = this.#memory.of("held", [mesh, String(pulls.points)], () => new HeldMesh(mesh, pulls, STIFF));
-    const moved = unfolded(mesh, triangles, held.bend(pulls.moves, ROUNDS));
+    const held = this.#memory.of("held", [mesh, String(pulls.discs)], () => new HeldMesh(mesh, pulls, STIFF));
+    const moved = unfolded(mesh, triangles, held.bend(pulls.moves, ROUNDS), held.pulled);
     return composed(picture, scene, mesh, moved, backward(mesh, triangles, moved, size), size);
   }
 }

@@ -29,9 +29,10 @@ function bent(given) {
   const { size, spacing, origin, beyond } = given;
   const mesh = layerMesh({ ...masks, size, spacing, origin, beyond });
   const pulls = pullsOf(mesh, given.sets, size);
-  const raw = new HeldMesh(mesh, pulls, given.stiff).bend(pulls.moves, given.rounds);
+  const held = new HeldMesh(mesh, pulls, given.stiff);
+  const raw = held.bend(pulls.moves, given.rounds);
   const triangles = trianglesOf(mesh);
-  return { mesh, triangles, raw, moved: unfolded(mesh, triangles, raw) };
+  return { mesh, triangles, raw, moved: unfolded(mesh, triangles, raw, held.pulled) };
 }
 
 for (const [name, given] of Object.entries(CASES))

@@ -65,8 +65,10 @@ def numbers(name: str) -> dict:
     longest = np.linalg.norm(moves, axis=-1).max()
     beyond = spacing * (1 + int(np.ceil(longest / spacing)))
     net = mesh.layer_mesh(region, layer, mask, spacing, origin, beyond)
-    asked = pulls.frame_pulls(net, handles, moves, np.ones(handles.shape[:2], bool), SIZE)
-    moved, had_folds = folds.unfolded(net, rigid.bend(net, asked, ROUNDS))
+    asked = pulls.frame_pulls(net, handles, moves, np.ones(handles.shape[:2], bool))
+    pulled = np.zeros(len(net.vertices), bool)
+    pulled[net.cells[mesh.place_in(net, asked.points)[0]]] = True
+    moved, had_folds = folds.unfolded(net, rigid.bend(net, asked, ROUNDS), pulled)
     warp = backward_map.backward(net, moved, SIZE)
     y, x = np.nonzero(warp.moves)
     places = warp.places[y, x]
