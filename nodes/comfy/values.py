@@ -35,6 +35,16 @@ def to_clip(video: Any, fps: float = DEFAULT_FPS) -> VideoClip:
     return clip_from_frames(video, fps)
 
 
+def frames_of(video: Any, fps: float = DEFAULT_FPS) -> tuple[Tensor, float]:
+    """The frames (N, 3, H, W) of an IMAGE batch or a VIDEO, of any size, and their rate. UserError for anything else."""
+    if hasattr(video, "get_components"):
+        components = video.get_components()
+        video, fps = components.images, float(components.frame_rate)
+    if not isinstance(video, Tensor) or video.ndim != 4 or video.shape[-1] < 3 or 0 in video.shape:
+        raise UserError(f"expected an IMAGE batch or a VIDEO: got {type(video).__name__}. Check what is wired in.")
+    return video[..., :3].permute(0, 3, 1, 2).float(), fps
+
+
 def audio_of(video: Any) -> dict | None:
     """The sound of a VIDEO, if it has any."""
     return video.get_components().audio if hasattr(video, "get_components") else None

@@ -10,7 +10,7 @@ import torch
 from core.tiny import rows_of, tiny_clip, tiny_model, tiny_tracks
 from diffusers.models.attention_processor import AttnProcessor
 
-from dragvideo_core.diffusion.attention import cross_branch, kept_bytes, text_once
+from dragvideo_core.diffusion.attention import Barred, cross_branch, kept_bytes, text_once
 from dragvideo_core.diffusion.denoiser import features_only, predict
 from dragvideo_core.stages.decode import decode
 from dragvideo_core.stages.drag import DragSettings, drag
@@ -62,6 +62,43 @@ def test_what_keys_and_values_take_is_counted_right(frames, size):
             predict(model, torch.randn(1, 4, *cells), 41)
         of_layers = [sum(value.nbytes for value in kept) for kept in branch.kept.values()]
     assert kept_bytes(model.denoiser, cells[0] * cells[1], frames, 4) == sum(of_layers) + max(of_layers)
+
+
+@pytest.mark.parametrize("tokens, size", [(256, 16), (64, 8)])
+def test_barred_cells_may_look_at_all_but_what_is_barred(tokens, size):
+    cells, kept = torch.zeros(2, 1, 16, 16, dtype=torch.bool), torch.zeros(2, 1, 16, 16, dtype=torch.bool)
+    cells[0, :, :4], kept[1, :, 8:] = True, True
+    allowed = Barred(cells, kept).allowed(tokens, torch.tensor([1, 0]))
+    assert allowed.shape == (2, 1, tokens, tokens)
+    above, below = slice(0, size * size // 4), slice(size * size // 2, None)
+    assert not allowed[0, 0, above, below].any() and allowed[0, 0, above, : size * size // 2].all()
+    assert allowed[0, 0, size * size // 4 :].all() and allowed[1].all()
+
+
+def test_who_would_see_nothing_sees_everything():
+    everything = torch.ones(1, 1, 16, 16, dtype=torch.bool)
+    assert Barred(everything, everything).allowed(256, torch.tensor([0])).all()
+    assert Barred(~everything, everything).allowed(256, torch.tensor([0])) is None
+
+
+def test_what_is_barred_has_no_say():
+    """The source's looks change behind the bar alone: the cells that may not look there do not notice."""
+    model, asking, source = tiny_model(), torch.randn(1, 4, 16, 16), torch.randn(1, 4, 16, 16)
+    everywhere, behind = torch.ones(1, 1, 16, 16, dtype=torch.bool), torch.zeros(1, 1, 16, 16, dtype=torch.bool)
+    behind[..., 8:] = True
+    barred = Barred(everywhere, behind)
+    with cross_branch(model.denoiser) as branch:
+        branch.mode = "record"
+        predict(model, source, 41)
+        branch.mode, branch.rows, branch.barred = "use", torch.zeros(1, dtype=torch.long), barred
+        before = predict(model, asking, 41)
+        for layer, (key, value) in branch.kept.items():
+            side = round(key.shape[2] ** 0.5)
+            columns = torch.arange(key.shape[2]) % side >= side // 2
+            branch.kept[layer] = (torch.where(columns[:, None], key + 9, key), torch.where(columns[:, None], value - 9, value))
+        assert torch.equal(predict(model, asking, 41), before)
+        branch.barred = None
+        assert not torch.allclose(predict(model, asking, 41), before)
 
 
 def own_processors(model) -> set[str]:
