@@ -100,11 +100,19 @@ class Drag(io.ComfyNode):
                     tooltip="Another round: start from this edit of the same clip, from Drag, Load Edit or Combine Edits. "
                     "Its handles go on from where they are.",
                 ),
+                setting(
+                    "refine",
+                    "With a displacement: at most this many iterations, in the place of 'iterations'. The parts are at their "
+                    "targets already.",
+                    0,
+                    1000,
+                    advanced=True,
+                ),
                 sockets.Displacement.Input(
                     "displacement",
                     optional=True,
-                    tooltip="From Displace, made with the same tracks: the drag starts with its frames, so that a few iterations "
-                    "are enough. Without it 'warm_start' displaces the parts by itself, knowing no layer.",
+                    tooltip="From Displace, made with the same tracks: the drag starts with its frames, and 'refine' says "
+                    "how long it goes on. Without it 'warm_start' displaces the parts by itself, knowing no layer.",
                 ),
             ],
             outputs=[sockets.Edit.Output("edit", display_name="edit", tooltip="The edit, for Decode Edit.")],

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from ..types import Displacement
 
+NEAR = 2  # px from the thing
 MOST_STRETCH = 2.5  # times as long: beyond it pixels are smears
 
 
@@ -21,14 +22,21 @@ def painted(displaced: Displacement) -> Tensor:
     return (displaced.freed & ~displaced.found) | stretched
 
 
-def blended(kept: Tensor, made: Tensor, where: Tensor, feather: float) -> Tensor:
+def is_ground(displaced: Displacement) -> Tensor:
+    """(N, 1, H, W) bool: pixels that show the ground as it is filmed, some way from the thing."""
+    near_thing = functional.max_pool2d(displaced.matte, 2 * NEAR + 1, stride=1, padding=NEAR) > 0.02
+    return ~near_thing & ~displaced.freed
+
+
+def blended(kept: Tensor, made: Tensor, where: Tensor, trusted: Tensor, feather: float) -> Tensor:
     """Pictures (N, 3, H, W): `made` where it is asked for (N, 1, H, W) bool, `kept` elsewhere, fading over `feather` px inside.
 
-    What differs at the rim of each region, in brightness and colour, is taken off the whole region smoothly, so that no edge shows.
+    What differs in brightness and colour on the trusted pixels (N, 1, H, W) bool around a region is taken off the region
+    smoothly. Only ground is to be trusted: along the edges of the thing the model's picture is softer, which is no brightness.
     """
     if not bool(where.any()):
         return kept
-    difference = continued(kept - made, ~where)
+    difference = continued(kept - made, trusted & ~where)
     weight = faded(where, feather)
     return torch.where(where, kept + weight * (made + difference - kept), kept).clamp(0, 1)
 

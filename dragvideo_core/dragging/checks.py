@@ -25,8 +25,8 @@ def check(
             "Wire the same frames into the Propagate and the DDIM Invert node."
         )
     check_displaced(displaced, tracks)
-    if settings.iterations < 0 or settings.learning_rate <= 0 or settings.max_move <= 0:
-        raise UserError(f"iterations must not be negative, learning_rate and max_move must be positive: got {settings}.")
+    if min(settings.iterations, settings.refine) < 0 or settings.learning_rate <= 0 or settings.max_move <= 0:
+        raise UserError(f"iterations and refine must not be negative, learning_rate and max_move must be positive: got {settings}.")
     if settings.key_every < 1 or settings.turns < 1 or not 0 <= settings.reach <= MOST_REACH:
         raise UserError(
             f"key_every and turns must be at least 1, reach from 0 to {MOST_REACH}: got {settings.key_every}, {settings.turns} "

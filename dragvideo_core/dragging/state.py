@@ -125,7 +125,7 @@ def name(
     given = (tracks.handles, tracks.targets, tracks.visible, tracks.edit_mask, inversion.latents, inversion.frames is None)
     before = () if start is None else (sorted(start.offsets), *(start.offsets[s] for s in sorted(start.offsets)), start.handle_path)
     moved = () if displaced is None else (displaced.frames, displaced.backward, displaced.freed, tracks.layer)
-    alike = replace(settings, iterations=0, chunk=0)
+    alike = replace(settings, iterations=0, refine=0, chunk=0)
     return fingerprint(
         LAYOUT, *given, model.denoiser, model.context, model.alphas_cumprod, model.prediction, alike, *before, *moved
     )

@@ -60,13 +60,27 @@ def decode(
     held = held_bytes(model, cells, len(clip), settings)
     _check_room(model, held, len(clip))
     chunks = batches.Chunks(model, cells, len(clip), settings.chunk, held=held)
-    latents = _replay(inversion, result, tracks, model, settings, chunks, on_progress, displaced)
-    frames, feather = batches.decode(model, latents, chunks), settings.feather * min(clip.size) / 512
+    if displaced is not None and settings.keep_pixels and not bool(blending.painted(displaced).any()):
+        frames, latents = displaced.frames, batches.encode(model, displaced.frames, chunks)  # nothing is left for the model
+    else:
+        latents = _replay(inversion, result, tracks, model, settings, chunks, on_progress, displaced)
+        frames = _composed(clip, batches.decode(model, latents, chunks), tracks, settings, displaced)
+    if settings.lock:
+        frames = torch.where(tracks.edit_mask, frames, clip.frames)
+    return replace(clip, frames=frames.clamp(0, 1)), latents
+
+
+def _composed(
+    clip: VideoClip, frames: Tensor, tracks: PointTracks, settings: DecodeSettings, displaced: Displacement | None
+) -> Tensor:
+    """The model's frames (N, 3, H, W), and in their place the clip's pixels where these are kept."""
+    feather = settings.feather * min(clip.size) / 512
     if settings.lock:
         frames = clip.frames + blending.faded(tracks.edit_mask, feather) * (frames - clip.frames)
-    if displaced is not None and settings.keep_pixels:
-        frames = blending.blended(displaced.frames, frames, blending.painted(displaced), feather)
-    return replace(clip, frames=frames.clamp(0, 1)), latents
+    if displaced is None or not settings.keep_pixels:
+        return frames
+    where, trusted = blending.painted(displaced), blending.is_ground(displaced)
+    return blending.blended(displaced.frames, frames, where, trusted, feather)
 
 
 def held_bytes(model: DragModel, cells: int, frames: int, settings: DecodeSettings) -> int:

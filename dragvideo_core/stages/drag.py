@@ -9,6 +9,8 @@ ends bit for bit as if it had not been broken off (same device, same chunks).
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -41,10 +43,13 @@ def drag(
     """Find the offsets. Stops when every pair has arrived or the iterations are used up.
 
     start: an edit of the same clip to go on from; its steps are added to `settings.steps`. displaced: what the warm start
-    starts from; None: a displacement that knows no layer. With `unfinished`, work that was broken off goes on where it was.
+    starts from, then with `settings.refine` iterations at most; None: a displacement that knows no layer. With `unfinished`,
+    work that was broken off goes on where it was.
     UserError when steps, tracks, inversion and edit do not fit together, and when gradients are no numbers again and again.
     """
     check(inversion, tracks, settings, start, displaced)
+    if displaced is not None and settings.warm_start and start is None:
+        settings = replace(settings, iterations=min(settings.iterations, settings.refine))
     earlier = rounds.earlier(start, tracks)
     plan = make_plan(inversion, tracks, model, settings, earlier)
     chunks, total, done = plan.chunks(), max(1, settings.iterations), 0

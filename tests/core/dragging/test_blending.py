@@ -15,22 +15,22 @@ def square() -> torch.Tensor:
 
 def test_outside_of_what_is_painted_nothing_changes():
     kept, made = torch.rand(1, 3, SIDE, SIDE), torch.rand(1, 3, SIDE, SIDE)
-    blend = blending.blended(kept, made, square(), 4.0)
+    blend = blending.blended(kept, made, square(), ~square(), 4.0)
     outside = ~square().expand_as(kept)
     assert torch.equal(blend[outside], kept[outside])
-    assert blending.blended(kept, made, torch.zeros_like(square()), 4.0) is kept
+    assert blending.blended(kept, made, torch.zeros_like(square()), square(), 4.0) is kept
 
 
 def test_a_painting_that_is_darker_all_over_is_made_as_bright_as_its_surroundings():
     kept = torch.full((1, 3, SIDE, SIDE), 0.6)
-    blend = blending.blended(kept, kept - 0.2, square(), 1.0)
+    blend = blending.blended(kept, kept - 0.2, square(), ~square(), 1.0)
     torch.testing.assert_close(blend, kept, rtol=0, atol=1e-3)
 
 
 def test_what_the_painting_draws_is_there_in_the_middle():
     kept, made = torch.full((1, 3, SIDE, SIDE), 0.5), torch.full((1, 3, SIDE, SIDE), 0.5)
     made[..., 14:18, 14:18] = 0.9
-    assert blending.blended(kept, made, square(), 4.0)[0, 0, 15, 15] > 0.85
+    assert blending.blended(kept, made, square(), ~square(), 4.0)[0, 0, 15, 15] > 0.85
 
 
 def test_a_plane_goes_on_through_the_hole():
@@ -44,3 +44,11 @@ def test_the_fade_begins_inside():
     assert not faded[~square()].any() and faded[..., 15:17, 15:17].eq(1).all()
     row = faded[0, 0, 16, 8:16]
     assert bool((row.diff() >= 0).all()) and 0 < row[2] < 1
+
+
+def test_what_differs_along_the_things_edge_is_not_taken_for_brightness():
+    kept, made, trusted = torch.full((1, 3, SIDE, SIDE), 0.5), torch.full((1, 3, SIDE, SIDE), 0.5), ~square()
+    kept[..., 24:28, :] = 0.9  # the thing, which the model's picture has softer
+    trusted[..., 23:30, :] = False
+    blend = blending.blended(kept, made, square(), trusted, 1.0)
+    torch.testing.assert_close(blend[..., 8:24, 8:24], made[..., 8:24, 8:24], rtol=0, atol=1e-3)
