@@ -3,12 +3,13 @@
  * without its fill. Freed ground is hatched, since only the run can know what is there. No DOM: pictures are RGBA bytes.
  */
 
+import { editMask } from "./edit_mask.mjs";
 import { Memory } from "./memory.mjs";
 import { layerMesh, roundHalfEven, spacingFor } from "./mesh.mjs";
 import { pointSet } from "./points_meaning.mjs";
 import { isPin } from "./points_state.mjs";
 import { composed } from "./preview_pixels.mjs";
-import { insideSet, maskOf, touchesBorder, widened, withoutBorder } from "./regions.mjs";
+import { insideSet, touchesBorder, widened, withoutBorder } from "./regions.mjs";
 import { HeldMesh, pullsOf } from "./rigid.mjs";
 import { backward, trianglesOf, unfolded } from "./warp.mjs";
 
@@ -32,8 +33,9 @@ export class LivePreview {
     const { size, pairs, mask_points } = picks;
     if (pairs.every(isPin)) return null;
     const [width, height] = size;
-    const scene = this.#memory.of("scene", [mask_points, pixels.radius, layer, width, height], () =>
-      sceneOf(maskOf(mask_points, pixels.radius, size), layer, size),
+    const given = mask_points.length > 0 ? [mask_points, pixels.radius] : [JSON.stringify(pairs)];
+    const scene = this.#memory.of("scene", [...given, layer, width, height], () =>
+      sceneOf(editMask(picks, pixels.radius), layer, size),
     );
     const sets = pairs.map(({ handle, target }) => ({
       points: insideSet(pointSet(handle, pixels), size),
@@ -46,8 +48,8 @@ export class LivePreview {
       return { mesh: made, triangles: trianglesOf(made) };
     });
     const pulls = pullsOf(mesh, sets, size);
-    const held = this.#memory.of("held", [mesh, String(pulls.points)], () => new HeldMesh(mesh, pulls, STIFF));
-    const moved = unfolded(mesh, triangles, held.bend(pulls.moves, ROUNDS));
+    const held = this.#memory.of("held", [mesh, String(pulls.discs)], () => new HeldMesh(mesh, pulls, STIFF));
+    const moved = unfolded(mesh, triangles, held.bend(pulls.moves, ROUNDS), held.pulled);
     return composed(picture, scene, mesh, moved, backward(mesh, triangles, moved, size), size);
   }
 }

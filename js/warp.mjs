@@ -34,15 +34,15 @@ function foldsOf({ vertices }, triangles, moved, share = 1) {
 }
 
 /**
- * Displacements (2 V) px without folds: the vertices round folds are moved to the mean of their neighbours; where a fold
+ * Displacements (2 V) px without folds: the vertices round folds, but those `kept` (V), are moved to the mean of their neighbours; where a fold
  * is still there after that, the whole drag is made shorter.
  */
-export function unfolded(mesh, triangles, given) {
+export function unfolded(mesh, triangles, given, kept) {
   let folds = foldsOf(mesh, triangles, given);
   if (!folds) return given;
   const moved = given.slice();
   for (let round = 0; round < MENDS; round++) {
-    smoothNear(mesh, triangles, folds, moved);
+    smoothNear(mesh, triangles, folds, moved, kept);
     folds = foldsOf(mesh, triangles, moved);
     if (!folds) return moved;
   }
@@ -55,7 +55,7 @@ export function unfolded(mesh, triangles, given) {
   return moved.map((value) => low * value);
 }
 
-function smoothNear({ edges, held }, triangles, folds, moved) {
+function smoothNear({ edges, held }, triangles, folds, moved, kept) {
   const near = new Uint8Array(held.length);
   triangles.forEach((vertex, at) => folds[Math.floor(at / 3)] && (near[vertex] = 1));
   const folded = near.slice();
@@ -74,7 +74,7 @@ function smoothNear({ edges, held }, triangles, folds, moved) {
       sums[2 * one + 1] += moved[2 * other + 1];
     }
   near.forEach((is, vertex) => {
-    if (!is || held[vertex]) return;
+    if (!is || held[vertex] || kept[vertex]) return;
     moved[2 * vertex] = sums[2 * vertex] / count[vertex];
     moved[2 * vertex + 1] = sums[2 * vertex + 1] / count[vertex];
   });

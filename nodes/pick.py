@@ -24,8 +24,8 @@ ANY_SIZE, ANY_FRAMES = (10**9, 10**9), 10**9  # of a clip that is not known yet
 
 
 class Pick(io.ComfyNode):
-    """Draw on a frame what should move: an arrow from each handle to its target, and mask points over everything that
-    may change on the way. Run the graph once to see the frame here."""
+    """Draw on a frame what should move: an arrow from each handle to its target, pins on what should stay, and a mask
+    over everything that may change. The picture moves with the mouse. Press Run once if there is no picture yet."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:

@@ -72,7 +72,7 @@ def _box(places: np.ndarray, size: tuple[int, int]) -> tuple[slice, slice]:
     low, high = np.floor(places.min(0)).astype(int) - MARGIN, np.ceil(places.max(0)).astype(int) + MARGIN + 1
     return tuple(
         slice(min(max(0, int(first)), side - 1), max(min(side, int(stop)), 1))
-        for first, stop, side in zip(low[::-1], high[::-1], size)
+        for first, stop, side in zip(low[::-1], high[::-1], size, strict=True)
     )
 
 
@@ -101,7 +101,7 @@ def _left(mesh: Mesh, busy: np.ndarray, box: tuple[slice, slice], scale: float) 
     """Which pixels of the box lie, at rest, in a cell that moves: `busy` (M,) bool."""
     cells = np.where(mesh.cell_at >= 0, busy[mesh.cell_at], False)
     numbers = []
-    for part, corner, most in zip(box, mesh.corner[::-1], cells.shape):
+    for part, corner, most in zip(box, mesh.corner[::-1], cells.shape, strict=True):
         at = (np.arange(part.start, part.stop) + 0.5) / scale - 0.5
         numbers.append(np.floor((at - corner) / mesh.spacing).astype(int).clip(0, most - 1))
     return cells[np.ix_(*numbers)]

@@ -41,15 +41,15 @@ def spacing_for(size: tuple[int, int]) -> int:
 def layer_mesh(region: np.ndarray, layer: np.ndarray, mask: np.ndarray, spacing: int, origin: tuple[int, int], beyond: int) -> Mesh:
     """The mesh over `region` (H, W) bool, which is the `layer` (H, W) bool and a rim, inside of the edit `mask` (H, W) bool.
 
-    origin: px (x, y), a place that a vertex falls on: let it move with the thing, and the mesh does not flicker. beyond: px by which
-    the layer is continued over the border of the picture.
+    origin: px (x, y), a place that a vertex falls on: it moves with the thing, so that the mesh does not flicker. beyond: px by
+    which the layer is continued over the border of the picture.
     """
     size = (mask.shape[0], mask.shape[1])
     rows, first_row = _grid_lines(mask.shape[0], beyond, spacing, origin[1])
     columns, first_column = _grid_lines(mask.shape[1], beyond, spacing, origin[0])
     pads = [
         (-first, count * spacing + first - side)
-        for first, count, side in zip((first_row, first_column), (rows, columns), mask.shape)
+        for first, count, side in zip((first_row, first_column), (rows, columns), mask.shape, strict=True)
     ]
     region, layer, mask = (np.pad(picture, pads, mode="edge") for picture in (region, layer, mask))
 

@@ -180,6 +180,14 @@ def open_film(path: str | Path, keep_hdr: bool = False) -> Film:
         return Film(path, read_header(container, video_stream(container, path.name), path.name), keep_hdr)
 
 
+def warn_of_lost_sound(film: Film) -> None:
+    """Where not all of its sound can be read."""
+    if film.header.loses_sound:
+        what = "some of its sound" if film.header.has_sound else "its sound"
+        text = f"{what} in '{film.name}' cannot be read (no decoder, or a broken header): it is left out. Convert the file to mp4."
+        warn(text, VideoWarning)
+
+
 def _packets(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.Packet]:
     """Packets of the stream; ends where reading breaks off."""
     try:

@@ -42,9 +42,9 @@ def with_edit(own: av.VideoFrame, edited: av.VideoFrame, changed: np.ndarray) ->
     """The planes of `edited` where `changed` (H, W) bool, those of `own` elsewhere. A chroma value that several pixels
     share is changed where one of them is."""
     height, width = changed.shape
-    planes = []
-    for ours, theirs in zip(planes_of(own), planes_of(edited), strict=True):
-        planes.append(np.where(_cells(changed, ours.shape), theirs, ours))
+    planes = planes_of(own)  # copies
+    for ours, theirs in zip(planes, planes_of(edited), strict=True):
+        np.copyto(ours, theirs, where=_cells(changed, ours.shape))
     return frame_of(planes, own.format.name, width, height)
 
 
@@ -75,4 +75,5 @@ def _cells(changed: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
         return changed
     padded = np.zeros((shape[0] * steps[0], shape[1] * steps[1]), bool)
     padded[: changed.shape[0], : changed.shape[1]] = changed
-    return padded.reshape(shape[0], steps[0], shape[1], steps[1]).any((1, 3))
+    parts = [padded[top :: steps[0], left :: steps[1]] for top in range(steps[0]) for left in range(steps[1])]
+    return np.logical_or.reduce(parts)

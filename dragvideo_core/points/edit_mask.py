@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..types import UserError, warn
+from ..types import PointPicks, UserError, warn
 from .sets import inside, union_of_squares
 
 REACH = 1.5  # lengths of the drag
@@ -61,6 +61,11 @@ def check_given(mask: Tensor, count: int, size: tuple[int, int]) -> None:
         )
 
 
+def moving(picks: PointPicks) -> Tensor:
+    """Which pairs move at all, (J,) bool: one whose target is its handle is a pin, which holds its place."""
+    return (picks.targets - picks.handles).norm(dim=1) >= PIN
+
+
 def targets_outside(mask: Tensor, targets: Tensor) -> Tensor:
     """Which targets (N, J, 2) lie in the picture but not in the mask (N, 1, H, W) bool: (N, J) bool."""
     height, width = mask.shape[-2:]
@@ -88,6 +93,7 @@ def warn_of_black_frames(mask: Tensor) -> Tensor:
 
 
 def _named(frames: list[int]) -> str:
-    shown = ", ".join(str(frame + 1) for frame in frames[:MOST_NAMED])  # people count from 1
+    """Frames as people count them, from 1."""
+    shown = ", ".join(str(frame + 1) for frame in frames[:MOST_NAMED])
     more = len(frames) - MOST_NAMED
     return f"frame{'s' if len(frames) > 1 else ''} {shown}" + (f" and {more} more" if more > 0 else "")

@@ -6,7 +6,7 @@ In two steps that can be taken apart: `bend_layers` finds out where everything g
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -31,7 +31,7 @@ def displace(
     settings: DisplaceSettings = DisplaceSettings(),
     on_progress: OnProgress = ignore_progress,
 ) -> Displacement:
-    """Move what the points hold to its targets: the layer inside the edit mask bends, the ground stays and is filled where it came free.
+    """Move what the points hold to its targets: the layer inside the edit mask bends, the ground shows where it came free.
 
     Without a layer in the tracks everything inside the edit mask bends, and its rim is held. Nothing outside of the edit mask
     changes, and nothing inside that neither moved nor came free. Warns where a drag would fold the layer over itself: it is made
@@ -127,7 +127,7 @@ class _Scene:
         matte = seen = _array(tracks.layer[:, 0]).clip(0, 1)
         hides, is_guessed = np.zeros_like(touchable), np.zeros_like(touchable)
         if front is not None:
-            matte = np.stack([hidden.completed(*one) for one in zip(seen, front)])
+            matte = np.stack([hidden.completed(*one) for one in zip(seen, front, strict=True)])
             hides = np.stack([compose.covered(one) for one in front])
             is_guessed = hides & (matte > compose.THERE)
         region = np.stack([compose.covered(one) for one in matte])

@@ -56,7 +56,7 @@ def pick(text: str, size: Size, frames: int, least: int = 1) -> PointPicks:
     if len(mask_points) > MAX_MASK_POINTS:
         raise _wrong(f"at most {MAX_MASK_POINTS} mask points", len(mask_points), "Delete some")
     if not 0 <= frame < frames:
-        raise _wrong(f"a frame from 0 to {frames - 1}", frame, "Choose a frame that the clip has, or load more frames")
+        raise _wrong(f"a frame from 1 to {frames}", frame + 1, "Choose a frame that the clip has, or load more frames")
     for what, points in (("handle", handles), ("target", targets), ("mask point", mask_points)):
         _check_inside(what, points, clicked)
     return PointPicks(

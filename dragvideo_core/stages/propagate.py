@@ -76,7 +76,7 @@ def propagate(
             ends = handles.mean(1)[None], targets.mean(1)[None]
             squares = edit_masks.may_change(picks.mask_points.float()[None], *ends, radius, clip.size)
             first = squares if edit_mask is None else edit_mask[picks.frame][None]
-            unreached = edit_masks.targets_outside(first, targets.mean(1)[None])
+            unreached = edit_masks.targets_outside(first, targets.mean(1)[None]) & edit_masks.moving(picks)
             edit_masks.warn_of_targets(unreached, [picks.frame], OUTSIDE)
         start = torch.cat([handles.reshape(-1, 2), picks.mask_points.float().reshape(-1, 2)])
         corrected: dict[int, dict[int, Tensor]] = {}
@@ -101,7 +101,7 @@ def propagate(
         if edit_mask is None and mask_points.shape[1]:
             mask_points = torch.cat([mask_points, way], 1)
     outside = edit_masks.targets_outside(mask, there.mean(2)) & visible[:, :count].unflatten(1, shape).any(2)
-    outside &= ~edit_masks.warn_of_black_frames(mask)[:, None] & ~unreached
+    outside &= ~edit_masks.warn_of_black_frames(mask)[:, None] & ~unreached & edit_masks.moving(picks)
     edit_masks.warn_of_targets(outside, list(range(len(clip))), OUTSIDE)
     if layer is None and segmenter.asks_points:
         layer = layers.layer_of_regions(clip, picks, regions.found)

@@ -101,11 +101,15 @@ def _undone(plan: Plan, shift: np.ndarray) -> Warp:
     line = np.arange(-GRID, SIZE + GRID, GRID, dtype=np.float64)
     grid = np.stack(np.meshgrid(line, line), -1)
     moves = (plan.field.inverse(grid - shift) + shift - grid).astype(np.float32)
-    moves[np.isnan(moves)] = NOWHERE
+    unsettled = np.isnan(moves).any(-1)
+    moves[unsettled] = 0
+    lost = cv2.dilate(unsettled.astype(np.uint8), np.ones((5, 5), np.uint8))  # what the bicubic kernel mixes with these
 
     def undo(places: np.ndarray) -> np.ndarray:
         x, y = (np.ascontiguousarray(places[..., k] / GRID + 1, dtype=np.float32) for k in (0, 1))
-        return places + cv2.remap(moves, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        source = places + cv2.remap(moves, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        source[cv2.remap(lost, x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE) > 0] = NOWHERE
+        return source
 
     return undo
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,10 +64,14 @@ def ground_motion(film: MaskedFilm, first: int, last: int) -> np.ndarray:
     """The similarity (3, 3) that takes places of the ground from frame `first` to a later frame `last`."""
     total = np.eye(3)
     for i in range(first, last):
-        near_thing = cv2.dilate(film.masks[i].astype(np.uint8), np.ones((25, 25), np.uint8)).astype(bool)
-        before, after = followed(film.frames[i : i + 2], ~near_thing)
-        if len(before) >= 8:
-            step, _ = cv2.estimateAffinePartial2D(before, after, ransacReprojThreshold=1.5)
-            if step is not None:
-                total = np.concatenate([step, [[0, 0, 1]]]) @ total
+        total = _ground_step(film, i) @ total
     return total
+
+
+@functools.lru_cache(maxsize=1024)
+def _ground_step(film: MaskedFilm, i: int) -> np.ndarray:
+    """The same from frame i to the next; nothing moves where the ground shows too little."""
+    near_thing = cv2.dilate(film.masks[i].astype(np.uint8), np.ones((25, 25), np.uint8)).astype(bool)
+    before, after = followed(film.frames[i : i + 2], ~near_thing)
+    found = cv2.estimateAffinePartial2D(before, after, ransacReprojThreshold=1.5)[0] if len(before) >= 8 else None
+    return np.eye(3) if found is None else np.concatenate([found, [[0.0, 0.0, 1.0]]])

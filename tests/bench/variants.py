@@ -15,6 +15,7 @@ from torch.nn import functional
 from dragvideo_core import embedded
 from dragvideo_core.pipeline import Settings
 from dragvideo_core.stages.decode import DecodeSettings, decode
+from dragvideo_core.stages.displace import DisplaceSettings, displace
 from dragvideo_core.stages.drag import DragSettings, drag
 from dragvideo_core.stages.invert import InvertSettings, invert
 from dragvideo_core.stages.tune import TuneSettings, tune
@@ -94,17 +95,20 @@ def ours(
     lora: bool = True,
     invert_settings: InvertSettings = INVERT,
 ) -> Variant:
-    """This pack's edit."""
+    """This pack's edit. With a layer it starts from the layered displacement."""
 
     def edit(prepared: Prepared) -> tuple[VideoClip, DragResult]:
         clip, tracks = prepared.case.clip, prepared.tracks[layer] if sets else prepared.single
         model = prepared.tuned if lora else prepared.model
         is_shared = lora and invert_settings == INVERT
         inversion = prepared.inversion if is_shared else invert(clip, model, invert_settings)
-        result = drag(inversion, tracks, model, settings)
-        return decode(clip, inversion, result, tracks, model, decode_settings)[0], result
+        displaced = None if layer == "none" else displace(clip, tracks)
+        result = drag(inversion, tracks, model, settings, displaced=displaced)
+        return decode(clip, inversion, result, tracks, model, decode_settings, displaced=displaced)[0], result
 
     stages = {"invert": invert_settings, "drag": settings, "decode": decode_settings, **({"tune": TUNE} if lora else {})}
+    if layer != "none":
+        stages["displace"] = DisplaceSettings()
     said = {name: dataclasses.asdict(one) for name, one in stages.items()}
     return Variant(edit, layer, {**said, "propagate": dataclasses.asdict(PROPAGATE) | ({} if sets else {"set_side": 1})})
 

@@ -10,8 +10,10 @@ import json
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from dragvideo_core.displacement import backward_map, bending, compose, folds, mesh, pulls, rigid
+from dragvideo_core.points.edit_mask import around_drags
 from dragvideo_core.stages.displace import DisplaceSettings
 
 FILE = Path(__file__).with_suffix(".json")
@@ -63,8 +65,10 @@ def numbers(name: str) -> dict:
     longest = np.linalg.norm(moves, axis=-1).max()
     beyond = spacing * (1 + int(np.ceil(longest / spacing)))
     net = mesh.layer_mesh(region, layer, mask, spacing, origin, beyond)
-    asked = pulls.frame_pulls(net, handles, moves, np.ones(handles.shape[:2], bool), SIZE)
-    moved, had_folds = folds.unfolded(net, rigid.bend(net, asked, ROUNDS))
+    asked = pulls.frame_pulls(net, handles, moves, np.ones(handles.shape[:2], bool))
+    pulled = np.zeros(len(net.vertices), bool)
+    pulled[net.cells[mesh.place_in(net, asked.points)[0]]] = True
+    moved, had_folds = folds.unfolded(net, rigid.bend(net, asked, ROUNDS), pulled)
     warp = backward_map.backward(net, moved, SIZE)
     y, x = np.nonzero(warp.moves)
     places = warp.places[y, x]
@@ -100,9 +104,19 @@ def runs(mask: np.ndarray) -> list[int]:
     return np.diff(np.concatenate([[0], changes, [mask.size]])).tolist()
 
 
+def masks() -> list[dict]:
+    """The edit mask around the drags of each case, where nobody painted one."""
+    found = []
+    for _, _, pairs in CASES.values():
+        handles, targets = (torch.tensor([ends], dtype=torch.float32) for ends in zip(*pairs, strict=True))
+        mask = around_drags(handles, targets, SIZE)[0, 0].numpy()
+        found.append({"size": [SIZE[1], SIZE[0]], "pairs": pairs, "mask": runs(mask)})
+    return found
+
+
 def text() -> str:
     """What the file holds."""
-    return json.dumps({name: numbers(name) for name in CASES}, separators=(",", ":")) + "\n"
+    return json.dumps({"cases": {name: numbers(name) for name in CASES}, "masks": masks()}, separators=(",", ":")) + "\n"
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ def test_a_blank_canvas_gets_its_frame_before_it_is_refused(comfy: Comfy, points
 
 
 def test_points_on_a_frame_that_is_not_there(comfy: Comfy):
-    refused_on(comfy.run(pick_on_demo_clip(comfy, graphs.picks(frame=5))), "pick", "frame from 0 to 1", "5")
+    refused_on(comfy.run(pick_on_demo_clip(comfy, graphs.picks(frame=5))), "pick", "frame from 1 to 2", "6")
 
 
 def test_points_of_another_size_are_rescaled(comfy: Comfy):

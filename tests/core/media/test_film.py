@@ -252,6 +252,22 @@ def test_broken_sound_does_not_stop_the_picture(tmp_path):
 
 
 @pytest.mark.faults
+def test_sound_of_no_known_codec_is_left_out_and_it_is_said(tmp_path):
+    path = corpus.write(tmp_path / "s.mp4", corpus.grey_frames(12), sound=np.zeros((1, 4000), np.float32), sound_codec="aac")
+    path.write_bytes(path.read_bytes().replace(b"mp4a", b"what").replace(b"esds", b"what"))
+    film = open_film(path)
+    assert not film.header.has_sound
+    with (
+        pytest.warns(VideoWarning, match="its sound in 's.mp4' cannot be read"),
+        FilmWriter(tmp_path / "o.mp4", like=film) as writer,
+    ):
+        for frame in film.frames():
+            writer.write(frame)
+    copy = open_film(tmp_path / "o.mp4")
+    assert greys(copy) == list(range(12)) and not copy.header.has_sound and not copy.header.loses_sound
+
+
+@pytest.mark.faults
 def test_a_damaged_tail_is_a_warning_and_the_rest_is_written(tmp_path):
     path = corpus.write(
         tmp_path / "t.mkv", noise(40, 192, 128), options={"bf": "0", "g": "1", "qp": "4"}, sound=np.zeros((1, 2000), np.float32)

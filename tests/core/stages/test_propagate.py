@@ -128,6 +128,20 @@ def test_a_target_outside_every_square_is_told_before_the_work():
     assert told(lambda: propagate(tiny_clip(1), tiny_picks(), Everything(), tiny_model(), QUICK)) == []
 
 
+def test_a_pin_holds_its_place_and_nothing_is_told_of_it():
+    """A pair whose target is its handle, inside the mask or out of it."""
+    both = replace(
+        tiny_picks(),
+        handles=torch.tensor([[20.0, 30.0], [60.0, 60.0]]),
+        targets=torch.tensor([[26.0, 30.0], [60.0, 60.0]]),
+        mask_points=torch.tensor([[24.0, 30.0]]),
+    )
+    tracks = []
+    texts = told(lambda: tracks.append(propagate(tiny_clip(3), both, Everything(), tiny_model(), replace(FLOW, mask_radius=100.0))))
+    assert texts == []
+    assert torch.allclose(tracks[0].handles[:, 1], tracks[0].targets[:, 1], atol=1e-3)
+
+
 def left_half(frames: int = 3) -> torch.Tensor:
     mask = torch.zeros(frames, 1, 64, 64, dtype=torch.bool)
     mask[..., :40] = True
