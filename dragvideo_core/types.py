@@ -17,6 +17,13 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+Size = tuple[int, int]  # (H, W)
+
+
+def size_of(pictures: Tensor) -> Size:
+    """(H, W) of pictures (..., H, W)."""
+    return pictures.shape[-2], pictures.shape[-1]
+
 
 class UserError(ValueError):
     """Something the user can put right: the text says what was expected, what came, and what to do."""
@@ -82,9 +89,9 @@ class VideoClip:
             raise UserError("the frames contain NaN or infinity: expected finite values in [0, 1]. Check the node that made them.")
 
     @property
-    def size(self) -> tuple[int, int]:
+    def size(self) -> Size:
         """(H, W)"""
-        return self.frames.shape[2], self.frames.shape[3]
+        return size_of(self.frames)
 
     def __len__(self) -> int:
         return self.frames.shape[0]
@@ -107,7 +114,7 @@ class PointPicks:
     targets: Tensor  # (J, 2)
     mask_points: Tensor  # (Q, 2), Q may be 0: then what lies near the drags may change
     frame: int  # index into the clip: 0 unless the points sit on a later key frame
-    size: tuple[int, int]  # (H, W) that the coordinates refer to
+    size: Size  # that the coordinates refer to
     strokes: tuple[Stroke, ...] = ()  # on the same frame
 
 

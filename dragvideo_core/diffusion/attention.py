@@ -21,6 +21,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ..types import size_of
+
 FIRST_BLOCK = 2
 
 _lock = threading.Lock()  # of all layers' switches
@@ -38,7 +40,7 @@ class Barred:
         """(B, 1, tokens, kept tokens) bool, for a layer with so many tokens a row; None: all of it."""
         if not bool(self.cells.any()):
             return None
-        h, w = self.cells.shape[-2:]
+        h, w = size_of(self.cells)
         shrink = round((h * w / tokens) ** 0.5)
         asking, answering = (functional.max_pool2d(part.float(), shrink).flatten(1).bool() for part in (self.cells, self.kept))
         answering = answering.flatten()[None] if rows is None else answering[rows]

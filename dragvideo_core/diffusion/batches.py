@@ -8,7 +8,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from ..types import DragModel, UserError
+from ..types import DragModel, UserError, size_of
 from . import memory
 
 MULTIPLE = 64  # px: eight of a latent cell, which is halved three times
@@ -59,7 +59,7 @@ class Chunks:
 
 def encode(model: DragModel, frames: Tensor, chunks: Chunks) -> Tensor:
     """Frames (N, 3, H, W) to latents (N, 4, h, w) float32 on the CPU. UserError for sizes that no denoiser can halve so often."""
-    height, width = frames.shape[-2:]
+    height, width = size_of(frames)
     if height % MULTIPLE or width % MULTIPLE:
         raise UserError(
             f"a diffusion model needs frames whose width and height are multiples of {MULTIPLE}: got {width} x {height}. Load the "

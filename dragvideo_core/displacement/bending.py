@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..points import flow
+from ..types import size_of
 from .folds import unfolded
 from .mesh import Mesh, layer_mesh, place_in, spacing_for
 from .pulls import frame_pulls
@@ -72,7 +73,7 @@ def held_in_time(frames: Tensor, bents: list[Bent | None]) -> list[Bent | None]:
 
 def _flows(frames: Tensor) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Of each frame to the one after it and to the one before it, (2, h, w) px of the frame; nought where there is none."""
-    shorter = min(frames.shape[-2:])
+    shorter = min(size_of(frames))
     small = frames if shorter <= WATCHED else functional.interpolate(frames, scale_factor=WATCHED / shorter, mode="area")
     scale = frames.shape[-1] / small.shape[-1]
     none = np.zeros((2, *small.shape[-2:]), np.float32)

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..types import Size
+
 CELLS = 64  # along the shorter side of the picture
 SMALLEST = 2  # px, of a cell's side
 
@@ -28,12 +30,12 @@ class Mesh:
     edges: np.ndarray  # (E, 2) int: joined vertices, the lower number first
     held: np.ndarray  # (V,) bool
     spacing: int  # px
-    size: tuple[int, int]  # (H, W) of the picture
+    size: Size  # (H, W) of the picture
     corner: tuple[float, float]  # px, (x, y) of the top left vertex of the whole grid
     cell_at: np.ndarray  # (rows - 1, columns - 1) int: the cell at each place, -1 where there is none
 
 
-def spacing_for(size: tuple[int, int]) -> int:
+def spacing_for(size: Size) -> int:
     """A cell's side in px for pictures of `size` (H, W)."""
     return max(SMALLEST, round(min(size) / CELLS))
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..types import Displacement
+from ..types import Displacement, size_of
 
 NEAR = 2  # px: so near to the thing, or to where it was, its edge may still be mixed into the ground
 MOST_STRETCH = 2.5  # times as long: beyond it pixels are smears
@@ -53,7 +53,7 @@ def continued(values: Tensor, known: Tensor) -> Tensor:
 def _pulled(sums: Tensor, weight: Tensor) -> Tensor:
     """One level of the pyramid: what is known here, and else what the coarser level says."""
     mean = sums / weight.clamp(min=1e-6)
-    if min(sums.shape[-2:]) <= 1:
+    if min(size_of(sums)) <= 1:
         return mean
     coarser = _pulled(*(functional.avg_pool2d(part, 2, ceil_mode=True) for part in (sums, weight.clamp(max=1.0))))
     there = functional.interpolate(coarser, size=sums.shape[-2:], mode="bilinear", align_corners=False)
@@ -67,5 +67,5 @@ def faded(where: Tensor, feather: float) -> Tensor:
     shrunk = -functional.max_pool2d(-padded, 2 * (width // 2) + 1, stride=1)  # eroded by half the feather
     blurred = functional.avg_pool2d(shrunk, 2 * (width // 2) + 1, stride=1)
     spare = (blurred.shape[-1] - where.shape[-1]) // 2
-    height, breadth = where.shape[-2:]
+    height, breadth = size_of(where)
     return blurred[..., spare : spare + height, spare : spare + breadth] * where

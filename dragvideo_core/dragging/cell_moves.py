@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..points.sampling import cell_centres, lookup, mask_to_cells
-from ..types import Displacement, PointTracks
+from ..types import Displacement, PointTracks, Size
 
 STILL = 0.01  # px: what moved less stayed
 
@@ -32,7 +32,7 @@ class CellMoves:
         return values.flatten(2).gather(2, source[:, None].expand(-1, values.shape[1], -1)).view_as(values)
 
 
-def cell_moves(displaced: Displacement, tracks: PointTracks, cells: tuple[int, int]) -> CellMoves:
+def cell_moves(displaced: Displacement, tracks: PointTracks, cells: Size) -> CellMoves:
     """The displacement at a latent's cells (h, w); the thing is the tracks' layer."""
     (h, w), (height, width) = cells, (displaced.frames.shape[-2], displaced.frames.shape[-1])
     pixels = cell_centres((height, width), (height, width))

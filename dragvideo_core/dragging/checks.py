@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..points.sampling import mask_to_cells
-from ..types import Displacement, DragResult, Inversion, PointTracks, UserError, warn
+from ..types import Displacement, DragResult, Inversion, PointTracks, UserError, size_of, warn
 from . import offsets
 from .settings import DragSettings
 
@@ -38,7 +38,7 @@ def check(
         raise UserError(str(error)) from None
     if start is not None:
         offsets.check_offsets(start.offsets, inversion.latents)
-        cell_mask = mask_to_cells(tracks.edit_mask, inversion.latents.shape[-2:])
+        cell_mask = mask_to_cells(tracks.edit_mask, size_of(inversion.latents))
         if settings.lock and any(bool((offset * (1 - cell_mask)).any()) for offset in start.offsets.values()):
             warn(
                 "the edit that this round starts from also changed what is outside the mask of these tracks: there it is "

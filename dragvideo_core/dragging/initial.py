@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..diffusion import batches
 from ..points.sampling import mask_to_cells
-from ..types import Displacement, DragModel, Inversion, PointTracks
+from ..types import Displacement, DragModel, Inversion, PointTracks, size_of
 from . import offsets as latent_offsets
 from . import warm_start
 from .cell_moves import cell_moves, with_fresh_noise
@@ -69,7 +69,7 @@ def displaced_latents(
     chunks: batches.Chunks,
 ) -> dict[int, Tensor]:
     """Step -> (N, 4, h, w): the displaced frames with noise that went with the pixels, fresh where ground came free."""
-    moves = cell_moves(displacement, tracks, inversion.latents.shape[-2:])
+    moves = cell_moves(displacement, tracks, size_of(inversion.latents))
     clean, new = inversion.latents[0], batches.encode(model, displacement.frames, chunks)
     if inversion.frames is None:  # only latents are there, and the autoencoder does not give back what it was given
         new = new + clean - batches.encode(model, batches.decode(model, clean, chunks), chunks)
@@ -85,7 +85,7 @@ def displaced_latents(
 def _from_moved(plan: Plan, inversion: Inversion, tracks: PointTracks, moved: dict[int, Tensor]) -> Initial:
     """The first offset gives the moved latents (N, 4, h, w) at the highest step; the chain takes them down unchanged."""
     keys, top = key_frames(plan.settings), plan.steps[0]
-    cells = mask_to_cells(tracks.edit_mask, inversion.latents.shape[-2:])
+    cells = mask_to_cells(tracks.edit_mask, size_of(inversion.latents))
     may_change = cells if plan.settings.lock else torch.ones_like(cells)
     on_keys = may_change[keys].to(plan.cell_mask.device)
     latents = {step: z_t + on_keys * (moved[step][keys].to(z_t.device) - z_t) for step, z_t in plan.latents.items()}

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
-from ..types import Stroke
+from ..types import Size, Stroke
 from .grabcut import cut
 from .pixels import Coverage, Picture, Region, distance_to, grown, opencv
 
@@ -38,7 +38,7 @@ def layer_of_strokes(picture: Picture, strokes: Sequence[Stroke], handles: Tenso
     return np.where(_touching(layer >= 0.5, thing), layer, np.float32(0))
 
 
-def _painted(strokes: Sequence[Stroke], kind: str, size: tuple[int, int], share: float) -> Region:
+def _painted(strokes: Sequence[Stroke], kind: str, size: Size, share: float) -> Region:
     """What the strokes of a kind cover, with this share of their radius."""
     cv2 = opencv()
     canvas = np.zeros(size, np.uint8)

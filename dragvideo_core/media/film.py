@@ -23,7 +23,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from ..types import warn, warnings_go_to
+from ..types import Size, warn, warnings_go_to
 from .colour import ColourTags, over_black, to_rgb
 from .container import VideoHeader, VideoWarning, open_container, read_header, seconds_of, video_stream
 from .decoding import DecodedFrame, decoded_frames
@@ -88,7 +88,7 @@ class Film:
         return orientation_of(self.first.frame)
 
     @property
-    def size(self) -> tuple[int, int]:
+    def size(self) -> Size:
         """(H, W) px of the frames, upright, before pixels that are not square are stretched"""
         return self.orientation.size((self.first.frame.height, self.first.frame.width))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import av
 import numpy as np
 
+from ..types import Size
 from .colour import UNSPECIFIED, ColourTags, is_grey, is_ycbcr, matrix_and_range
 from .filters import FilterChain, frame_of, planes_of
 from .orientation import Orientation
@@ -68,7 +69,7 @@ def tags_to_write(tags: ColourTags, is_toned: bool, source: av.VideoFormat) -> C
     return tags
 
 
-def _cells(changed: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def _cells(changed: np.ndarray, shape: Size) -> np.ndarray:
     """`changed` at the resolution of a plane: True where any pixel of the cell is."""
     steps = -(-changed.shape[0] // shape[0]), -(-changed.shape[1] // shape[1])
     if steps == (1, 1):

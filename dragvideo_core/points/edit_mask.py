@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..types import PointPicks, UserError, warn
+from ..types import PointPicks, Size, UserError, size_of, warn
 from .sets import inside, union_of_squares
 
 REACH = 1.5  # lengths of the drag
@@ -15,13 +15,13 @@ PIN = 1e-3  # px: a shorter drag is a pin
 MOST_NAMED = 8  # frames that a sentence lists
 
 
-def may_change(mask_points: Tensor, handles: Tensor, targets: Tensor, radius: float, size: tuple[int, int]) -> Tensor:
+def may_change(mask_points: Tensor, handles: Tensor, targets: Tensor, radius: float, size: Size) -> Tensor:
     """Where the picture may change, (N, 1, H, W) bool: inside the squares of half side `radius` around mask points (N, Q, 2)
     (Sec. 3.1), or `around_drags` of handles and targets (N, J, 2) where nobody set any."""
     return union_of_squares(mask_points, radius, size) if mask_points.shape[1] else around_drags(handles, targets, size)
 
 
-def around_drags(handles: Tensor, targets: Tensor, size: tuple[int, int]) -> Tensor:
+def around_drags(handles: Tensor, targets: Tensor, size: Size) -> Tensor:
     """The edit mask where nobody gave one: for handles and targets (N, J, 2), (N, 1, H, W) bool.
 
     Of each pair all that is nearer to the way from its handle to its target than a radius: `REACH` times the drag's length, at least
@@ -39,7 +39,7 @@ def around_drags(handles: Tensor, targets: Tensor, size: tuple[int, int]) -> Ten
     return torch.from_numpy(masks.astype(bool))[:, None]
 
 
-def _near_segment(start: list[float], end: list[float], radius: float, size: tuple[int, int]) -> np.ndarray:
+def _near_segment(start: list[float], end: list[float], radius: float, size: Size) -> np.ndarray:
     """(H, W) uint8: 1 where the pixel is at most `radius` px from the segment."""
     x, y = np.meshgrid(np.arange(size[1], dtype=np.float32) - start[0], np.arange(size[0], dtype=np.float32) - start[1])
     along = np.array([end[0] - start[0], end[1] - start[1]], np.float32)
@@ -47,7 +47,7 @@ def _near_segment(start: list[float], end: list[float], radius: float, size: tup
     return (np.hypot(x - share * along[0], y - share * along[1]) <= radius).astype(np.uint8)
 
 
-def check_given(mask: Tensor, count: int, size: tuple[int, int]) -> None:
+def check_given(mask: Tensor, count: int, size: Size) -> None:
     """UserError unless the mask has the clip's shape (N, 1, H, W), bool, and is white somewhere."""
     if tuple(mask.shape) != (count, 1, *size) or mask.dtype != torch.bool:
         raise UserError(
@@ -68,7 +68,7 @@ def moving(picks: PointPicks) -> Tensor:
 
 def targets_outside(mask: Tensor, targets: Tensor) -> Tensor:
     """Which targets (N, J, 2) lie in the picture but not in the mask (N, 1, H, W) bool: (N, J) bool."""
-    height, width = mask.shape[-2:]
+    height, width = size_of(mask)
     column, row = targets[..., 0].round().long().clamp(0, width - 1), targets[..., 1].round().long().clamp(0, height - 1)
     frame = torch.arange(len(mask), device=mask.device)[:, None]
     return ~mask[frame, 0, row, column] & inside(targets, (height, width))

@@ -21,6 +21,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from ..types import Size, size_of
 from . import dift
 from .flow import optical_flow
 from .sampling import lookup
@@ -45,7 +46,7 @@ class Finder(Protocol):
 class DiftFinder:
     """By descriptors: features (C, h, w) of every frame, of pictures of `size` (H, W)."""
 
-    def __init__(self, features: Sequence[Tensor], size: tuple[int, int], i: int, here: Tensor, window: float, tolerance: float):
+    def __init__(self, features: Sequence[Tensor], size: Size, i: int, here: Tensor, window: float, tolerance: float):
         """window, tolerance: px that a point moves at most, and by which it may miss its origin on the way back."""
         self.features, self.size, self.window, self.tolerance = features, size, window, tolerance
         self.restart(i, here, torch.ones(len(here), dtype=torch.bool))
@@ -92,7 +93,7 @@ class FlowFinder:
         """Places (P, 2) in frame i by the flow from where they were known, at most so many frames away, and the squared
         round trip (P,) px^2: infinite where it is too long for the point to be visible."""
         found, error = known.place.clone(), torch.full((len(known.place),), torch.inf)
-        size = tuple(self.frames.shape[-2:])
+        size = size_of(self.frames)
         for j in known.frame.unique().tolist():
             apart = abs(i - j)
             if apart > most:

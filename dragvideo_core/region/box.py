@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from torch import Tensor
 
-from ..types import PointTracks
+from ..types import PointTracks, Size
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Box:
     columns: slice
 
     @property
-    def size(self) -> tuple[int, int]:
+    def size(self) -> Size:
         """(H, W)"""
         return self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
 

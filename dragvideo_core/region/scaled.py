@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..types import PointPicks, PointTracks, Stroke
+from ..types import PointPicks, PointTracks, Size, Stroke
 
 MOST = 300  # px: the shorter side of the small copy
 
 
-def factor_for(size: tuple[int, int], most: int = MOST) -> int:
+def factor_for(size: Size, most: int = MOST) -> int:
     """How many pixels of a film of `size` (H, W) make one of the small copy, along each side."""
     return max(1, -(-min(size) // most))
 
@@ -41,7 +41,7 @@ def as_picture(frame: Tensor, dtype: np.dtype) -> np.ndarray:
     return (frame.permute(1, 2, 0).numpy() * most + 0.5).clip(0, most).astype(dtype)
 
 
-def small_picks(picks: PointPicks, factor: int, size: tuple[int, int]) -> PointPicks:
+def small_picks(picks: PointPicks, factor: int, size: Size) -> PointPicks:
     """Points clicked on the film, on its small copy of `size` (H, W)."""
 
     def placed(points: Tensor) -> Tensor:

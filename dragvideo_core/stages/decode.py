@@ -18,7 +18,18 @@ from ..dragging.checks import check_displaced
 from ..dragging.replay import Replay
 from ..points.sampling import mask_to_cells
 from ..temporal.smoothing import SMOOTHED_STEPS, smooth
-from ..types import Displacement, DragModel, DragResult, Inversion, OnProgress, PointTracks, UserError, VideoClip, ignore_progress
+from ..types import (
+    Displacement,
+    DragModel,
+    DragResult,
+    Inversion,
+    OnProgress,
+    PointTracks,
+    UserError,
+    VideoClip,
+    ignore_progress,
+    size_of,
+)
 
 
 @dataclass(frozen=True)
@@ -89,7 +100,7 @@ def held_bytes(model: DragModel, cells: int, frames: int, settings: DecodeSettin
 
 
 def _check(clip: VideoClip, inversion: Inversion, tracks: PointTracks, model: DragModel) -> None:
-    inverted = inversion.latents.shape[1], *(side * model.pixels_per_cell for side in inversion.latents.shape[-2:])
+    inverted = inversion.latents.shape[1], *(side * model.pixels_per_cell for side in size_of(inversion.latents))
     tracked = len(tracks.edit_mask), *tracks.edit_mask.shape[-2:]
     for name, (count, height, width) in (("inversion", inverted), ("tracks", tracked)):
         if (count, height, width) != (len(clip), *clip.size):
@@ -119,10 +130,10 @@ def _replay(
     displaced: Displacement | None,
 ) -> Tensor:
     """Edited clean latents (N, 4, h, w) on the CPU."""
-    cell_mask = mask_to_cells(tracks.edit_mask, inversion.latents.shape[-2:])
+    cell_mask = mask_to_cells(tracks.edit_mask, size_of(inversion.latents))
     if not settings.lock:
         cell_mask = torch.ones_like(cell_mask)
-    moves = None if displaced is None else cell_moves(displaced, tracks, inversion.latents.shape[-2:])
+    moves = None if displaced is None else cell_moves(displaced, tracks, size_of(inversion.latents))
     replay = Replay(model, inversion.latents, result.offsets, cell_mask, settings.cross_branch, moves)
     steps = _visited(result, settings)
     total = (len(steps) - 1) * inversion.latents.shape[1]
@@ -144,7 +155,7 @@ class _Fill:
     """The smooth fill of ground that no other frame shows, as latents at any step: what the model starts its painting from."""
 
     def __init__(self, displaced: Displacement, inversion: Inversion, cell_mask: Tensor, model: DragModel, chunks: batches.Chunks):
-        cells = inversion.latents.shape[-2:]
+        cells = size_of(inversion.latents)
         self.alphas, self.timesteps = model.alphas_cumprod, inversion.timesteps
         self.where = mask_to_cells(displaced.freed & ~displaced.found, cells) * cell_mask > 0  # (N, 1, h, w)
         self.clean = batches.encode(model, displaced.frames, chunks)

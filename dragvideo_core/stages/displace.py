@@ -17,7 +17,7 @@ from ..displacement.backward_map import Warp, backward
 from ..displacement.bending import Bent
 from ..displacement.checks import check_tracks
 from ..ground.fill import fill_freed
-from ..types import Displacement, OnProgress, PointTracks, UserError, VideoClip, ignore_progress, warn
+from ..types import Displacement, OnProgress, PointTracks, Size, UserError, VideoClip, ignore_progress, warn
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ def _whole_layer(frames: Tensor, scene: _Scene) -> Tensor:
     return fill_freed(frames, _mask(elsewhere), _mask(scene.is_guessed))[0]
 
 
-def _maps(warps: list[Warp | None], size: tuple[int, int]) -> dict[str, Tensor]:
+def _maps(warps: list[Warp | None], size: Size) -> dict[str, Tensor]:
     x, y = np.meshgrid(np.arange(size[1], dtype=np.float32), np.arange(size[0], dtype=np.float32))
     places = np.repeat(np.stack([x, y], -1)[None], len(warps), 0)
     stretch = np.ones((len(warps), *size), np.float32)

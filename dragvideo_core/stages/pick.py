@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..types import PointPicks, Stroke, UserError
+from ..types import PointPicks, Size, Stroke, UserError
 
 VERSIONS = (1, 2)
 MAX_TEXT = 1_000_000  # characters
@@ -34,7 +34,6 @@ MAX_SIDE = 100_000  # px of the picture that was clicked on
 
 Point = tuple[float, float]
 PaintedStroke = tuple[str, float, list[Point]]  # kind, radius, way
-Size = tuple[int, int]  # (H, W)
 
 
 def pick(text: str, size: Size, frames: int, least: int = 1) -> PointPicks:
