@@ -9,6 +9,9 @@
 # make bench-speed    seconds and memory beside the per-frame loop; output/bench/speed.json
 # make bench-footage  how well points are followed on filmed clips; output/bench/footage.json
 
+# Threads that wait sleep. By default they spin, and beside one busy process two threads on two cores then wait for one another.
+export OMP_WAIT_POLICY ?= passive
+
 SHELL := /bin/bash
 PYTHON ?= python3
 PIP := .venv/bin/pip install -q --disable-pip-version-check

@@ -20,14 +20,6 @@ class Decode(io.ComfyNode):
         def setting(*row, **more):
             return sockets.setting(DecodeSettings, *row, **more)
 
-        fps = io.Float.Input(
-            "fps",
-            default=values.DEFAULT_FPS,
-            min=0.01,
-            max=1000.0,
-            step=0.01,
-            tooltip="Frames per second of the VIDEO output when frames come in as IMAGE: wire the loader's fps here.",
-        )
         looks = "What each edited frame looks at to keep its looks: its own unedited frame (the paper's), the first one, "
         return sockets.schema(
             cls,
@@ -41,7 +33,7 @@ class Decode(io.ComfyNode):
                 sockets.Tracks.Input("tracks", tooltip="From Propagate Points: its mask says what may change."),
                 sockets.model(),
                 io.Audio.Input("audio", optional=True, tooltip="Sound for the VIDEO output. Without it: that of the VIDEO put in."),
-                fps,
+                sockets.frame_rate(),
                 setting("cross_branch", looks + "all of them, or nothing."),
                 setting("lock", "Keep what is outside the mask exactly as it is."),
                 setting("smoothing", "Even out flicker between frames at two late steps. Slower, and a little softer."),

@@ -43,7 +43,7 @@ class Propagate(io.ComfyNode):
             inputs=[
                 sockets.video(),
                 sockets.Picks.Input("picks", tooltip="The points, from Pick Points."),
-                sockets.model(),
+                sockets.model(optional=True),
                 sockets.Segmenter.Input(
                     "segmenter",
                     optional=True,
@@ -101,8 +101,8 @@ class Propagate(io.ComfyNode):
         cls,
         video,
         picks: PointPicks,
-        model: DragModel,
         mask_radius: float,
+        model: DragModel | None = None,
         segmenter: Segmenter | None = None,
         corrections: str = "",
         edit_mask=None,

@@ -84,13 +84,16 @@ def layer_mesh(region: np.ndarray, layer: np.ndarray, mask: np.ndarray, spacing:
 
 
 def place_in(mesh: Mesh, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The cell of each point (P, 2) px, (P,) int, -1 for none; and the shares (P, 4) of the cell's corners in it (bilinear)."""
+    """The cell of each point (P, 2) px, (P,) int, -1 for none; and the shares (P, 4) of the cell's corners in it: those of
+    the triangle that it lies in."""
     at = (points - np.array(mesh.corner)) / mesh.spacing
     column, row = np.floor(at).astype(int).T
     inside = (column >= 0) & (row >= 0) & (column < mesh.cell_at.shape[1]) & (row < mesh.cell_at.shape[0])
     cell = np.where(inside, mesh.cell_at[np.where(inside, row, 0), np.where(inside, column, 0)], -1)
     right, down = (at - np.floor(at)).T
-    return cell, np.stack([(1 - right) * (1 - down), right * (1 - down), (1 - right) * down, right * down], -1)
+    nought, over = np.zeros_like(right), right + down - 1
+    upper, lower = np.stack([-over, right, down, nought], -1), np.stack([nought, 1 - down, 1 - right, over], -1)
+    return cell, np.where(over[:, None] <= 0, upper, lower)
 
 
 def _grid_lines(side: int, beyond: int, spacing: int, origin: int) -> tuple[int, int]:

@@ -5,7 +5,7 @@ As-rigid-as-possible deformation (Igarashi 2005; Sorkine and Alexa 2007) on the 
     sum over edges (u, v) of  w_uv |d_u - d_v - (r_uv - e_uv)|^2  +  PULL * sum over sets k of |B_k d - g_k|^2
 
 small, with e_uv = p_u - p_v at rest, r_uv = (R_u + R_v) / 2 e_uv its rotated self, d = 0 at the held vertices, and B_k the
-bilinear shares of the corners of the cell that the middle of set k lies in. With all R = 1 this is the harmonic solution, the
+shares of the corners of the triangle that the middle of set k lies in. With all R = 1 this is the harmonic solution, the
 start. Then a few rounds of: the rotation R_u that fits the edges of each vertex best, and the same linear system with another
 right side. Its matrix never changes, so that it is factorised once; along the rows of the mesh it is banded (band = vertices
 in a row + 2).

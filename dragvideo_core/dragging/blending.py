@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from ..types import Displacement, size_of
 
-NEAR = 2  # px from the thing
+NEAR = 2  # px: so near to the thing, or to where it was, its edge may still be mixed into the ground
 MOST_STRETCH = 2.5  # times as long: beyond it pixels are smears
 
 
@@ -23,9 +23,9 @@ def painted(displaced: Displacement) -> Tensor:
 
 
 def is_ground(displaced: Displacement) -> Tensor:
-    """(N, 1, H, W) bool: pixels that show the ground as it is filmed, some way from the thing."""
-    near_thing = functional.max_pool2d(displaced.matte, 2 * NEAR + 1, stride=1, padding=NEAR) > 0.02
-    return ~near_thing & ~displaced.freed
+    """(N, 1, H, W) bool: pixels that show the ground as it is filmed, some way from the thing and from where it was."""
+    thing = torch.maximum(displaced.matte, displaced.freed.to(displaced.matte.dtype))
+    return functional.max_pool2d(thing, 2 * NEAR + 1, stride=1, padding=NEAR) <= 0.02
 
 
 def blended(kept: Tensor, made: Tensor, where: Tensor, trusted: Tensor, feather: float) -> Tensor:

@@ -1,5 +1,7 @@
 """The state of a drag between two iterations: taken apart into tensors, and put together again bit for bit.
 
+What goes on from it is the same bit for bit on the CPU, and but for rounding on CUDA (`stages/drag.py`).
+
 What is measured before the first iteration (the residuals of the chain) is measured anew: it depends on nothing else.
 """
 

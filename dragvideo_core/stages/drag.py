@@ -4,7 +4,8 @@ One pass over the frames measures the residuals of the chain and the first templ
 it gives the gradients of all offsets and the distances that tracking needs; then Adam makes a step and the handles move.
 
 Between two iterations the work can be taken apart into a state and put together again, in this process or in another: it
-ends bit for bit as if it had not been broken off (same device, same chunks).
+ends as if it had not been broken off (same device, same chunks): bit for bit on the CPU. On CUDA the gradients of `grid_sample`
+and of fused attention are added up in no fixed order, so two runs differ by rounding, broken off or not.
 """
 
 from __future__ import annotations

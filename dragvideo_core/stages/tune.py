@@ -40,10 +40,11 @@ def tune(
 ) -> DragModel:
     """A copy of the model that knows the clip: the adapters fused into its denoiser and kept in `lora`.
 
-    The model handed in is not changed. Same seed, same device, same result. With a `store`, a LoRA that was trained before
-    on the same clip, model and settings is taken from its file, and a training that was broken off goes on where it was;
-    one that has no file is kept like one that was broken off. A step whose gradient is no number is skipped and the learning
-    rate halved; UserError when it happens again and again. Warns when the loss has risen far above its start.
+    The model handed in is not changed. Same seed, same device, same result (on CUDA but for rounding). With a `store`, a LoRA
+    that was trained before on the same clip, model and settings is taken from its file, and a training that was broken off
+    goes on where it was; one that has no file is kept like one that was broken off. A step whose gradient is no number is
+    skipped and the learning rate halved; UserError when it happens again and again. Warns when the loss has risen far above
+    its start.
     """
     if settings.passes == 0:
         return model

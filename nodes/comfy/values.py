@@ -16,9 +16,9 @@ from ...dragvideo_core.media.picture import clip_from_frames
 from ...dragvideo_core.points.sets import REFERENCE
 from ...dragvideo_core.stages.segment import segment
 from ...dragvideo_core.types import DragModel, PointTracks, Scores, UserError, VideoClip
+from ..sockets import DEFAULT_FPS
 from .memory import handed_on
 
-DEFAULT_FPS = 8.0  # of an IMAGE batch, which carries no frame rate
 MOST_DENOMINATOR = 1001  # frame rates are whole numbers, or whole numbers times 1000/1001
 
 

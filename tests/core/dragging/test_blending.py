@@ -3,6 +3,7 @@
 import torch
 
 from dragvideo_core.dragging import blending
+from dragvideo_core.types import Displacement
 
 SIDE = 32
 
@@ -52,3 +53,13 @@ def test_what_differs_along_the_things_edge_is_not_taken_for_brightness():
     trusted[..., 23:30, :] = False
     blend = blending.blended(kept, made, square(), trusted, 1.0)
     torch.testing.assert_close(blend[..., 8:24, 8:24], made[..., 8:24, 8:24], rtol=0, atol=1e-3)
+
+
+def test_ground_begins_some_way_from_the_thing_and_from_where_it_was():
+    """A red rim of the thing left beside the freed ground was continued into it as a speck."""
+    matte, freed = torch.zeros(1, 1, SIDE, SIDE), torch.zeros(1, 1, SIDE, SIDE, dtype=torch.bool)
+    matte[..., 4:8, 4:8], freed[..., 20:24, 20:24] = 1, True
+    picture, places = torch.zeros(1, 3, SIDE, SIDE), torch.zeros(1, SIDE, SIDE, 2)
+    ground = blending.is_ground(Displacement(picture, places, matte, freed, freed & False, torch.ones_like(matte)))
+    assert not ground[..., 2:10, 2:10].any() and not ground[..., 18:26, 18:26].any()
+    assert ground[..., 10:18, :].all() and ground.sum() == SIDE * SIDE - 2 * 64
