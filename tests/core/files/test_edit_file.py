@@ -224,7 +224,7 @@ def test_a_file_with_changed_bytes_is_read_or_refused(path, data):
 
 @pytest.fixture(scope="module")
 def inversion(model):
-    return invert(tiny_clip(3), model, InvertSettings(refinements=0, until=3))
+    return invert(tiny_clip(3), model, InvertSettings(until=3))
 
 
 @pytest.mark.parametrize("settings", [DecodeSettings(), DecodeSettings(lock=False, smoothing=True, cross_branch="off")])

@@ -1,0 +1,22 @@
+"""Laws of quarter turns and mirrorings."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from dragvideo_core.media.orientation import Orientation
+
+ALL = [Orientation(*flags) for flags in itertools.product((False, True), repeat=3)]
+
+
+@pytest.mark.parametrize("orientation", ALL, ids=str)
+def test_the_size_is_that_of_the_turned_picture(orientation):
+    picture = np.arange(2 * 3 * 3).reshape(2, 3, 3)
+    assert orientation.apply(picture).shape[:2] == orientation.size((2, 3))
+    assert sorted(orientation.apply(picture).ravel()) == sorted(picture.ravel())
+
+
+def test_the_eight_of_them_are_all_different():
+    picture = np.arange(6).reshape(2, 3)
+    assert len({(one.apply(picture).shape, one.apply(picture).tobytes()) for one in ALL}) == 8
