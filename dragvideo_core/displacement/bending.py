@@ -95,7 +95,7 @@ def _inherited(bents: list[Bent | None], to_next: list[np.ndarray], to_last: lis
 
 
 def _whole_way(giver: Bent, mesh: Mesh, flows: np.ndarray) -> np.ndarray:
-    """The giver's displacement at every vertex of another frame's mesh, (V, 2) px: off its own mesh that of the nearest vertex on it."""
+    """The giver's displacement at every vertex of another frame's mesh, (V, 2) px: that of the nearest vertex where it has none."""
     moved, is_there = _at(giver, mesh, flows)
     if is_there.all() or not is_there.any():
         return moved
