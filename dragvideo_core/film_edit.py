@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -68,8 +69,8 @@ def drag_a_film(
     """Edit the film `source` and write it to `output`, with its size, rate, length, sound and colours.
 
     points: the JSON of Pick Points, clicked on a frame of the film. segmenter: with a MASK of that frame, or a SAM; None: strokes,
-    or no layer. Warns where the shot of the picked frame ends before the film does: the other shots are handed on. UserError for points,
-    files and masks that do not fit.
+    or no layer. Warns where the shot of the picked frame ends before the film does: the other shots are handed on. UserError for
+    points, files and masks that do not fit.
     """
     film = open_film(source)
     count = len(film.times)
@@ -83,7 +84,7 @@ def drag_a_film(
         for frame, rgb in edit.frames(starts):
             writer.write(frame, rgb)
             written += 1
-            on_progress(picks.frame + written, total, None if rgb is None else lambda rgb=rgb: as_frames([rgb])[0])
+            on_progress(picks.frame + written, total, None if rgb is None else partial(_shown, rgb))
     first, end = starts[-1].index, written if edit.shot_end is None else edit.shot_end
     if first > 0 or end < written:
         warn(
@@ -102,8 +103,11 @@ class _Edit:
         self.shot_end: int | None = None
 
     def starts_before(self, picks: PointPicks, done: Callable[[int], None]) -> list[Start]:
-        """The picked frame's start, and those of the windows before it, the earliest last: a window's frames lie between its own start
-        and the next one in this list. Before the last start nothing is edited: it is another shot, or the thing cannot be seen."""
+        """The picked frame's start, and those of the windows before it, the earliest last.
+
+        A window's frames lie between its own start and the next one in this list. Before the last start nothing is edited: it is
+        another shot, or the thing cannot be seen.
+        """
         picture = self._copies(picks.frame, picks.frame + 1)[0]
         starts = [Start(picks.frame, picture, replace(small_picks(picks, self.factor, self.small_size), frame=0), None)]
         first = self._shot_start(picks.frame)
@@ -225,6 +229,10 @@ class _Edit:
 
     def _clip(self, copies: list[np.ndarray]) -> VideoClip:
         return VideoClip(as_frames(copies), torch.arange(len(copies)), float(self.film.header.rate))
+
+
+def _shown(rgb: np.ndarray) -> torch.Tensor:
+    return as_frames([rgb])[0]
 
 
 def _in_box(bent: Bent, box: Box) -> Bent:

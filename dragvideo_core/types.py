@@ -60,6 +60,11 @@ def warnings_go_to(listener: Callable[[str], None]) -> Iterator[None]:
 OnProgress = Callable[[int, int, Callable[[], Tensor] | None], None]
 
 
+def showing(picture: Tensor) -> Callable[[], Tensor]:
+    """`picture()` of a picture (3, H, W) that is there already."""
+    return lambda: picture
+
+
 def ignore_progress(done: int, total: int, picture: Callable[[], Tensor] | None) -> None:
     """The default `on_progress`."""
 
@@ -75,7 +80,7 @@ class VideoClip:
     source_index: Tensor  # (N,) int64: which frame of the file each one is
     fps: float  # of the clip as it is here: after skipping frames
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         shape = tuple(self.frames.shape)
         if len(shape) != 4 or shape[1] != 3 or shape[0] == 0:
             raise UserError(
@@ -83,7 +88,8 @@ class VideoClip:
             )
         if min(shape[2:]) < LEAST_SIDE:
             raise UserError(
-                f"a clip needs frames of at least {LEAST_SIDE} x {LEAST_SIDE} px: got {shape[3]} x {shape[2]}. Wire in larger frames."
+                f"a clip needs frames of at least {LEAST_SIDE} x {LEAST_SIDE} px: got {shape[3]} x {shape[2]}. "
+                "Wire in larger frames."
             )
         if not torch.isfinite(self.frames).all():
             raise UserError("the frames contain NaN or infinity: expected finite values in [0, 1]. Check the node that made them.")
@@ -168,8 +174,12 @@ class PointTracks:
 
     def of_frames(self, frames: slice) -> PointTracks:
         """The tracks of some frames alone."""
+        return self.each(lambda values: values[frames])
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> PointTracks:
+        """The tracks with every tensor changed in the same way; what is not known stays so."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return PointTracks(**{name: None if value is None else value[frames] for name, value in values.items()})
+        return PointTracks(**{name: change(value) for name, value in values.items() if value is not None})
 
 
 @dataclass(frozen=True)

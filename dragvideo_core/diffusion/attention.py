@@ -11,22 +11,37 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from ..types import size_of
+from .unet import all_blocks, up_blocks
 
 FIRST_BLOCK = 2
 
 _lock = threading.Lock()  # of all layers' switches
 _text: ContextVar[Tensor | None] = ContextVar("drag_a_video_text", default=None)
+
+
+class Layer(Protocol):
+    """A diffusers `Attention` module: what a processor uses of it."""
+
+    heads: int
+    to_q: nn.Linear
+    to_k: nn.Linear
+    to_v: nn.Linear
+    to_out: nn.ModuleList
+    processor: Callable[..., Tensor]
+
+    def set_processor(self, processor: Callable[..., Tensor]) -> None:
+        """Put another one in."""
 
 
 @dataclass(frozen=True)
@@ -51,13 +66,20 @@ class Barred:
 class CrossBranch:
     """Attention processor shared by all chosen layers; `mode` says what the next denoiser call does."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.mode = "plain"  # "record": keep keys and values; "add": keep these too; "use": take the kept, not one's own
         self.kept: dict[int, tuple[Tensor, Tensor]] = {}
         self.barred: Barred | None = None  # while using
         self.rows: Tensor | None = None  # while using: which kept row serves each row of the batch; None = all joined
 
-    def __call__(self, attn, hidden_states: Tensor, encoder_hidden_states=None, attention_mask=None, temb=None) -> Tensor:
+    def __call__(
+        self,
+        attn: Layer,
+        hidden_states: Tensor,
+        encoder_hidden_states: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        temb: Tensor | None = None,
+    ) -> Tensor:
         query, allowed = _heads(attn, attn.to_q(hidden_states)), None
         if self.mode == "use":
             if self.barred is not None:
@@ -82,11 +104,18 @@ class CrossBranch:
 class _TextOnce:
     """Attention processor of all layers that look at the text: keys and values of each text are worked out at its first call."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.kept: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}  # of layer and text
         self.texts: list[Tensor] = []  # held, so that no other gets the number of one of these
 
-    def __call__(self, attn, hidden_states: Tensor, encoder_hidden_states=None, attention_mask=None, temb=None) -> Tensor:
+    def __call__(
+        self,
+        attn: Layer,
+        hidden_states: Tensor,
+        encoder_hidden_states: Tensor,
+        attention_mask: Tensor | None = None,
+        temb: Tensor | None = None,
+    ) -> Tensor:
         text = _text.get()
         kept = self.kept.get((id(attn), id(text)))
         if kept is None:
@@ -104,11 +133,11 @@ class _Switch:
     """What stands in a layer while some thread works with a processor of ours: each thread meets its own innermost one, and
     those that have none the layer's own. Two edits at once may share a denoiser."""
 
-    def __init__(self, own: Any):
+    def __init__(self, own: Callable[..., Tensor]):
         self.own = own
         self.installed: list[tuple[int, CrossBranch | _TextOnce]] = []  # (thread, processor), the innermost last
 
-    def __call__(self, attn, hidden_states: Tensor, *more: Any, **named: Any) -> Tensor:
+    def __call__(self, attn: Layer, hidden_states: Tensor, *more: Any, **named: Any) -> Tensor:
         thread = threading.get_ident()
         ours = [processor for owner, processor in tuple(self.installed) if owner == thread]
         return (ours[-1] if ours else self.own)(attn, hidden_states, *more, **named)
@@ -121,14 +150,14 @@ class _Switch:
 def cross_branch(denoiser: torch.nn.Module) -> Iterator[CrossBranch]:
     """Install a `CrossBranch` in the self-attention of the up blocks from block 2 on; take it out again at the end."""
     branch = CrossBranch()
-    with _processor(branch, _layers(denoiser.up_blocks[FIRST_BLOCK:], "attn1")):
+    with _processor(branch, _layers(up_blocks(denoiser)[FIRST_BLOCK:], "attn1")):
         yield branch
 
 
 @contextmanager
 def text_once(denoiser: torch.nn.Module) -> Iterator[None]:
     """Meanwhile the weights do not change, so that a text's keys and values stay the same in every call that is `reading` it."""
-    with _processor(_TextOnce(), _layers([*denoiser.down_blocks, denoiser.mid_block, *denoiser.up_blocks], "attn2")):
+    with _processor(_TextOnce(), _layers(all_blocks(denoiser), "attn2")):
         yield
 
 
@@ -143,13 +172,14 @@ def reading(text: Tensor) -> Iterator[None]:
 
 
 @contextmanager
-def _processor(processor: CrossBranch | _TextOnce, layers: list) -> Iterator[None]:
+def _processor(processor: CrossBranch | _TextOnce, layers: list[Layer]) -> Iterator[None]:
     entry = threading.get_ident(), processor
     with _lock:
         for layer in layers:
-            if not isinstance(layer.processor, _Switch):
-                layer.set_processor(_Switch(layer.processor))
-            layer.processor.installed.append(entry)
+            switch = layer.processor if isinstance(layer.processor, _Switch) else _Switch(layer.processor)
+            if switch is not layer.processor:
+                layer.set_processor(switch)
+            switch.installed.append(entry)
     try:
         yield
     finally:
@@ -159,7 +189,7 @@ def _processor(processor: CrossBranch | _TextOnce, layers: list) -> Iterator[Non
         processor.kept.clear()
 
 
-def _take_out(layer: Any, entry: tuple[int, CrossBranch | _TextOnce]) -> None:
+def _take_out(layer: Layer, entry: tuple[int, CrossBranch | _TextOnce]) -> None:
     """The last one to leave gives the layer its own processor back."""
     switch = layer.processor
     if isinstance(switch, _Switch):  # else somebody else has put another one in
@@ -168,7 +198,7 @@ def _take_out(layer: Any, entry: tuple[int, CrossBranch | _TextOnce]) -> None:
             layer.set_processor(switch.own)
 
 
-def _layers(blocks, name: str) -> list:
+def _layers(blocks: Iterable[nn.Module], name: str) -> list[Layer]:
     """The attention layers `attn1` (self-attention) or `attn2` (to the text) of some blocks."""
     return [
         getattr(transformer, name)
@@ -183,14 +213,15 @@ def kept_bytes(denoiser: torch.nn.Module, cells: int, frames: int, itemsize: int
 
     Together with the largest layer's once more: joined for the frames at work, it lies there twice.
     """
-    last, of_layers = len(denoiser.up_blocks) - 1, []
-    for number in range(FIRST_BLOCK, len(denoiser.up_blocks)):
+    blocks, of_layers = up_blocks(denoiser), []
+    last = len(blocks) - 1
+    for number in range(FIRST_BLOCK, len(blocks)):
         tokens = cells // 4 ** (last - number)
-        of_layers += [2 * tokens * layer.to_k.out_features for layer in _layers(denoiser.up_blocks[number : number + 1], "attn1")]
+        of_layers += [2 * tokens * layer.to_k.out_features for layer in _layers([blocks[number]], "attn1")]
     return (sum(of_layers) + max(of_layers, default=0)) * frames * itemsize
 
 
-def _answer(attn, query: Tensor, key: Tensor, value: Tensor, allowed: Tensor | None = None) -> Tensor:
+def _answer(attn: Layer, query: Tensor, key: Tensor, value: Tensor, allowed: Tensor | None = None) -> Tensor:
     """What queries (B, heads, tokens, width) find among keys and values: (B, tokens, heads * width).
 
     allowed: (B, 1, tokens, kept tokens) bool, which of them each may look at; None: all.
@@ -199,6 +230,6 @@ def _answer(attn, query: Tensor, key: Tensor, value: Tensor, allowed: Tensor | N
     return attn.to_out[1](attn.to_out[0](mixed))
 
 
-def _heads(attn, values: Tensor) -> Tensor:
+def _heads(attn: Layer, values: Tensor) -> Tensor:
     """(B, tokens, heads * width) to (B, heads, tokens, width)"""
     return values.unflatten(-1, (attn.heads, -1)).transpose(1, 2)

@@ -7,13 +7,16 @@ the latents; whatever comes after it runs without an autograd graph.
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..types import DragModel
 from .attention import reading
+from .unet import up_blocks
 
 FEATURE_BLOCK = 2
 
@@ -60,18 +63,18 @@ def _call(model: DragModel, latents: Tensor, timestep: int, text: Tensor) -> Ten
 
 
 @contextmanager
-def _captured(denoiser: torch.nn.Module, block: int, stop: bool = False):
+def _captured(denoiser: torch.nn.Module, block: int, stop: bool = False) -> Iterator[dict[str, Tensor]]:
     caught: dict[str, Tensor] = {}
     thread = threading.get_ident()
 
-    def keep(module, inputs, output):
+    def keep(module: torch.nn.Module, inputs: Any, output: Tensor) -> None:
         if threading.get_ident() != thread:  # another edit's call of the same denoiser
             return
         caught["features"] = output
         if stop:
             raise _Enough
 
-    hook = denoiser.up_blocks[block].register_forward_hook(keep)
+    hook = up_blocks(denoiser)[block].register_forward_hook(keep)
     try:
         yield caught
     finally:
@@ -79,22 +82,23 @@ def _captured(denoiser: torch.nn.Module, block: int, stop: bool = False):
 
 
 @contextmanager
-def _graph_ends_after(denoiser: torch.nn.Module, block: int):
+def _graph_ends_after(denoiser: torch.nn.Module, block: int) -> Iterator[None]:
     thread = threading.get_ident()
 
-    def detach(module, args, kwargs):
+    def detach(module: torch.nn.Module, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]] | None:
         if threading.get_ident() != thread:
             return None
         return _detached(args), _detached(kwargs)
 
-    hook = denoiser.up_blocks[block + 1].register_forward_pre_hook(detach, with_kwargs=True)
+    hook = up_blocks(denoiser)[block + 1].register_forward_pre_hook(detach, with_kwargs=True)
     try:
         yield
     finally:
         hook.remove()
 
 
-def _detached(value):
+def _detached(value: Any) -> Any:
+    """The same with every tensor detached, those inside of lists, tuples and dictionaries too."""
     if isinstance(value, Tensor):
         return value.detach()
     if isinstance(value, (tuple, list)):

@@ -49,8 +49,7 @@ def fuse(adapted: torch.nn.Module) -> torch.nn.Module:
     for name, layer in [(n, m) for n, m in adapted.named_modules() if isinstance(m, LoraLayer)]:
         layer.merge(safe_merge=True)
         parent, _, child = name.rpartition(".")
-        owner = adapted.get_submodule(parent)
-        setattr(owner, child, layer.base_layer) if not child.isdigit() else owner.__setitem__(int(child), layer.base_layer)
+        setattr(adapted.get_submodule(parent), child, layer.base_layer)  # children of a list have their numbers as names
     if hasattr(adapted, "peft_config"):
         del adapted.peft_config
     return adapted.requires_grad_(False).eval()

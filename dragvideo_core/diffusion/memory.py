@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 
 from ..types import DragModel, Size
+from .unet import first_width
 
 FORWARD, WITH_GRADIENTS, TRAINING = (26, 185, 280)  # bytes per frame, cell, channel of the first level, and byte of a number
 SPARE = 0.8  # share of the free memory to plan with: fragments, work space, the autoencoder
@@ -46,7 +47,7 @@ def need(model: DragModel, cells: int, count: int, chosen: int = 0, per_cell: in
     chosen: frames at a time; 0: as many as fit, up to `MOST` or `MOST_CELLS`, at least one. held: bytes that are taken
     besides, from the start of the work to its end.
     """
-    per_frame = per_cell * cells * _first_width(model) * model.dtype.itemsize
+    per_frame = per_cell * cells * first_width(model.denoiser) * model.dtype.itemsize
     free = max(0, free_bytes(model.device) - held)
     fitting = int(SPARE * free // max(1, per_frame))
     frames = min(count, chosen or max(1, min(max(MOST, MOST_CELLS // cells), fitting)))
@@ -84,10 +85,6 @@ def release(device: torch.device) -> None:
         torch.cuda.empty_cache()
     elif device.type == "mps":
         torch.mps.empty_cache()
-
-
-def _first_width(model: DragModel) -> int:
-    return model.denoiser.config.block_out_channels[0]
 
 
 def _gb(count: int) -> str:

@@ -44,7 +44,7 @@ def backward(mesh: Mesh, moved: np.ndarray, size: Size, scale: float = 1.0) -> W
     bent = rest + moved * scale
     used = mesh.cells[busy].ravel()
     box = _box(np.concatenate([rest[used], bent[used]]), size)
-    corner, shape = np.array([box[1].start, box[0].start]), tuple(part.stop - part.start for part in box)
+    corner, shape = np.array([box[1].start, box[0].start]), (box[0].stop - box[0].start, box[1].stop - box[1].start)
     x, y = np.meshgrid(*(np.arange(part.start, part.stop, dtype=np.float32) for part in box[::-1]))
     own = np.stack([x, y], -1)
     corners = np.concatenate([mesh.cells[:, list(three)] for three in TRIANGLES])
@@ -71,10 +71,11 @@ def stretches(rest: np.ndarray, bent: np.ndarray) -> np.ndarray:
 def _box(places: np.ndarray, size: Size) -> tuple[slice, slice]:
     """Rows and columns of a picture of `size` (H, W) with all places (P, 2) px and a margin; at least one pixel."""
     low, high = np.floor(places.min(0)).astype(int) - MARGIN, np.ceil(places.max(0)).astype(int) + MARGIN + 1
-    return tuple(
+    rows, columns = (
         slice(min(max(0, int(first)), side - 1), max(min(side, int(stop)), 1))
         for first, stop, side in zip(low[::-1], high[::-1], size, strict=True)
     )
+    return rows, columns
 
 
 def _drawn(triangles: np.ndarray, size: Size) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

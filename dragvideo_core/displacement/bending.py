@@ -118,8 +118,9 @@ def _mean(bents: list[Bent | None], i: int, to_next: list[np.ndarray], to_last: 
         return None
     total, weight = bent.moved.copy(), np.ones(len(bent.moved))
     for j, flows in ((i + 1, to_next), (i - 1, to_last)):
-        if 0 <= j < len(bents) and bents[j] is not None:
-            moved, is_there = _at(bents[j], bent.mesh, flows[i])
+        giver = bents[j] if 0 <= j < len(bents) else None
+        if giver is not None:
+            moved, is_there = _at(giver, bent.mesh, flows[i])
             total += moved
             weight += is_there
     return replace(bent, moved=np.where(bent.mesh.held[:, None], 0, total / weight[:, None]))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
-from ..types import PointTracks, UserError, VideoClip
+from ..types import PointTracks, UserError, VideoClip, size_of
 from .mesh import spacing_for
 
 
@@ -26,21 +27,21 @@ def check_tracks(clip: VideoClip, tracks: PointTracks) -> None:
     if not (torch.isfinite(tracks.handles).all() and torch.isfinite(tracks.targets).all()):
         raise UserError("the points contain NaN or infinity: expected positions in pixels. Check the node that made the tracks.")
     if tracks.layer is not None:
-        _check_on_layer(tracks)
+        _check_on_layer(tracks.layer, tracks.handles)
 
 
-def _check_on_layer(tracks: PointTracks) -> None:
+def _check_on_layer(share: Tensor, handles: Tensor) -> None:
     """UserError if a pair's handle lies on the layer in no frame."""
-    layer = tracks.layer[:, 0] > 0.5
+    layer = share[:, 0] > 0.5
     if not layer.any():
         raise UserError("the layer is empty in every frame: expected the thing that is dragged. Check the mask that is wired in.")
-    reach = 2.0 * spacing_for(tuple(layer.shape[1:]))
-    for j in range(tracks.handles.shape[1]):
+    reach = 2.0 * spacing_for(size_of(layer))
+    for j in range(handles.shape[1]):
         nearest = []
         for i in range(len(layer)):
             places = layer[i].nonzero().flip(1).float()
             if len(places):
-                gap = (places - tracks.handles[i, j].mean(0)).norm(dim=1)
+                gap = (places - handles[i, j].mean(0)).norm(dim=1)
                 nearest.append((gap.min().item(), i, places[gap.argmin()]))
         gap, i, place = min(nearest, key=lambda one: one[0])
         if gap > reach:

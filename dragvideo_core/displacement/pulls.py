@@ -16,7 +16,7 @@ def settled(handles: np.ndarray, visible: np.ndarray) -> np.ndarray:
 
     visible (N, J, S) bool. Before the first and after the last frame that shows the set its own places stay.
     """
-    handles, seen = handles.copy(), visible.any(2)
+    handles, seen = handles.copy(), np.any(visible, axis=2)
     for j in range(handles.shape[1]):
         shown = np.flatnonzero(seen[:, j])
         for i in np.flatnonzero(~seen[:, j]):
@@ -33,13 +33,14 @@ def frame_pulls(mesh: Mesh, handles: np.ndarray, moves: np.ndarray, visible: np.
     A set pulls with one point, the middle of its visible points on the mesh, so that what it holds may turn; a set that is nowhere
     on the mesh asks for nothing.
     """
-    points, wanted = [], []
+    middles: list[np.ndarray] = []
+    ways: list[np.ndarray] = []
     for places, way, seen in zip(handles, moves, visible, strict=True):
         used = (seen if seen.any() else np.ones_like(seen)) & (place_in(mesh, places)[0] >= 0)
         if used.any():
-            points.append(_on_mesh(mesh, places[used]))
-            wanted.append(way[used].mean(0))
-    points, wanted = np.array(points).reshape(-1, 2), np.array(wanted).reshape(-1, 2)
+            middles.append(_on_mesh(mesh, places[used]))
+            ways.append(way[used].mean(0))
+    points, wanted = np.array(middles).reshape(-1, 2), np.array(ways).reshape(-1, 2)
     return Pulls(points, wanted, _discs(mesh, points, wanted))
 
 

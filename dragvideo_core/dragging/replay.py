@@ -77,12 +77,14 @@ class Replay:
         branch.rows, branch.barred = self._answering_rows(x_t), self._barred(part)
         from_above = ddim.move(x_t, predict(self.model, x_t, ddim.timestep(step_from)), step_from, step_to)
         residual = latent_offsets.residual(ddim, z_from, source_output, z_to, step_from, step_to)
-        from_above = from_above + (residual if self.moves is None else self._taken_along(residual, part))
+        from_above = from_above + self._taken_along(residual, part)
         offset = self.offsets[step_to][part].to(device) if step_to in self.offsets else torch.zeros_like(from_above)
         return latent_offsets.add_offset(z_to, from_above, offset, self.cell_mask[part].to(device)).cpu()
 
     def _taken_along(self, residual: Tensor, part: slice) -> Tensor:
         """The residual (n, 4, h, w) moved with the picture; none where ground came free, since it belongs to the thing."""
+        if self.moves is None:
+            return residual
         moved = self.moves.taken_along(residual, part)
         return moved.masked_fill(self.moves.freed[part].to(residual.device), 0.0)
 

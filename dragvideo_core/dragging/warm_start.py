@@ -68,7 +68,7 @@ def moved_frames(frames: Tensor, moves: Tensor) -> Tensor:
 def moved_noise(noise: Tensor, moves: Tensor) -> Tensor:
     """Noise (n, 4, h, w) displaced by moves (n, H, W, 2) px of the picture, every cell from the nearest one."""
     n, _, h, w = noise.shape
-    size = moves.shape[1:3]
+    size = moves.shape[1], moves.shape[2]
     centres = cell_centres((h, w), size, noise.device)
     there = centres - lookup(moves.permute(0, 3, 1, 2), centres.expand(n, -1, -1, -1), size)
     cell = torch.tensor([size[1] / w, size[0] / h], device=noise.device)
@@ -84,7 +84,8 @@ def moved_latents(
     moves = displacements(tracks)
     clean = inversion.latents[0]
     stirred = mask_to_cells(moves.any(-1)[:, None], size_of(clean)).bool()
-    frames, lost = inversion.frames, 0.0
+    frames = inversion.frames
+    lost: Tensor | float = 0.0
     if frames is None:  # only latents are there, and the autoencoder does not give back what it was given
         frames = batches.decode(model, clean, chunks)
         lost = clean - batches.encode(model, frames, chunks)

@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import ArrayLike
 from PIL import Image, ImageDraw
 
 from .drawn_world import SIZE, Pose, Scene, curve_between, line_between, normals_of, part_frame, rotation_by, spine_of, tube_radius
@@ -13,10 +14,10 @@ from .drawn_world import SIZE, Pose, Scene, curve_between, line_between, normals
 _ANTIALIAS = 3  # drawn this many times larger, then averaged
 
 
-def draw_clip(scene: Scene, poses: list[Pose], drag=(0.0, 0.0)) -> np.ndarray:
+def draw_clip(scene: Scene, poses: list[Pose], drag: ArrayLike = (0.0, 0.0)) -> np.ndarray:
     """The clip `(N, 128, 128, 3)` uint8; with a `drag` (2,) in px, the TRUE edited clip: the tip moved in every frame."""
-    drag = np.asarray(drag, dtype=float)
-    return np.stack([draw(scene, replace(pose, tip=pose.tip + drag)) for pose in poses])
+    of_tip = np.asarray(drag, dtype=float)
+    return np.stack([draw(scene, replace(pose, tip=pose.tip + of_tip)) for pose in poses])
 
 
 def draw(scene: Scene, pose: Pose) -> np.ndarray:
@@ -64,20 +65,20 @@ class _Pen:
         """`only`: the one colour of all shapes, whatever colour is asked for."""
         self._draw, self._only = ImageDraw.Draw(image), only
 
-    def polygon(self, points, colour) -> None:
-        points = (np.asarray(points, dtype=float) + 0.5) * _ANTIALIAS - 0.5
-        fill = self._only or tuple(int(c) for c in np.clip(colour, 0, 255))
-        self._draw.polygon([tuple(p) for p in points], fill=fill)
+    def polygon(self, points: ArrayLike, colour: ArrayLike) -> None:
+        corners = (np.asarray(points, dtype=float) + 0.5) * _ANTIALIAS - 0.5
+        fill = self._only or tuple(int(c) for c in np.clip(np.asarray(colour), 0, 255))
+        self._draw.polygon([tuple(p) for p in corners], fill=fill)
 
-    def box(self, left, top, right, bottom, colour) -> None:
+    def box(self, left: float, top: float, right: float, bottom: float, colour: ArrayLike) -> None:
         self.polygon([(left, top), (right, top), (right, bottom), (left, bottom)], colour)
 
-    def ellipse(self, centre, radius_x, radius_y, colour, angle: float = 0.0) -> None:
+    def ellipse(self, centre: ArrayLike, radius_x: float, radius_y: float, colour: ArrayLike, angle: float = 0.0) -> None:
         turn = np.linspace(0, 2 * math.pi, 28, endpoint=False)
         offsets = np.stack([radius_x * np.cos(turn), radius_y * np.sin(turn)], -1)
         self.polygon(np.asarray(centre) + offsets @ rotation_by(angle).T, colour)
 
-    def tube(self, spine, radius, colours) -> None:
+    def tube(self, spine: np.ndarray, radius: np.ndarray, colours: np.ndarray) -> None:
         """A tube along `spine (n, 2)` with `radius (n,)`; `colours (n - 1, 3)` one per piece."""
         side = normals_of(spine) * radius[:, None]
         for i in range(len(spine) - 1):
@@ -178,7 +179,7 @@ def _robot(pen: _Pen, scene: Scene, pose: Pose) -> None:
     body, bands, head, detail, accessory, _ = scene.colours
     k, f = scene.scale, scene.facing
     x, y = pose.root + np.array([-f * 11 * k, 6 * k])
-    for j, dx in enumerate((-6, 6)):
+    for j, dx in enumerate((-6.0, 6.0)):
         foot = x + dx * k + 2.5 * math.sin(pose.phase + j * math.pi)
         pen.polygon(
             [

@@ -12,9 +12,11 @@ Units: pixels of a 128 x 128 picture, (x, y), pixel centres at integers, y down.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 SIZE = 128
 KINDS = ("creature", "flower", "robot", "crocodile", "balloon")
@@ -115,7 +117,9 @@ def random_motion(scene: Scene, rng: np.random.Generator, frames: int, occluded:
     ]
 
 
-def random_drag(scene: Scene, poses: list[Pose], rng: np.random.Generator, length=(10.0, 18.0)) -> np.ndarray:
+def random_drag(
+    scene: Scene, poses: list[Pose], rng: np.random.Generator, length: tuple[float, float] = (10.0, 18.0)
+) -> np.ndarray:
     """A drag vector (2,) of the tip that keeps it in the picture and in reach in every frame."""
     tips, roots = np.stack([p.tip for p in poses]), np.stack([p.root for p in poses])
     best, best_cost = np.zeros(2), math.inf
@@ -136,7 +140,9 @@ def random_drag(scene: Scene, poses: list[Pose], rng: np.random.Generator, lengt
 # ------------------------------------------------------------------------------------------------------ true tracks
 
 
-def track(scene: Scene, poses: list[Pose], points: np.ndarray, frame: int = 0, drag=(0.0, 0.0)) -> tuple[np.ndarray, np.ndarray]:
+def track(
+    scene: Scene, poses: list[Pose], points: np.ndarray, frame: int = 0, drag: ArrayLike = (0.0, 0.0)
+) -> tuple[np.ndarray, np.ndarray]:
     """Where the points `(P, 2)` of one frame are in every frame: positions `(N, P, 2)`, visible `(N, P)` bool.
 
     A point belongs to what it lies on: the part at the tip (rigid), the tube (by place along and across it), the
@@ -234,7 +240,7 @@ def curve_between(start: np.ndarray, end: np.ndarray, bow: float, count: int) ->
     return (1 - t) ** 2 * start + 2 * t * (1 - t) * control + t**2 * end
 
 
-def line_between(start, end, count: int) -> np.ndarray:
+def line_between(start: ArrayLike, end: ArrayLike, count: int) -> np.ndarray:
     return curve_between(np.asarray(start, float), np.asarray(end, float), 0.0, count)
 
 
@@ -248,12 +254,12 @@ def rotation_by(angle: float) -> np.ndarray:
     return np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
 
 
-def part_frame(pose: Pose, facing: float):
+def part_frame(pose: Pose, facing: float) -> Callable[[float, float], np.ndarray]:
     """A function from (forward, down) px on the part at the tip to picture coordinates."""
     turn = rotation_by(facing * pose.tilt)
     return lambda forward, down: pose.tip + turn @ np.array([facing * forward, down])
 
 
-def _from_hsv(hue, saturation, value) -> np.ndarray:
+def _from_hsv(hue: np.ndarray, saturation: np.ndarray, value: np.ndarray) -> np.ndarray:
     sector = (hue[:, None] * 6 + np.array([5, 3, 1])) % 6
     return 255 * value[:, None] * (1 - saturation[:, None] * np.clip(np.minimum(sector, 4 - sector), 0, 1))

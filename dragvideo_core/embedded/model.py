@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
@@ -47,7 +48,10 @@ class PatchAutoencoder(nn.Module):
     `encode` and `decode` speak unit-variance latents: the scaling factor of Stable Diffusion's VAE is inside.
     """
 
-    def __init__(self):
+    latent_mean: Tensor  # (4,) of raw latents
+    latent_std: Tensor  # (4,)
+
+    def __init__(self) -> None:
         super().__init__()
         channels = 3 * PATCH * PATCH
         self.kl = AutoencoderKL(
@@ -64,7 +68,7 @@ class PatchAutoencoder(nn.Module):
         self.register_buffer("latent_mean", torch.zeros(4))
         self.register_buffer("latent_std", torch.ones(4))
 
-    def distribution(self, frames: Tensor):
+    def distribution(self, frames: Tensor) -> DiagonalGaussianDistribution:
         """The posterior over raw latents of frames (N, 3, H, W) in [0, 1]."""
         return self.kl.encode(functional.pixel_unshuffle(frames * 2 - 1, PATCH)).latent_dist
 
@@ -88,7 +92,7 @@ class PatchAutoencoder(nn.Module):
 class WordTable(nn.Module):
     """One vector per word of the vocabulary: the place of a text encoder."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(len(VOCABULARY), WIDTH))
 
@@ -100,7 +104,7 @@ class WordTable(nn.Module):
 class EmbeddedModel(nn.Module):
     """Denoiser, autoencoder and word table together."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.denoiser = build_denoiser()
         self.vae = PatchAutoencoder()
@@ -111,7 +115,7 @@ class EmbeddedModel(nn.Module):
         return self.words(word_ids([prompt], self.words.weight.device))
 
 
-def word_ids(prompts: list[str], device=None) -> Tensor:
+def word_ids(prompts: list[str], device: torch.device | None = None) -> Tensor:
     """Prompts to indices (B, 4) into `VOCABULARY`; unknown words are left out."""
     rows = []
     for prompt in prompts:

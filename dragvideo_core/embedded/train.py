@@ -11,6 +11,7 @@ import argparse
 import copy
 import json
 import time
+from collections.abc import Callable
 from multiprocessing import Pool
 from pathlib import Path
 
@@ -84,7 +85,7 @@ def _pictures(path: Path, count: int) -> np.ndarray:
     return np.load(path, mmap_mode="r")
 
 
-def _batch(pictures: np.ndarray, device, size: int = BATCH) -> Tensor:
+def _batch(pictures: np.ndarray, device: torch.device, size: int = BATCH) -> Tensor:
     chosen = np.sort(torch.randint(len(pictures), (size,)).numpy())
     frames = torch.from_numpy(pictures[chosen]).to(device).permute(0, 3, 1, 2).float() / 255
     return frames.flip(-1) if torch.rand(()) < 0.5 else frames
@@ -170,7 +171,7 @@ def _train_denoiser(model: EmbeddedModel, latents: Tensor, kinds: Tensor, steps:
     _optimise("denoiser", trained, rate, steps, path, loss)
 
 
-def _optimise(name: str, module: torch.nn.Module, rate: float, steps: int, path: Path, loss_of_step) -> None:
+def _optimise(name: str, module: torch.nn.Module, rate: float, steps: int, path: Path, loss_of_step: Callable[[], Tensor]) -> None:
     """AdamW with a moving average of the weights; resumes from `path`; leaves the averaged weights in the module."""
     module.train()
     weights = [p for p in module.parameters() if p.requires_grad]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import math
+from typing import Any
 
 import torch
 
@@ -51,8 +52,8 @@ def _read_size(size: object) -> Size:
     return size[1], size[0]
 
 
-def _read_move(move: object, dragged_on: Size, size: Size) -> Correction:
-    handle = move.get("handle") if isinstance(move, dict) else None
+def _read_move(move: Any, dragged_on: Size, size: Size) -> Correction:
+    handle: Any = move.get("handle") if isinstance(move, dict) else None
     numbers = isinstance(handle, list) and len(handle) == 2 and all(_is_number(v) for v in handle)
     if not numbers or not all(type(move.get(key)) is int and 0 <= move[key] < 2**31 for key in ("frame", "pair")):
         raise _wrong('moves like {"frame": 3, "pair": 0, "handle": [40.5, 17]}', "something else")
@@ -68,7 +69,7 @@ def _read_move(move: object, dragged_on: Size, size: Size) -> Correction:
 
 
 def _is_number(value: object) -> bool:
-    return type(value) in (int, float) and abs(value) < 1e9 and math.isfinite(value)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e9 and math.isfinite(value)
 
 
 def _wrong(expected: str, got: str) -> UserError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from numbers import Real
 from typing import Any
 
@@ -61,9 +62,10 @@ def _arrows(value: Any, size: Size) -> list[tuple]:
     return [(_kept(first, size), _kept(last, size)) for first, last in zip(places[0].tolist(), places[-1].tolist(), strict=True)]
 
 
-def _kept(point, size: Size) -> tuple[float, float]:
+def _kept(point: Sequence[float], size: Size) -> tuple[float, float]:
     """The nearest place inside the frame: tracks may run out of it."""
-    return tuple(round(min(max(value, 0.0), side - 1.0), 2) for value, side in zip(point, (size[1], size[0]), strict=True))
+    x, y = (round(min(max(value, 0.0), side - 1.0), 2) for value, side in zip(point, (size[1], size[0]), strict=True))
+    return x, y
 
 
 def _of_one_frame(value: dict | list) -> list:
@@ -74,10 +76,11 @@ def _of_one_frame(value: dict | list) -> list:
 
 
 def _box(box: Any) -> tuple[float, float, float, float]:
-    numbers = [box.get(name) if isinstance(box, dict) else None for name in ("x", "y", "width", "height")]
-    if not all(isinstance(number, Real) and abs(number) <= 1e9 for number in numbers):
+    numbers: list[Any] = [box.get(name) if isinstance(box, dict) else None for name in ("x", "y", "width", "height")]
+    if not all(isinstance(number, Real) for number in numbers) or not all(abs(number) <= 1e9 for number in numbers):
         raise _wrong(f"{str(box)[:60]} among the boxes")
-    return tuple(map(float, numbers))
+    x, y, width, height = map(float, numbers)
+    return x, y, width, height
 
 
 def _inside(box: tuple[float, float, float, float], size: Size, radius: float) -> list[tuple]:

@@ -68,8 +68,10 @@ def as_boxes(mask: Tensor) -> list[list[dict[str, int]]]:
 
 
 def _from_json(text: str) -> Tensor:
+    if len(text) > MAX_TEXT:
+        raise _wrong(f"text that begins {text[:60]!r}")
     try:
-        found = json.loads(text.replace("'", '"')) if len(text) <= MAX_TEXT else None
+        found = json.loads(text.replace("'", '"'))
         if isinstance(found, list) and found and isinstance(found[0], dict):  # one track alone
             found = [found]
         return torch.tensor([[[float(point["x"]), float(point["y"])] for point in track] for track in found]).transpose(0, 1)

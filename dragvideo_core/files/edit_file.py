@@ -159,13 +159,15 @@ def _load(path: Path) -> EditFile:
         tensors = {name: _checked(name, kinds[name][0], file.get_tensor(name)) for name in kinds}
     return EditFile(
         edit=DragResult(
-            offsets={int(OFFSET.fullmatch(name)[1]): tensor for name, tensor in tensors.items() if OFFSET.fullmatch(name)},
+            offsets={int(match[1]): tensor for name, tensor in tensors.items() if (match := OFFSET.fullmatch(name))},
             handle_path=tensors["handle_path"],
             losses=tensors["losses"],
             arrived=tensors["arrived"],
             rounds=rounds,
         ),
-        tracks=PointTracks(**{field.name: tensors.get(f"tracks.{field.name}") for field in fields(PointTracks)}),
+        tracks=PointTracks(
+            **{field.name: tensors[f"tracks.{field.name}"] for field in fields(PointTracks) if f"tracks.{field.name}" in tensors}
+        ),
         points=points,
         clip=clip["fingerprint"],
         model=model["fingerprint"],
@@ -175,9 +177,9 @@ def _load(path: Path) -> EditFile:
 
 def _check_layout(kinds: dict[str, tuple[str, tuple[int, ...]]]) -> dict[str, int]:
     """The length of every axis. ValueError if a tensor is missing, too many, or of another kind or shape."""
-    offsets = [name for name in kinds if OFFSET.fullmatch(name)]
-    if not 1 <= len(offsets) <= MOST_STEPS or any(int(OFFSET.fullmatch(name)[1]) > LAST_STEP for name in offsets):
-        raise ValueError(f"expected offsets of 1 to {MOST_STEPS} steps up to {LAST_STEP}, got {reprlib.repr(offsets)}")
+    offsets = {name: int(match[1]) for name in kinds if (match := OFFSET.fullmatch(name))}
+    if not 1 <= len(offsets) <= MOST_STEPS or max(offsets.values()) > LAST_STEP:
+        raise ValueError(f"expected offsets of 1 to {MOST_STEPS} steps up to {LAST_STEP}, got {reprlib.repr([*offsets])}")
     known = {name: kind for name, kind in MAY_BE_MISSING.items() if name in kinds}
     wanted = LAYOUT | known | dict.fromkeys(offsets, ("F32", "N4hw"))
     if kinds.keys() != wanted.keys():

@@ -45,7 +45,7 @@ def _add_text(digest: hashlib.blake2b, text: str) -> None:
 
 def _add_tensor(digest: hashlib.blake2b, tensor: Tensor) -> None:
     digest.update(f"{tensor.dtype} {tuple(tensor.shape)};".encode())
-    digest.update(_octets(tensor).cpu().numpy())
+    digest.update(_octets(tensor).cpu().numpy().data)
 
 
 def _summary(weight: Tensor) -> Tensor:

@@ -41,11 +41,13 @@ class LoraStore:
 
     def finished(self, fingerprint: str) -> tuple[dict[str, Tensor], tuple[float, ...]] | None:
         """The LoRA (common names) and its losses, if the file is there and was trained on exactly this."""
-        told = {} if self.file is None or not self.file.exists() else _metadata(self.file)
-        if told.get(TRAINED_ON) != fingerprint:
+        if self.file is None or not self.file.exists():
+            return None
+        metadata = _metadata(self.file)
+        if metadata.get(TRAINED_ON) != fingerprint:
             return None
         try:
-            losses = tuple(float(loss) for loss in json.loads(told[LOSSES]))
+            losses = tuple(float(loss) for loss in json.loads(metadata[LOSSES]))
             with safe_open(str(self.file), "pt") as file:
                 return {name: file.get_tensor(name) for name in file.keys()}, losses  # noqa: SIM118  safe_open is no dict
         except (SafetensorError, LookupError, TypeError, ValueError, OverflowError, RuntimeError) as error:
@@ -58,9 +60,9 @@ class LoraStore:
         """Write the finished LoRA (common names) if it has a file; a warning where that fails. Whether it is kept."""
         if self.file is None:
             return False
-        told = {TRAINED_ON: fingerprint, LOSSES: json.dumps([round(loss, 6) for loss in losses])}
+        metadata = {TRAINED_ON: fingerprint, LOSSES: json.dumps([round(loss, 6) for loss in losses])}
         try:
-            write(self.file, lora, told)
+            write(self.file, lora, metadata)
         except OSError as error:
             warn(
                 f"the LoRA could not be written to {self.file.name} ({error}); the edit goes on with it. Free some space "
@@ -92,14 +94,17 @@ def peft_names(lora: dict[str, Tensor], like: dict[str, Tensor]) -> dict[str, Te
         layer, ending = _split(name)
         key = PREFIX + layer.replace(".", "_") + ENDINGS[ending]
         weight = lora.get(key)
-        fits = weight is not None and weight.shape == wanted.shape and weight.is_floating_point()
-        if not fits or not bool(torch.isfinite(weight.float()).all()):
+        if weight is None or weight.shape != wanted.shape or not _is_finite(weight):
             raise UserError(
                 f"the LoRA has no {key} of shape {tuple(wanted.shape)} and finite numbers: expected one that was tuned on this "
                 "model. Delete it, or choose another 'save_as'."
             )
         renamed[name] = weight
     return renamed
+
+
+def _is_finite(weight: Tensor) -> bool:
+    return weight.is_floating_point() and bool(torch.isfinite(weight.float()).all())
 
 
 def _split(name: str) -> tuple[str, str]:

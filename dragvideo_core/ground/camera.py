@@ -47,7 +47,7 @@ def chained_motions(pictures: Sequence[Array], known: Sequence[Mask], holes: Seq
     scale = size / small
     frames = [
         Seen(cv2.resize(gray(picture), small, interpolation=cv2.INTER_AREA), _reduced(mask, small))
-        for picture, mask in zip(pictures, known)
+        for picture, mask in zip(pictures, known, strict=True)
     ]
     near = _surroundings(cv2.resize(np.any(holes, 0).astype(np.uint8), small, interpolation=cv2.INTER_AREA) > 0)
     motions = [np.eye(3)]
@@ -74,10 +74,9 @@ def corner_motion(first: Seen, second: Seen) -> Matrix | None:
     corners = cv2.goodFeaturesToTrack(first.gray, CORNERS, QUALITY, APART, mask=free)
     if corners is None or len(corners) < FEWEST:
         return None
-    how = {"winSize": (WINDOW, WINDOW), "criteria": (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 12, 0.03)}
-    there, tracked, _ = cv2.calcOpticalFlowPyrLK(first.gray, second.gray, corners, None, **how)
-    back, returned, _ = cv2.calcOpticalFlowPyrLK(second.gray, first.gray, there, None, **how)
-    good = (tracked & returned).ravel().astype(bool) & (np.linalg.norm(back - corners, axis=-1).ravel() < BACK)
+    there, tracked = _followed(first.gray, second.gray, corners)
+    back, returned = _followed(second.gray, first.gray, there)
+    good = tracked & returned & (np.linalg.norm(back - corners, axis=-1).ravel() < BACK)
     corners, there = corners.reshape(-1, 2)[good], there.reshape(-1, 2)[good]
     x, y = np.rint(there).astype(int).T
     shows = (x >= 0) & (y >= 0) & (x < second.known.shape[1]) & (y < second.known.shape[0])
@@ -86,6 +85,13 @@ def corner_motion(first: Seen, second: Seen) -> Matrix | None:
         return None
     motion, agree = cv2.estimateAffine2D(corners[shows], there[shows], method=cv2.RANSAC, ransacReprojThreshold=INLIER)
     return motion if motion is not None and agree.sum() >= FEWEST else None
+
+
+def _followed(first: Gray, second: Gray, corners: Array) -> tuple[Array, Mask]:
+    """Where corners (P, 1, 2) of the first picture are in the second, the same shape, and which (P,) were followed."""
+    stop = cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 12, 0.03
+    there, tracked, _ = cv2.calcOpticalFlowPyrLK(first, second, corners, None, winSize=(WINDOW, WINDOW), criteria=stop)
+    return there, tracked.ravel().astype(bool)
 
 
 def gray(picture: Array) -> Gray:

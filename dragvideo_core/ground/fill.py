@@ -122,12 +122,13 @@ def _make(i: int, hole: Mask, filled: _Ground) -> None:
 
 def _box(hole: Mask) -> Box:
     """Rows and columns of the hole (H, W) and of what is looked at around it."""
-    rows, columns = (np.flatnonzero(hole.any(axis)) for axis in (1, 0))
-    margin = max(MARGIN, round(MARGIN_SHARE * max(np.ptp(rows), np.ptp(columns))))
-    return tuple(
+    hit = [np.flatnonzero(hole.any(axis)) for axis in (1, 0)]
+    margin = max(MARGIN, round(MARGIN_SHARE * max(np.ptp(lines) for lines in hit)))
+    rows, columns = (
         slice(max(0, int(lines[0]) - margin), min(side, int(lines[-1]) + margin + 1))
-        for lines, side in zip((rows, columns), hole.shape)
+        for lines, side in zip(hit, hole.shape, strict=True)
     )
+    return rows, columns
 
 
 def _check(frames: Tensor, covered: Tensor, freed: Tensor) -> None:

@@ -89,7 +89,7 @@ class _Look:
     def __init__(self, picture: Array, known: Mask, box: Box):
         self.origin = np.array([box[1].start, box[0].start])
         self.seen = Seen(camera.gray(picture[box]), known[box])
-        gray, share = self.seen.gray.astype(np.float32) / 255, known[box].astype(np.float32)
+        gray, share = self.seen.gray.astype(np.float32) / np.float32(255), known[box].astype(np.float32)
         self.gray = [_blurred(gray, share, sigma) for sigma in SIGMAS]
         self.slope = [cv2.merge([cv2.Scharr(level, cv2.CV_32F, dx, 1 - dx, scale=1 / 32) for dx in (1, 0)]) for level in self.gray]
         self.clear = cv2.erode(share, np.ones((5, 5), np.uint8), borderValue=0)  # 1: all that the finer blur reads is ground
@@ -163,9 +163,11 @@ def _compared(target: _Look, source: _Look, places: Array, gain: float, light: f
 def _bend(target: _Look, shown: Array, both: Mask) -> Array:
     """What is left of the motion, (h, w, 2) px: optical flow where both show ground, continued smoothly."""
     plain = spread(np.where(both, target.gray[-1], 0)[..., None], both.astype(np.float32))[..., 0]
-    pair = [np.rint(np.where(both, picture, plain).clip(0, 1) * 255).astype(np.uint8) for picture in (target.gray[-1], shown)]
-    dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-    there, back = dis.calc(*pair, None), dis.calc(*reversed(pair), None)
+    first, second = (
+        np.rint(np.where(both, picture, plain).clip(0, 1) * 255).astype(np.uint8) for picture in (target.gray[-1], shown)
+    )
+    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    there, back = dis.calc(first, second, None), dis.calc(second, first, None)
     height, width = both.shape
     grid = np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).astype(np.float32)
     returned = there + _sampled(back, grid + there)
@@ -189,9 +191,9 @@ def _alike(target: _Look, shown: Array, both: Mask) -> Mask:
     share = both.astype(np.float32)
     smooth = _blurred(target.gray[-1], share, DETAIL)
     gap, detail = (np.square(np.clip(picture - target.gray[-1], -OUTLIER, OUTLIER)) for picture in (shown, smooth))
-    around = [_blurred(square, share, DETAIL) for square in (gap, detail)]
+    means = np.stack([_blurred(square, share, DETAIL) for square in (gap, detail)], -1)
     coarse = np.s_[::COARSE, ::COARSE]
-    around = spread((np.stack(around, -1) * share[..., None])[coarse], np.ascontiguousarray(share[coarse]))
+    around = spread((means * share[..., None])[coarse], np.ascontiguousarray(share[coarse]))
     differs, contrast = cv2.resize(around, share.shape[::-1], interpolation=cv2.INTER_LINEAR).transpose(2, 0, 1)
     return differs <= LIKENESS * contrast + SAME**2
 

@@ -105,7 +105,7 @@ class SamSegmenter:
         self.front = front
 
         self._predictor = SamPredictor(sam)
-        self._device = sam.device
+        self._device = next(sam.parameters()).device
         self._embeddings: OrderedDict[tuple[int, bytes], tuple[Tensor, tuple[int, int]]] = OrderedDict()
 
     def check(self, frames: int) -> None:

@@ -113,6 +113,7 @@ def read_header(container: av.container.InputContainer, stream: av.VideoStream, 
     if not Fraction(1, 1000) <= rate <= 10_000:
         rate = _DEFAULT_RATE
     tick = Fraction(stream.time_base or 0)
+    seconds: float | None
     if stream.duration is not None:
         seconds = float(stream.duration * tick)
     elif container.duration is not None and len(container.streams) == 1:

@@ -69,7 +69,8 @@ class _Decoder:
 
     def frames(self) -> Iterator[av.VideoFrame]:
         frames = self._webp_frames() if is_animated_webp(self._path) else self._stream_frames()
-        count, first, last = 0, None, -math.inf
+        first: float | None = None
+        count, last = 0, -math.inf
         for frame in frames:
             at = float(seconds_of(frame) or count / self._header.rate)
             first, last, count = at if first is None else first, max(last, at), count + 1
@@ -129,7 +130,7 @@ class _Decoder:
 
     def _note(self, packet: av.Packet | None) -> None:
         at = None if packet is None else seconds_of(packet)
-        if at is not None and packet.duration:
+        if packet is not None and at is not None and packet.duration:
             self._durations[at] = packet.duration * Fraction(packet.time_base)
 
     def duration(self, at: Fraction) -> Fraction | None:
@@ -145,7 +146,7 @@ class _Decoder:
     def _check_length(self, count: int, first: float | None, last: float) -> None:
         """Warns where the film ends earlier than its header says."""
         header = self._header
-        if self._start is not None or header.seconds is None:
+        if self._start is not None or header.seconds is None or first is None:
             return
         seconds = last - first + float(1 / header.rate)
         if seconds < 0.95 * header.seconds - float(2 / header.rate):

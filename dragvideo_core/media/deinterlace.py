@@ -15,14 +15,15 @@ def deinterlaced(frames: Iterable[av.VideoFrame], on_first: Callable[[], None]) 
     """The frames, as many as come in, those that are flagged as interlaced deinterlaced. Frames before the first such
     one are handed on untouched; `on_first` is called at it.
     """
-    chain, kind = None, None
+    chain: FilterChain | None = None
+    kind = None
     for frame in frames:
         if chain is None and not frame.interlaced_frame:
             yield frame
             continue
         if chain is None:
             on_first()
-        if kind != kind_of(frame):
+        if chain is None or kind != kind_of(frame):
             if chain is not None:
                 yield from chain.push(None)
             chain, kind = FilterChain(frame, _BWDIF), kind_of(frame)

@@ -279,5 +279,5 @@ def _middle(points: Tensor) -> Tensor:
     return points[len(points) // 2]
 
 
-def _text_width(font, text: str) -> float:
+def _text_width(font: ImageFont.ImageFont | ImageFont.FreeTypeFont, text: str) -> int:
     return math.ceil(font.getlength(text))

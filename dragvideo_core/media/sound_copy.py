@@ -82,7 +82,8 @@ class _Track:
 
 class _CopiedTrack(_Track):
     def __init__(self, written: av.AudioStream):
-        self._written, self._last = written, None
+        self._written = written
+        self._last: int | None = None
 
     def packets(self, packet: av.Packet | None, origin: Fraction) -> list[av.Packet]:
         if packet is None or (self._last is not None and packet.dts <= self._last):

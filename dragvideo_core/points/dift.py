@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..diffusion.denoiser import features_only
-from ..types import DragModel, Size
+from ..types import DragModel, Size, size_of
 from .sampling import cell_centres, lookup
 
 
@@ -33,11 +33,14 @@ TEMPERATURE = 0.02  # of cosine similarities
 def describe(model: DragModel, latents: Tensor, recipe: Recipe, ensemble: int, generator: torch.Generator) -> Tensor:
     """Unit-length descriptors (B, C, h, w) of clean latents (B, 4, h0, w0): the mean over `ensemble` noises."""
     alpha = float(model.alphas_cumprod[recipe.timestep])
-    total = None
-    for _ in range(ensemble):
+
+    def features() -> Tensor:
         noise = torch.randn(latents.shape[1:], generator=generator).to(latents.device)  # the same for every frame
-        features = features_only(model, alpha**0.5 * latents + (1 - alpha) ** 0.5 * noise, recipe.timestep, recipe.block)
-        total = features if total is None else total + features
+        return features_only(model, alpha**0.5 * latents + (1 - alpha) ** 0.5 * noise, recipe.timestep, recipe.block)
+
+    total = features()
+    for _ in range(ensemble - 1):
+        total = total + features()
     return functional.normalize(total, dim=1)
 
 
@@ -48,7 +51,7 @@ def match(
 
     around (P, 2) and window (px): search only places at most `window` away from these positions, per axis.
     """
-    centres = cell_centres(features.shape[1:], size, features.device).reshape(-1, 2)
+    centres = cell_centres(size_of(features), size, features.device).reshape(-1, 2)
     similarity = functional.normalize(descriptors, dim=-1) @ features.flatten(1)  # (P, h * w)
     if around is not None and window is not None:
         far = (centres[None] - around[:, None]).abs().amax(-1) > window

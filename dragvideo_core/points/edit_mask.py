@@ -24,9 +24,9 @@ def may_change(mask_points: Tensor, handles: Tensor, targets: Tensor, radius: fl
 def around_drags(handles: Tensor, targets: Tensor, size: Size) -> Tensor:
     """The edit mask where nobody gave one: for handles and targets (N, J, 2), (N, 1, H, W) bool.
 
-    Of each pair all that is nearer to the way from its handle to its target than a radius: `REACH` times the drag's length, at least
-    `NEAREST` and at most `FARTHEST` of the picture's shorter side. Pins, whose target is their handle, add nothing. The page draws
-    the same (`js/edit_mask.mjs`).
+    Of each pair all that is nearer to the way from its handle to its target than a radius: `REACH` times the drag's length, at
+    least `NEAREST` and at most `FARTHEST` of the picture's shorter side. Pins, whose target is their handle, add nothing.
+    The page draws the same (`js/edit_mask.mjs`).
     """
     short, masks = min(size), np.zeros((len(handles), *size), np.uint8)
     for mask, starts, ends in zip(masks, handles.tolist(), targets.tolist(), strict=True):

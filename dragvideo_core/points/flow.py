@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,6 +17,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..types import UserError, size_of, warn
+
+if TYPE_CHECKING:
+    import cv2
 
 RAFT_SIDE, RAFT_MULTIPLE = 128, 8  # px: RAFT takes pictures of at least this side, in multiples of this
 
@@ -91,7 +95,7 @@ def _raft_flow(raft: torch.nn.Module, first: Tensor, second: Tensor) -> Tensor:
     return flow[:, :height, :width].cpu()
 
 
-def _dis():
+def _dis() -> cv2.DISOpticalFlow:
     try:
         import cv2
     except ImportError:
@@ -99,7 +103,7 @@ def _dis():
             "optical flow needs OpenCV, which is not installed. Install it into ComfyUI's Python: "
             "pip install opencv-python-headless"
         ) from None
-    dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     dis.setFinestScale(0)  # small pictures need the full resolution
     return dis
 

@@ -25,7 +25,7 @@ def lookup(features: Tensor, points: Tensor, size: Size) -> Tensor:
     return found[:, :, 0].transpose(1, 2).reshape(*shape[:-1], features.shape[1])
 
 
-def cell_centres(cells: Size, size: Size, device=None) -> Tensor:
+def cell_centres(cells: Size, size: Size, device: torch.device | None = None) -> Tensor:
     """Pixel positions (h, w, 2) of the centres of a feature map's cells."""
     (h, w), (height, width) = cells, size
     y = (torch.arange(h, device=device) + 0.5) * height / h - 0.5

@@ -41,11 +41,11 @@ def joined(first: PointTracks, second: PointTracks) -> PointTracks:
     values = {}
     for name in (one.name for one in fields(PointTracks)):
         pair = getattr(first, name), getattr(second, name)
-        values[name] = None if pair[0] is None or pair[1] is None else torch.cat(pair)
+        if pair[0] is not None and pair[1] is not None:
+            values[name] = torch.cat(pair)
     return PointTracks(**values)
 
 
 def turned_round(tracks: PointTracks) -> PointTracks:
     """The tracks with their frames in the opposite order."""
-    values = {one.name: getattr(tracks, one.name) for one in fields(PointTracks)}
-    return PointTracks(**{name: None if value is None else value.flip(0) for name, value in values.items()})
+    return tracks.each(lambda values: values.flip(0))

@@ -17,7 +17,7 @@ from ..displacement.backward_map import Warp, backward
 from ..displacement.bending import Bent
 from ..displacement.checks import check_tracks
 from ..ground.fill import fill_freed
-from ..types import Displacement, OnProgress, PointTracks, Size, UserError, VideoClip, ignore_progress, warn
+from ..types import Displacement, OnProgress, PointTracks, Size, UserError, VideoClip, ignore_progress, showing, warn
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def render(
     mask, the layer and what is in front are read, at the size of the clip.
     """
     scene = _Scene.of(tracks)
-    warps = [bent and backward(bent.mesh, bent.moved, clip.size, clip.size[0] / bent.mesh.size[0]) for bent in bents]
+    warps = [None if bent is None else _warp(bent, clip.size) for bent in bents]
     mattes, freed = scene.matte.copy(), np.zeros_like(scene.touchable)
     for i, warp in enumerate(warps):
         if warp is not None:
@@ -99,8 +99,13 @@ def render(
             made = compose.composed(picture, own, below, scene.matte[i][warp.box], after, front, warp)
             touched = scene.touchable[i][warp.box] & (freed[i][warp.box] | (warp.moves & (after > 0)))
             frames[i, :, rows, columns] = torch.from_numpy(np.where(touched[..., None], made, picture)).permute(2, 0, 1)
-        on_progress(i + 1, len(clip), lambda i=i: frames[i])
+        on_progress(i + 1, len(clip), showing(frames[i]))
     return Displacement(frames, matte=_mask(mattes), freed=_mask(freed), found=found, **_maps(warps, clip.size))
+
+
+def _warp(bent: Bent, size: Size) -> Warp | None:
+    """The map of a picture of `size` (H, W), which may be larger than the one that was bent."""
+    return backward(bent.mesh, bent.moved, size, size[0] / bent.mesh.size[0])
 
 
 @dataclass(frozen=True)

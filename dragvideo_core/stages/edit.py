@@ -56,16 +56,16 @@ def combined(
     if other is None:
         waiting = torch.zeros(other_tracks.handles.shape[1], dtype=torch.bool)
         other = DragResult({}, other_tracks.handles[None], torch.zeros(0, 2), waiting)
-    shapes = {tuple(offset.shape) for found in (edit, other) for offset in found.offsets.values()}
+    shapes = {tuple(offset.shape) for one in (edit, other) for offset in one.offsets.values()}
     if len(shapes) > 1:
         raise UserError(f"the edits must be of one clip: got latents {sorted(shapes)}. Use edits of the same frames.")
     length = max(len(edit.losses), len(other.losses))
     added = DragResult(
         offsets={
-            step: sum(found.offsets[step] for found in (edit, other) if step in found.offsets)
+            step: torch.stack([one.offsets[step] for one in (edit, other) if step in one.offsets]).sum(0)
             for step in sorted({*edit.offsets, *other.offsets}, reverse=True)
         },
-        handle_path=torch.cat([_longer(found.handle_path, length + 1) for found in (edit, other)], 2),
+        handle_path=torch.cat([_longer(one.handle_path, length + 1) for one in (edit, other)], 2),
         losses=_longer(edit.losses, length) + _longer(other.losses, length),
         arrived=torch.cat([edit.arrived, other.arrived]),
         rounds=edit.rounds + other.rounds,

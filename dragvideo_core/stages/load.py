@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import psutil
@@ -19,7 +20,7 @@ from ..media.container import VideoHeader, VideoWarning
 from ..media.decoding import DecodedFrame
 from ..media.film import Film, open_film
 from ..media.picture import natural_size, picture
-from ..types import OnProgress, UserError, VideoClip, ignore_progress, warn
+from ..types import OnProgress, UserError, VideoClip, ignore_progress, showing, warn
 
 MAX_SIDE = 8192  # px
 MAX_RATE = 1000.0  # frames per second
@@ -74,7 +75,7 @@ def _load(film: Film, settings: LoadSettings, expected: int, room: int, on_progr
         frames += [kept] * copies
         source_index += [source.index] * copies
         times.append(float(source.time))
-        on_progress(len(frames), max(expected, len(frames)), lambda kept=kept: kept)
+        on_progress(len(frames), max(expected, len(frames)), showing(kept))
         if len(frames) == settings.frame_load_cap:
             break
     if not frames:
@@ -105,17 +106,18 @@ def _ticks(frames: Iterator[DecodedFrame], force_rate: float) -> Iterator[tuple[
         for source in frames:
             yield source, source.index, source.index + 1
         return
-    held, began, first = None, 0.0, 0
+    held: DecodedFrame | None = None
+    start, first = Fraction(0), 0
     for source in frames:
         if held is None:
-            began = source.time
+            start = source.time
         else:
-            after = max(first, math.ceil((source.time - began) * force_rate - 1e-3))
+            after = max(first, math.ceil((source.time - start) * force_rate - 1e-3))
             yield held, first, after
             first = after
         held = source
     if held is not None:
-        end = (held.time + held.duration - began) * force_rate
+        end = (held.time + held.duration - start) * force_rate
         yield held, first, max(first, math.ceil(end - 1e-3), 1)
 
 
@@ -149,7 +151,7 @@ def _expected_frames(header: VideoHeader, settings: LoadSettings, name: str) -> 
     total = header.frames
     if settings.force_rate and total is not None:
         total = math.ceil(total / header.rate * settings.force_rate)
-    if header.is_counted and total <= settings.skip_first_frames:
+    if header.is_counted and total is not None and total <= settings.skip_first_frames:
         raise UserError(
             f"'{name}' has {total} frames at this rate: expected more than skip_first_frames = "
             f"{settings.skip_first_frames}. Lower 'skip_first_frames'."

@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import json
 import reprlib
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
@@ -63,7 +64,7 @@ def pick(text: str, size: Size, frames: int, least: int = 1) -> PointPicks:
         targets=_rescale(targets, clicked, size),
         mask_points=_rescale(mask_points, clicked, size),
         frame=frame,
-        size=tuple(size),
+        size=(size[0], size[1]),
         strokes=tuple(_stroke(number, stroke, clicked, size) for number, stroke in enumerate(strokes, 1)),
     )
 
@@ -88,7 +89,7 @@ def _parse(text: str) -> Any:
 
 
 def _loads(text: str) -> Any:
-    def refuse(name: str):
+    def refuse(name: str) -> NoReturn:
         raise ValueError(f"{name} is not a number that a point can have")
 
     try:
@@ -107,7 +108,7 @@ def _read_own(found: dict, size: Size) -> tuple[list[Point], list[Point], list[P
     for side in (width, height):
         if type(side) is not int or not 1 <= side <= MAX_SIDE:
             raise _wrong(f'"size" of whole numbers from 1 to {MAX_SIDE}', reprlib.repr(side), "Draw the points again")
-    frame = found.get("frame", 0)
+    frame: Any = found.get("frame", 0)
     if type(frame) is not int:
         raise _wrong('a whole number as "frame"', reprlib.repr(frame), "Draw the points again")
     handles, targets = [], []
@@ -134,7 +135,7 @@ def _painted(number: int, stroke: Any) -> PaintedStroke:
     """A stroke in pixels of the picture that was painted on."""
     if not isinstance(stroke, dict) or stroke.get("kind") not in ("thing", "ground"):
         raise _wrong('"kind" "thing" or "ground" in every stroke', f"stroke {number}: {reprlib.repr(stroke)}", "Paint it again")
-    radius = stroke.get("radius")
+    radius: Any = stroke.get("radius")
     if not (type(radius) in (int, float) and 0 < radius <= MAX_SIDE):
         raise _wrong(f"a radius from 0 to {MAX_SIDE} px for stroke {number}", reprlib.repr(radius), "Paint it again")
     points = _list(stroke.get("points", []), f"the points of stroke {number}", MAX_STROKE_POINTS)
@@ -186,7 +187,7 @@ def _two(found: Any, what: str) -> list:
     return found
 
 
-def _point(values, what: str) -> Point:
+def _point(values: Sequence[Any], what: str) -> Point:
     for value in values:
         is_number = type(value) in (int, float) and abs(value) <= 1e9  # false for NaN too
         if not is_number:

@@ -43,7 +43,7 @@ def propagate(
     clip: VideoClip,
     picks: PointPicks,
     segmenter: Segmenter,
-    model: DragModel,
+    model: DragModel | None,
     settings: PropagateSettings = PropagateSettings(),
     on_progress: OnProgress = ignore_progress,
     corrections: Sequence[Correction] = (),
@@ -147,7 +147,7 @@ def _carry(
     start: Tensor,
     frame: int,
     regions: Regions,
-    model: DragModel,
+    model: DragModel | None,
     settings: PropagateSettings,
     scale: float,
     corrected: dict[int, dict[int, Tensor]],
@@ -188,7 +188,13 @@ def _carry(
 
 
 def _finders(
-    clip: VideoClip, start: Tensor, frame: int, model: DragModel, settings: PropagateSettings, scale: float, on_progress: OnProgress
+    clip: VideoClip,
+    start: Tensor,
+    frame: int,
+    model: DragModel | None,
+    settings: PropagateSettings,
+    scale: float,
+    on_progress: OnProgress,
 ) -> tuple[Callable[[], finders.Finder], int]:
     """What makes the settings' finder for one direction, and how many frames had to be looked at for it already."""
     window = settings.window * scale
@@ -198,6 +204,8 @@ def _finders(
 
     if settings.tracker == "flow":
         return by_flow, 0
+    if model is None:
+        raise UserError(f"'tracker' {settings.tracker} needs a model: got none. Wire one in, or choose 'flow'.")
     features = _features(clip, model, settings, dift.RECIPES[settings.recipe], on_progress)
     tolerance = settings.round_trip * scale
 
@@ -209,7 +217,9 @@ def _finders(
     return lambda: finders.SurestFinder(by_flow(), by_features()), len(clip)
 
 
-def _features(clip, model, settings, recipe, on_progress) -> list[Tensor]:
+def _features(
+    clip: VideoClip, model: DragModel, settings: PropagateSettings, recipe: dift.Recipe, on_progress: OnProgress
+) -> list[Tensor]:
     """DIFT descriptors of each frame: (C, h, w) on the CPU."""
     chunks = batches.Chunks(model, memory.cells_of(model, clip.size), len(clip), settings.chunk)
     latents = batches.encode(model, clip.frames, chunks)
@@ -218,8 +228,8 @@ def _features(clip, model, settings, recipe, on_progress) -> list[Tensor]:
         generator = torch.Generator().manual_seed(settings.seed)  # the same noises for every chunk
         return dift.describe(model, latents[part].to(model.device), recipe, settings.ensemble, generator).cpu()
 
-    described = []
-    for part, found in chunks.map(describe):
-        described.extend(found)
+    described: list[Tensor] = []
+    for part, features in chunks.map(describe):
+        described.extend(features)
         on_progress(part.stop, 2 * len(clip), None)
     return described

@@ -74,6 +74,7 @@ def tune(
     if store.file is None and run.step > resumed:
         work.break_off(run.state)
     tuned = _result(model, run.adapted, tuple(run.losses))
+    assert tuned.lora is not None
     if store.keep(lora_file.common_names(tuned.lora), tuned.lora_losses, name):
         work.finished()
     return tuned
