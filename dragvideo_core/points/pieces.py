@@ -75,5 +75,7 @@ def _fitted(before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
     turn = torch.ones_like(middle)
     if len(before) >= FEWEST and float(spread) > 0:
         turn = (from_middle.conj() * (after - there)).sum() / spread
-        turn = turn / turn.abs() * turn.abs().clamp(1 / MOST_GROWTH, MOST_GROWTH) if float(turn.abs()) > 0 else torch.ones_like(middle)
+        turn = (
+            turn / turn.abs() * turn.abs().clamp(1 / MOST_GROWTH, MOST_GROWTH) if float(turn.abs()) > 0 else torch.ones_like(middle)
+        )
     return turn, there - turn * middle
