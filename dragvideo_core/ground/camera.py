@@ -47,7 +47,7 @@ def chained_motions(pictures: Sequence[Array], known: Sequence[Mask], holes: Seq
     scale = size / small
     frames = [
         Seen(cv2.resize(gray(picture), small, interpolation=cv2.INTER_AREA), _reduced(mask, small))
-        for picture, mask in zip(pictures, known)
+        for picture, mask in zip(pictures, known, strict=True)
     ]
     near = _surroundings(cv2.resize(np.any(holes, 0).astype(np.uint8), small, interpolation=cv2.INTER_AREA) > 0)
     motions = [np.eye(3)]

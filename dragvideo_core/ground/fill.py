@@ -126,7 +126,7 @@ def _box(hole: Mask) -> Box:
     margin = max(MARGIN, round(MARGIN_SHARE * max(np.ptp(rows), np.ptp(columns))))
     return tuple(
         slice(max(0, int(lines[0]) - margin), min(side, int(lines[-1]) + margin + 1))
-        for lines, side in zip((rows, columns), hole.shape)
+        for lines, side in zip((rows, columns), hole.shape, strict=True)
     )
 
 

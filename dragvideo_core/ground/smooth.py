@@ -60,7 +60,7 @@ def _harmonic(picture: Array, known: Mask, weights: tuple[float, float]) -> Arra
     count = int((~known).sum())
     total, wanted = np.zeros(count), np.zeros((count, 3))
     rows, columns, values = [], [], []
-    for (dy, dx), weight in zip(((0, 1), (1, 0)), weights):
+    for (dy, dx), weight in zip(((0, 1), (1, 0)), weights, strict=True):
         first, second = np.s_[: height - dy, : width - dx], np.s_[dy:, dx:]
         for one, other in ((first, second), (second, first)):
             unknown = ~known[one]

@@ -17,7 +17,7 @@ def spread(values: Array, weight: Array) -> Array:
         if len(weights) > 12:
             break
     result = sums[-1] / np.maximum(weights[-1], 1e-6)[..., None]
-    for total, share in zip(sums[-2::-1], weights[-2::-1]):
+    for total, share in zip(sums[-2::-1], weights[-2::-1], strict=True):
         size = share.shape[1], share.shape[0]
         above = cv2.resize(result, size, interpolation=cv2.INTER_LINEAR).reshape(*share.shape, -1)
         sure = np.minimum(share, 1)[..., None]

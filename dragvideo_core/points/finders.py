@@ -6,11 +6,11 @@ points are and which of them can be seen there (`find`), and told where they wer
 the background go with their neighbours, and people correct.
 
 DIFT (Sec. 3.2) matches a point's descriptors of the first and of the latest frame, and needs no small motion. Flow adds
-up the motion of the pixels. It has several candidates: straight from the first frame, and from frames at several distances in
-which the point was seen (Multi-Flow Tracking: Neoral et al. 2023, with the round trip in the place of a learned doubt). The
-one with the least doubt counts, its own and some of that of the place it starts from, averaged with those that agree. Long ways keep small errors from adding up, and
-find a point again after something has passed in front of it. Far frames are asked only for the points that are in doubt.
-Measured in tests/bench/footage.py.
+up the motion of the pixels. It has several candidates: straight from the first frame, and from frames at several distances
+in which the point was seen (Multi-Flow Tracking: Neoral et al. 2023, with the round trip in the place of a learned doubt).
+The one with the least doubt counts, its own and some of that of the place it starts from, averaged with those that agree.
+Long ways keep small errors from adding up, and find a point again after something has passed in front of it. Far frames are
+asked only for the points that are in doubt. Measured in tests/bench/footage.py.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Finder(Protocol):
 
 
 class DiftFinder:
-    """By descriptors: features (C, h, w) of every frame, of pictures of `size` (H, W). A frame's are asked for when it is searched."""
+    """By descriptors: features (C, h, w) of every frame, of pictures of `size` (H, W), asked for when a frame is searched."""
 
     def __init__(self, features: Features, size: tuple[int, int], i: int, here: Tensor, window: float, tolerance: float):
         """window, tolerance: px that a point moves at most, and by which it may miss its origin on the way back."""

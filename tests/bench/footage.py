@@ -1,10 +1,11 @@
-"""How well points are followed on filmed clips, against tracks that people marked (`make bench-footage ARGS="--clips DIR"`).
+"""How well points are followed on filmed clips, against tracks that people marked (`make bench-footage`, ARGS="--clips DIR").
 
 The clips: all in a folder that have frames/*.jpg and tracks.npz (DAVIS with the point tracks of TAP-Vid), by default `CLIPS`.
 Points start on the first frame; errors are distances to the true place where the point is visible, in px of a 256 x 256
 picture (TAP-Vid's scale), whatever size was followed at. The measures are TAP-Vid's (Doersch et al. 2022, Sec. 3): the average
 share of visible points within 1, 2, 4, 8 and 16 px (delta), the average Jaccard (AJ), which also counts points wrongly called
-visible or hidden, and the share of frames in which visible or hidden is right (occlusion). Beside the trackers of `propagate`: "still" (points stay put) and "chained flow"
+visible or hidden, and the share of frames in which visible or hidden is right (occlusion). Beside the trackers of
+`propagate`: "still" (points stay put) and "chained flow"
 (DIS flow from frame to frame and nothing else, visible where flow there and back agree).
 """
 
@@ -125,7 +126,8 @@ def measure(
 def table(rows: Sequence[dict]) -> str:
     """The rows for a terminal."""
     lines = [
-        f"{'clip':<16}{'size':>5}  {'tracker':<14}{'delta':>7}{'AJ':>7}{'occlusion':>11}{'median px':>11}{'mean px':>9}{'< 4 px':>8}{'s':>7}"
+        f"{'clip':<16}{'size':>5}  {'tracker':<14}{'delta':>7}{'AJ':>7}{'occlusion':>11}{'median px':>11}"
+        f"{'mean px':>9}{'< 4 px':>8}{'s':>7}"
     ]
     for row in rows:
         lines.append(

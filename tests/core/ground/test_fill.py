@@ -22,7 +22,7 @@ def shot(ground: torch.Tensor, shifts, places, size=(64, 80), radius: int = 8):
     height, width = size
     truth = torch.stack([ground[:, 16 - y : 16 - y + height, 40 - x : 40 - x + width] for x, y in shifts])
     covered = torch.zeros(len(truth), 1, height, width, dtype=torch.bool)
-    for mask, (x, y) in zip(covered, places):
+    for mask, (x, y) in zip(covered, places, strict=True):
         mask[:, max(0, y - radius) : y + radius, max(0, x - radius) : x + radius] = True
     return torch.where(covered, THING, truth), covered, truth
 
@@ -53,7 +53,7 @@ def test_a_ground_that_turns_and_grows_comes_back_sharp():
         large[None].expand(4, -1, -1, -1), grids, mode="bicubic", padding_mode="reflection", align_corners=False
     )
     covered = torch.zeros(4, 1, 96, 96, dtype=torch.bool)
-    for mask, x in zip(covered, (20, 40, 60, 80)):
+    for mask, x in zip(covered, (20, 40, 60, 80), strict=True):
         mask[:, 40:56, x - 8 : x + 8] = True
     frames = torch.where(covered, THING, truth)
     ground, found = fill_freed(frames, covered, covered)
@@ -81,7 +81,7 @@ def test_covered_pixels_are_never_taken_for_ground(shifts):
     freed = covered.clone()
     freed[:, :, :30] = False  # the lower half alone is freed: the upper one still lies at its rim
     other = torch.where(covered, 1 - frames, frames)  # another thing in the same place
-    for one, two in zip(fill_freed(frames, covered, freed), fill_freed(other, covered, freed)):
+    for one, two in zip(fill_freed(frames, covered, freed), fill_freed(other, covered, freed), strict=True):
         assert torch.equal(torch.where(freed, one, one[:0].new_zeros(())), torch.where(freed, two, two[:0].new_zeros(())))
 
 
@@ -98,7 +98,7 @@ def test_what_no_frame_shows_is_smooth_and_stays_the_same_from_frame_to_frame():
     frames, covered, _ = shot(world(), shifts, [(40 + x, 30) for x, _ in shifts])
     ground, found = fill_freed(frames, covered, covered)
     assert not found.any()
-    inside = torch.stack([picture[:, 22:38, 32 + x : 48 + x] for picture, (x, _) in zip(ground, shifts)])
+    inside = torch.stack([picture[:, 22:38, 32 + x : 48 + x] for picture, (x, _) in zip(ground, shifts, strict=True)])
     assert inside.min() >= 0.15 and inside.max() <= 0.85  # no magenta
     assert (inside - inside[:1]).abs().max() < 0.02
 
