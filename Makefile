@@ -5,15 +5,19 @@
 # make test-fast      the core's and the page's tests, without ComfyUI; two minutes
 # make test           every test, against a real ComfyUI and a real browser
 # make bench-quality  edits beside true edits; tables and pictures in output/bench/
+# make bench-film     edits of filmed clips beside true edits, without a model; output/bench/film.json and film.png
 # make bench-speed    seconds and memory beside the per-frame loop; output/bench/speed.json
 # make bench-footage  how well points are followed on filmed clips; output/bench/footage.json
+
+# Threads that wait sleep. By default they spin, and beside one busy process two threads on two cores then wait for one another.
+export OMP_WAIT_POLICY ?= passive
 
 SHELL := /bin/bash
 PYTHON ?= python3
 PIP := .venv/bin/pip install -q --disable-pip-version-check
 HOST := cd tests && exec ../.venv/bin/python -m host
 
-.PHONY: install chromium check demo test test-fast comfyui bench-quality bench-speed bench-footage
+.PHONY: install chromium check demo test test-fast comfyui bench-quality bench-film bench-speed bench-footage
 .DELETE_ON_ERROR:
 
 install: .venv/installed
@@ -54,6 +58,9 @@ comfyui: install
 
 bench-quality: install
 	@cd tests && PYTHONPATH=.. exec ../.venv/bin/python -m bench.quality $(ARGS)
+
+bench-film: install
+	@cd tests && PYTHONPATH=.. exec ../.venv/bin/python -m bench.film $(ARGS)
 
 bench-speed: install
 	@cd tests && PYTHONPATH=.. exec ../.venv/bin/python -m bench.speed

@@ -1,4 +1,4 @@
-"""The whole paper as nine calls."""
+"""The whole paper as nine calls, and one of ours: `displace`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from .layers.sam import load_sam
 from .stages.decode import DecodeSettings, decode
+from .stages.displace import DisplaceSettings, displace
 from .stages.drag import DragSettings, drag
 from .stages.evaluate import EvaluateSettings, evaluate
 from .stages.invert import InvertSettings, invert
@@ -24,6 +25,7 @@ class Settings:
 
     load: LoadSettings = field(default_factory=LoadSettings)
     propagate: PropagateSettings = field(default_factory=PropagateSettings)
+    displace: DisplaceSettings | None = field(default_factory=DisplaceSettings)  # ours; None: the drag starts without it
     tune: TuneSettings = field(default_factory=TuneSettings)
     invert: InvertSettings = field(default_factory=InvertSettings)
     drag: DragSettings = field(default_factory=DragSettings)
@@ -41,6 +43,7 @@ class Settings:
         return cls(
             load=LoadSettings(width=512, height=512, select_every_nth=3),  # Sec. 4.2
             propagate=PropagateSettings(set_side=3, tracker="dift", fit_mask=False),  # Sec. 3.2 and 4.4
+            displace=None,
             tune=TuneSettings(),  # Sec. 4.1: a LoRA on the attention, as in DragDiffusion
             invert=InvertSettings(until=42, stride=1),
             drag=DragSettings(
@@ -74,8 +77,9 @@ def drag_a_video(
     picks = pick(points, clip.size, len(clip))
     segmenter = segment(sam=load_sam(sam_checkpoint, model.device) if sam_checkpoint else None)
     tracks = propagate(clip, picks, segmenter, model, settings.propagate, on_progress)
+    displaced = displace(clip, tracks, settings.displace, on_progress) if settings.displace else None
     tuned = tune(clip, model, settings.tune, on_progress)
     inversion = invert(clip, tuned, settings.invert, on_progress)
-    edit = drag(inversion, tracks, tuned, settings.drag, on_progress)
-    edited, _ = decode(clip, inversion, edit, tracks, tuned, settings.decode, on_progress)
+    edit = drag(inversion, tracks, tuned, settings.drag, on_progress, displaced=displaced)
+    edited, _ = decode(clip, inversion, edit, tracks, tuned, settings.decode, on_progress, displaced)
     return edited, evaluate(clip, edited, tracks, model, settings.evaluate, on_progress)

@@ -17,6 +17,13 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+Size = tuple[int, int]  # (H, W)
+
+
+def size_of(pictures: Tensor) -> Size:
+    """(H, W) of pictures (..., H, W)."""
+    return pictures.shape[-2], pictures.shape[-1]
+
 
 class UserError(ValueError):
     """Something the user can put right: the text says what was expected, what came, and what to do."""
@@ -57,11 +64,14 @@ def ignore_progress(done: int, total: int, picture: Callable[[], Tensor] | None)
     """The default `on_progress`."""
 
 
+LEAST_SIDE = 16  # px of a frame
+
+
 @dataclass(frozen=True)
 class VideoClip:
     """Frames to edit."""
 
-    frames: Tensor  # (N, 3, H, W) float32 RGB in [0, 1], on the CPU; H and W multiples of 64
+    frames: Tensor  # (N, 3, H, W) float32 RGB in [0, 1], on the CPU; of any size; models ask for multiples of 64
     source_index: Tensor  # (N,) int64: which frame of the file each one is
     fps: float  # of the clip as it is here: after skipping frames
 
@@ -71,18 +81,17 @@ class VideoClip:
             raise UserError(
                 f"a clip needs frames of shape (N, 3, H, W) with N >= 1: got {shape}. Check what is wired in as the video."
             )
-        if shape[2] % 64 or shape[3] % 64 or 0 in shape:
+        if min(shape[2:]) < LEAST_SIDE:
             raise UserError(
-                f"frame width and height must be multiples of 64: got {shape[3]} x {shape[2]}. "
-                "Load the video with the Drag-A-Video 'Load Video' node, or resize and crop it with its 'width' and 'height'."
+                f"a clip needs frames of at least {LEAST_SIDE} x {LEAST_SIDE} px: got {shape[3]} x {shape[2]}. Wire in larger frames."
             )
         if not torch.isfinite(self.frames).all():
             raise UserError("the frames contain NaN or infinity: expected finite values in [0, 1]. Check the node that made them.")
 
     @property
-    def size(self) -> tuple[int, int]:
+    def size(self) -> Size:
         """(H, W)"""
-        return self.frames.shape[2], self.frames.shape[3]
+        return size_of(self.frames)
 
     def __len__(self) -> int:
         return self.frames.shape[0]
@@ -103,9 +112,9 @@ class PointPicks:
 
     handles: Tensor  # (J, 2)
     targets: Tensor  # (J, 2)
-    mask_points: Tensor  # (Q, 2), Q may be 0: then every pixel may change
+    mask_points: Tensor  # (Q, 2), Q may be 0: then what lies near the drags may change
     frame: int  # index into the clip: 0 unless the points sit on a later key frame
-    size: tuple[int, int]  # (H, W) that the coordinates refer to
+    size: Size  # that the coordinates refer to
     strokes: tuple[Stroke, ...] = ()  # on the same frame
 
 

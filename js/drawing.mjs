@@ -73,6 +73,36 @@ export function drawMask(context, maskPoints, radius, size, view, k) {
   context.restore();
 }
 
+/** The same where nobody painted a mask: what lies near the arrows may change. `ways`: `[from, to, reach]`, px, each. */
+export function drawReach(context, ways, size, view, k) {
+  if (ways.length === 0) return;
+  const [width, height] = size.map((side) => side * view.scale);
+  const frame = [view.x - 1, view.y - 1, width + 2, height + 2];
+  const capsules = ways.map(([from, to, reach]) => capsule(toStage(from, view), toStage(to, view), reach * view.scale));
+  context.save();
+  context.clip(rectangles([frame]));
+  for (const one of capsules) {
+    const outside = rectangles([frame]);
+    outside.addPath(one);
+    context.clip(outside, "evenodd");
+  }
+  context.fillStyle = LOCKED;
+  context.fillRect(...frame);
+  context.setLineDash([6 * k, 4 * k]);
+  for (const one of capsules) stroke(context, one, 1.4 * k, "#fff", 0.8 * k);
+  context.restore();
+}
+
+/** All that is nearer than `radius` to the way from one point to the other. */
+function capsule(from, to, radius) {
+  const angle = Math.atan2(to[1] - from[1], to[0] - from[0]);
+  const path = new Path2D();
+  path.arc(...from, radius, angle + Math.PI / 2, angle + 1.5 * Math.PI);
+  path.arc(...to, radius, angle - Math.PI / 2, angle + Math.PI / 2);
+  path.closePath();
+  return path;
+}
+
 /** The square set around a centre: its members, or only its square where they would touch. */
 export function drawSet(context, centre, pixels, colour, view, k) {
   drawMembers(context, pointSet(centre, pixels), colour, view, k);

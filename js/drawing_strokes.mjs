@@ -5,7 +5,8 @@ import { toStage } from "./points_view.mjs";
 const COLOURS = { thing: "#56b4e9", ground: "#d55e00" };
 const OPACITY = 0.45;
 
-export function drawStroke(context, { kind, radius, points }, view, k) {
+/** `isBroad`: as wide as it was painted; else its middle alone, so that the picture can be seen. */
+export function drawStroke(context, { kind, radius, points }, isBroad, view, k) {
   const path = new Path2D();
   points.forEach((point, index) => {
     const at = toStage(point, view);
@@ -15,13 +16,16 @@ export function drawStroke(context, { kind, radius, points }, view, k) {
   context.save();
   context.lineCap = context.lineJoin = "round";
   context.strokeStyle = COLOURS[kind];
-  context.globalAlpha *= OPACITY;
-  context.lineWidth = 2 * radius * view.scale;
-  context.stroke(path);
-  context.globalAlpha /= OPACITY;
+  if (isBroad) {
+    context.save();
+    context.globalAlpha *= OPACITY;
+    context.lineWidth = 2 * radius * view.scale;
+    context.stroke(path);
+    context.restore();
+  }
   context.setLineDash(kind === "ground" ? [1, 6 * k] : []);
   context.lineWidth = 2 * k;
-  context.strokeStyle = "#fff";
+  if (isBroad) context.strokeStyle = "#fff";
   context.stroke(path);
   context.restore();
 }

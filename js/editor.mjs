@@ -137,6 +137,7 @@ export class Editor {
   /** The full window was opened or closed. */
   toggled() {
     this.buttons.expand.setIcon(...(this.window.isOpen ? ["shrink", "Close the full window (Esc)"] : this.expandLook));
+    this.stage.measure();
     this.stage.fit();
     this.stage.focus();
     this.show();

@@ -6,7 +6,7 @@ const WAIT_MS = 8000;
 const FRAMES_TIMED = 8;
 /** Slow, so that few frames are left out. */
 const PLAY_RATE = 0.5;
-const MOST_KEPT = 64;
+const MOST_KEPT = 160;
 
 /** Waits for an event of `target`; rejects on "error" or when it takes too long. */
 function once(target, type) {

@@ -125,11 +125,15 @@ function replaceOld(node, root) {
  * What the node put out when it last ran, which ComfyUI keeps while other workflows are open: by the node's id, inside
  * a subgraph by the subgraph's id and the node's.
  */
-function showOutput({ node, widget }, app) {
-  const { graph } = node;
-  if (!graph) return;
+export function outputOf(node, app) {
+  const graph = node?.graph;
+  if (!graph) return undefined;
   const isInSubgraph = Boolean(graph.rootGraph) && graph !== graph.rootGraph;
-  const output = app.nodeOutputs?.[isInSubgraph ? `${graph.id}:${node.id}` : node.id];
+  return app.nodeOutputs?.[isInSubgraph ? `${graph.id}:${node.id}` : node.id];
+}
+
+function showOutput({ node, widget }, app) {
+  const output = outputOf(node, app);
   if (output) widget.executed(output);
 }
 

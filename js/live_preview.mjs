@@ -3,11 +3,13 @@
  * without its fill. Freed ground is hatched, since only the run can know what is there. No DOM: pictures are RGBA bytes.
  */
 
+import { editMask } from "./edit_mask.mjs";
+import { Memory } from "./memory.mjs";
 import { layerMesh, roundHalfEven, spacingFor } from "./mesh.mjs";
 import { pointSet } from "./points_meaning.mjs";
 import { isPin } from "./points_state.mjs";
 import { composed } from "./preview_pixels.mjs";
-import { insideSet, maskOf, touchesBorder, widened, withoutBorder } from "./regions.mjs";
+import { insideSet, touchesBorder, widened, withoutBorder } from "./regions.mjs";
 import { HeldMesh, pullsOf } from "./rigid.mjs";
 import { backward, trianglesOf, unfolded } from "./warp.mjs";
 
@@ -20,7 +22,7 @@ const HALF = 127;
 const RIM = 2; // px round the layer where its colour may still be mixed into the ground's
 
 export class LivePreview {
-  #kept = new Map();
+  #memory = new Memory();
 
   /**
    * The picture (RGBA bytes of `picks.size`) displaced: RGBA bytes, or null where nothing moves. `pixels`: sizes of sets and
@@ -31,32 +33,24 @@ export class LivePreview {
     const { size, pairs, mask_points } = picks;
     if (pairs.every(isPin)) return null;
     const [width, height] = size;
-    const scene = this.#remember("scene", [mask_points, pixels.radius, layer, width, height], () =>
-      sceneOf(maskOf(mask_points, pixels.radius, size), layer, size),
+    const given = mask_points.length > 0 ? [mask_points, pixels.radius] : [JSON.stringify(pairs)];
+    const scene = this.#memory.of("scene", [...given, layer, width, height], () =>
+      sceneOf(editMask(picks, pixels.radius), layer, size),
     );
     const sets = pairs.map(({ handle, target }) => ({
       points: insideSet(pointSet(handle, pixels), size),
       move: [target[0] - handle[0], target[1] - handle[1]],
     }));
     const [x, y] = originOf(sets[0].points);
-    const beyond = scene.isAtBorder ? beyondFor(sets, size) : 0;
-    const { mesh, triangles } = this.#remember("mesh", [scene, x, y, beyond], () => {
+    const beyond = scene.isAtBorder ? beyondFor(scene, sets, size) : 0;
+    const { mesh, triangles } = this.#memory.of("mesh", [scene, x, y, beyond], () => {
       const made = layerMesh({ ...scene, size, spacing: spacingFor(size), origin: [x, y], beyond });
       return { mesh: made, triangles: trianglesOf(made) };
     });
     const pulls = pullsOf(mesh, sets, size);
-    const held = this.#remember("held", [mesh, String(pulls.points)], () => new HeldMesh(mesh, pulls, STIFF));
-    const moved = unfolded(mesh, triangles, held.bend(pulls.moves, ROUNDS));
+    const held = this.#memory.of("held", [mesh, String(pulls.discs)], () => new HeldMesh(mesh, pulls, STIFF));
+    const moved = unfolded(mesh, triangles, held.bend(pulls.moves, ROUNDS), held.pulled);
     return composed(picture, scene, mesh, moved, backward(mesh, triangles, moved, size), size);
-  }
-
-  /** What was made from `keys` last time, or else what `make()` makes now. */
-  #remember(name, keys, make) {
-    const last = this.#kept.get(name);
-    if (last && keys.every((key, at) => key === last.keys[at])) return last.value;
-    const value = make();
-    this.#kept.set(name, { keys, value });
-    return value;
   }
 }
 
@@ -65,7 +59,7 @@ function sceneOf(mask, matte, size) {
   if (!matte) {
     const inner = withoutBorder(mask, size);
     const region = widened(inner, 1, size);
-    return { mask: inner, region, layer: region, matte: null, isAtBorder: false };
+    return { mask: inner, region, layer: region, matte: null, isAtBorder: touchesBorder(region, size) };
   }
   const region = widened(
     Uint8Array.from(matte, (value) => value > SOME),
@@ -82,8 +76,9 @@ function originOf(points) {
 }
 
 /** How far the mesh goes on over the picture's border: what is dragged in from there has to come from somewhere. */
-function beyondFor(sets, size) {
+function beyondFor({ matte }, sets, size) {
   const spacing = spacingFor(size);
+  if (!matte) return 2 * spacing; // the border is held: nothing further out ever counts
   const longest = Math.max(...sets.map(({ move }) => Math.hypot(...move)));
   return spacing * (1 + Math.ceil(Math.min(longest, Math.min(...size) / 2) / spacing));
 }

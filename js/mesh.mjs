@@ -151,12 +151,13 @@ function edgesOf(cells, count) {
   return edges;
 }
 
-/** The cell that a point lies in, -1 for none, and the shares of the cell's corners in it (bilinear). */
+/** The cell that a point lies in, -1 for none, and the shares of its corners in it: those of its triangle. */
 export function placeIn(mesh, [x, y]) {
   const [across, down] = [(x - mesh.corner[0]) / mesh.spacing, (y - mesh.corner[1]) / mesh.spacing];
   const [column, row] = [Math.floor(across), Math.floor(down)];
   const isInside = column >= 0 && row >= 0 && column < mesh.columns && row < mesh.rows;
   const cell = isInside ? mesh.cellAt[row * mesh.columns + column] : -1;
   const [right, low] = [across - column, down - row];
-  return { cell, shares: [(1 - right) * (1 - low), right * (1 - low), (1 - right) * low, right * low] };
+  const over = right + low - 1; // the shares of the corners of the triangle that the point lies in
+  return { cell, shares: over <= 0 ? [-over, right, low, 0] : [0, 1 - low, 1 - right, over] };
 }

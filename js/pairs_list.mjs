@@ -56,7 +56,8 @@ export class PairsList {
     while (this.rows.length < picks.pairs.length) this.#addRow(this.rows.length);
     this.empty.hidden = picks.pairs.length > 0;
     const count = picks.mask_points.length;
-    const mask = count === 0 ? "No mask: everything may change." : `Mask: ${count} point${count === 1 ? "" : "s"}.`;
+    const mask =
+      count === 0 ? "No mask: what lies near the arrows may change." : `Mask: ${count} point${count === 1 ? "" : "s"}.`;
     const strokes = picks.strokes.length;
     this.mask.textContent = strokes === 0 ? mask : `${mask} ${strokes} stroke${strokes === 1 ? "" : "s"}.`;
     picks.pairs.forEach((pair, index) => this.#showRow(this.rows[index], pair, index === chosen, warned.get(index)));

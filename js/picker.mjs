@@ -9,15 +9,18 @@ import { pickerKey } from "./picker_keys.mjs";
 import { paintPicker } from "./picker_paint.mjs";
 import { pickerParts } from "./picker_parts.mjs";
 import { pictureKey, pictureOf } from "./picker_pictures.mjs";
+import { PickerPreview } from "./picker_preview.mjs";
 import { noteFor, statusOf } from "./picker_texts.mjs";
 import { Brushes } from "./picker_tools.mjs";
-import { PreviewCanvas } from "./preview_canvas.mjs";
 import { inPixels, suggestedMask, warnings } from "./points_meaning.mjs";
 import * as points from "./points_state.mjs";
 import { hitTest } from "./points_view.mjs";
 
 export class PointPicker extends Editor {
-  /** `readGraph()`: `{ source, settings }` of the node now (frame_source.mjs). The others: Editor. */
+  /**
+   * `readGraph()`: `{ source, settings, followed }` of the node now: see frame_source.mjs; `followed` is what Propagate
+   * Points put out when it last ran, or null. The others: Editor.
+   */
   constructor({ readGraph, ...hooks }) {
     super(hooks, points.emptyPicks());
     this.readGraph = readGraph;
@@ -26,9 +29,7 @@ export class PointPicker extends Editor {
     this.brushes = new Brushes();
     this.arrowStart = null; // the handle of an arrow whose target is still to be clicked
     this.hovered = null; // stage point
-    this.preview = new PreviewCanvas();
-    this.isAfter = false; // is the frame shown as the drag leaves it, also while nothing is dragged?
-    this.isBeforeInDrag = false; // while something is dragged it is, unless this is set
+    this.after = new PickerPreview(this);
     this.run = null; // { frames, size, key } of the last run
     this.frame = 0; // that is looked at, from 0; the points sit on `present.frame`
     this.drawnFrame = 0; // where the points sat when that was last looked up
@@ -195,7 +196,7 @@ export class PointPicker extends Editor {
     const { buttons } = this;
     this.showSharedButtons(this.selection !== null, !points.isBlank(picks));
     buttons.duplicate.input.disabled = !this.selection;
-    this.afterToggle.input.checked = this.isAfter;
+    this.afterToggle.input.checked = this.after.isWanted;
     buttons.suggest.input.disabled = picks.pairs.length === 0 || !this.isDrawable;
     this.brushSize.show(Brushes.has(this.tool) ? this.brushes.widths[this.tool] : null);
     const last = Math.max(this.frames - 1, picks.frame);
@@ -225,29 +226,13 @@ export class PointPicker extends Editor {
     return hitTest(seen, this.stage.currentView(), at, REACH * this.stage.markerScale, this.selection);
   }
 
-  /** An arrow that is being made or changed now, as picks; null where there is none. */
-  get dragged() {
-    if (this.draft && this.draft.pairs !== this.history.present.pairs) return this.draft;
-    if (!this.arrowStart || !this.hovered) return null;
-    return points.addPair(this.present, this.arrowStart, this.stage.toPicture(this.hovered));
-  }
-
-  /** Before, or after the drag: while the mouse drags it is after, unless asked otherwise. */
-  toggleAfter() {
-    if (this.dragged) this.isBeforeInDrag = !this.isBeforeInDrag;
-    else this.isAfter = !this.isAfter;
-    this.show();
-  }
-
-  /** The frame as the drag leaves it where that is to be seen, else the frame. */
+  /** The frame, or how the drag leaves it where that is to be seen. */
   shownPicture(picture) {
-    const { dragged } = this;
-    if (!picture || !this.isDrawable || (dragged ? this.isBeforeInDrag : !this.isAfter)) return picture;
-    return this.preview.of(picture, dragged ?? this.present, this.pixels, () => null);
+    return this.after.shown(picture);
   }
 
   press(at, event) {
-    this.isBeforeInDrag = false;
+    this.after.start();
     return pickerGesture(this, at, event);
   }
 

@@ -2,6 +2,7 @@
 
 import { clampPoint, isInside, pointsAlong } from "./geometry.mjs";
 import { brushed, erased } from "./mask_brush.mjs";
+import { maskStep } from "./points_meaning.mjs";
 import * as points from "./points_state.mjs";
 import { withoutNear, withStroke } from "./strokes_state.mjs";
 
@@ -115,7 +116,7 @@ function painting(picker, start, step, add) {
 function paintingMask(picker, start) {
   const { radius } = picker.pixels;
   const brush = picker.brushRadius;
-  return painting(picker, start, Math.max(1, radius), (at) => {
+  return painting(picker, start, maskStep(radius), (at) => {
     const picks = picker.present;
     const added = brushed(picks.mask_points, at, brush, radius);
     if (added.length > 0) picker.draft = points.addMaskPoints(picks, added);

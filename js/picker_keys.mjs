@@ -49,7 +49,7 @@ const PLAIN = {
   "{": (picker) => picker.widenBrush(-1),
   "}": (picker) => picker.widenBrush(1),
   d: (picker) => picker.drawHere(),
-  b: (picker) => picker.toggleAfter(),
+  b: (picker) => picker.after.toggle(),
   ...Object.fromEntries(TOOLS.map(({ key, value }) => [key, (picker) => picker.setTool(value)])),
   n: (picker) => addInTheMiddle(picker),
   f: (picker) => picker.expand(),

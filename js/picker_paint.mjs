@@ -2,28 +2,41 @@
 
 import * as drawing from "./drawing.mjs";
 import { drawStroke } from "./drawing_strokes.mjs";
+import { reachOf } from "./edit_mask.mjs";
 import { Brushes } from "./picker_tools.mjs";
 import { exists, isPin, pointOf } from "./points_state.mjs";
 import { toStage } from "./points_view.mjs";
 
+/** The tools that strokes are shown in full for. */
+const STROKE_TOOLS = ["thing", "ground", "eraser"];
 /** How strongly the points are drawn on a frame that they do not sit on. */
 const GHOST = 0.35;
 
 export function paintPicker(picker, context, stage) {
-  const { present: picks, pixels } = picker;
+  const { present: picks } = picker;
   const view = stage.currentView();
   const k = stage.markerScale;
   context.save();
   if (!picker.isDrawable) context.globalAlpha = GHOST;
-  drawing.drawMask(context, picks.mask_points, pixels.radius, picks.size, view, k);
-  for (const stroke of picks.strokes) drawStroke(context, stroke, view, k);
-  if (!picker.isClean) paintPoints(picker, context, view, k);
+  drawMask(picker, context, view, k);
+  const isBroad = STROKE_TOOLS.includes(picker.tool);
+  for (const stroke of picks.strokes) drawStroke(context, stroke, isBroad, view, k);
+  paintPoints(picker, context, view, k);
   context.restore();
   if (!picker.isDrawable) return;
   paintTool(picker, context, stage, view, k);
   for (const warned of picker.warned)
     if (exists(picks, warned)) drawing.drawBadge(context, pointOf(picks, warned), view, k);
   if (stage.gesture?.loupe) drawing.drawLoupe(context, stage, stage.gesture.loupe(), k);
+}
+
+/** What lies outside the mask is dimmed: outside the painted one, or away from the arrows where there is none. */
+function drawMask(picker, context, view, k) {
+  const { size, mask_points, pairs } = picker.present;
+  if (mask_points.length > 0) return drawing.drawMask(context, mask_points, picker.pixels.radius, size, view, k);
+  const arrows = pairs.filter((pair) => !isPin(pair));
+  const ways = arrows.map((pair) => [pair.handle, pair.target, reachOf(pair, size)]);
+  drawing.drawReach(context, ways, size, view, k);
 }
 
 function paintPoints(picker, context, view, k) {

@@ -85,7 +85,7 @@ function toolbarFor(picker, stage) {
   const brushSize = brushSlider(picker);
   const listToggle = toggle("list", "List of pairs", () => picker.showSide());
   const afterToggle = toggle("after", "See the frame as the drag leaves it (B)", () => {
-    picker.toggleAfter();
+    picker.after.toggle();
     stage.focus();
   });
   const shells = (...names) => names.map((name) => buttons[name].shell);

@@ -2,8 +2,8 @@
 
 import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
-import { describeSource, propagateSettings } from "./frame_source.mjs";
-import { register } from "./host_widget.mjs";
+import { consumer, describeSource, propagateSettings } from "./frame_source.mjs";
+import { outputOf, register } from "./host_widget.mjs";
 import { PointPicker } from "./picker.mjs";
 import { DEFAULT_SETTINGS } from "./points_meaning.mjs";
 
@@ -13,6 +13,7 @@ function pickerFor(node, hooks) {
   const readGraph = () => ({
     source: describeSource(node),
     settings: propagateSettings(node, node.graph, DEFAULT_SETTINGS),
+    followed: outputOf(consumer(node, node.graph, "DragAVideo_Propagate"), app) ?? null,
   });
   return new PointPicker({ ...hooks, readGraph });
 }

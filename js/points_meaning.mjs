@@ -26,7 +26,7 @@ export function pointSet([x, y], { side, spacing }) {
 
 /**
  * What will not work in the run: a list of `{ kind, index, text }`, `kind` and `index` naming the point. An empty mask
- * is no fault: then every pixel may change.
+ * is no fault: then what lies near the drags may change.
  */
 export function warnings(picks, pixels) {
   const found = [];

@@ -2,7 +2,10 @@
 
 import { element } from "./dom.mjs";
 import { LivePreview } from "./live_preview.mjs";
+import { Memory } from "./memory.mjs";
 import { rescale } from "./points_state.mjs";
+import { layerOfStrokes } from "./stroke_layer.mjs";
+import { rescaleStrokes } from "./strokes_state.mjs";
 
 /** Larger frames are shown displaced at a smaller size, so that the picture keeps up with the mouse. */
 const MOST_PIXELS = 640 * 640;
@@ -10,50 +13,53 @@ const MOST_PIXELS = 640 * 640;
 export class PreviewCanvas {
   constructor() {
     this.preview = new LivePreview();
+    this.memory = new Memory();
     this.canvas = element("canvas");
-    this.last = { from: [], shown: null };
-    this.read = { picture: null, key: "", bytes: null };
-    this.small = { of: null, key: "", points: null };
   }
 
-  /** The picture as the drag leaves it: a canvas, or `picture` itself where nothing moves. `layerAt(size)`: see LivePreview. */
-  of(picture, picks, pixels, layerAt) {
+  /**
+   * The picture as the drag leaves it: a canvas, or `picture` itself where nothing moves. `pixels`: see points_meaning.mjs;
+   * `layer`: of the last run, a picture that is white where the thing is, or null. Strokes over the thing say more.
+   */
+  of(picture, picks, pixels, layer) {
+    const { pairs, mask_points, strokes } = picks;
+    const from = [picture, pairs, mask_points, strokes, layer, ...picks.size, ...Object.values(pixels)];
+    return this.memory.of("shown", from, () => this.#drawn(picture, picks, pixels, layer));
+  }
+
+  #drawn(picture, picks, pixels, layer) {
     const scale = Math.min(1, Math.sqrt(MOST_PIXELS / (picks.size[0] * picks.size[1])));
     const size = picks.size.map((side) => Math.max(2, Math.round(side * scale)));
-    const layer = layerAt(size);
-    const from = [picture, picks.pairs, picks.mask_points, layer, ...size, ...Object.values(pixels)];
-    if (from.length === this.last.from.length && from.every((value, at) => value === this.last.from[at]))
-      return this.last.shown;
-    const sized = Object.fromEntries(Object.entries(pixels).map(([name, value]) => [name, value * scale]));
-    const fitted = scale === 1 ? picks : this.#fitted(picks, size);
-    const made = this.preview.render(this.#bytesOf(picture, size), fitted, { ...sized, side: pixels.side }, layer);
-    if (made) {
-      Object.assign(this.canvas, { width: size[0], height: size[1] });
-      this.canvas.getContext("2d").putImageData(new ImageData(made, ...size), 0, 0);
-    }
-    this.last = { from, shown: made ? this.canvas : picture };
-    return this.last.shown;
+    const bytes = this.memory.of("bytes", [picture, ...size], () => bytesOf(picture, size));
+    const sized = { side: pixels.side, spacing: pixels.spacing * scale, radius: pixels.radius * scale };
+    const matte = this.#matte(bytes, picks, layer, size);
+    const made = this.preview.render(bytes, this.#fitted(picks, size), sized, matte);
+    if (!made) return picture;
+    Object.assign(this.canvas, { width: size[0], height: size[1] });
+    this.canvas.getContext("2d").putImageData(new ImageData(made, ...size), 0, 0);
+    return this.canvas;
   }
 
   /** The picks in a frame of another size; the mask is scaled once, since the preview goes by whether it is the same. */
   #fitted(picks, size) {
+    if (size.every((side, axis) => side === picks.size[axis])) return picks;
     const fitted = rescale(picks, size);
-    if (this.small.of !== picks.mask_points || this.small.key !== size.join())
-      this.small = { of: picks.mask_points, key: size.join(), points: fitted.mask_points };
-    return { ...fitted, mask_points: this.small.points };
+    const mask = this.memory.of("mask", [picks.mask_points, ...picks.size, ...size], () => fitted.mask_points);
+    return { ...fitted, mask_points: mask };
   }
 
-  /** The picture's RGBA bytes at a size. */
-  #bytesOf(picture, size) {
-    const key = size.join();
-    if (this.read.picture !== picture || this.read.key !== key)
-      this.read = { picture, key, bytes: bytesOf(picture, size) };
-    return this.read.bytes;
+  /** How much of each pixel the thing covers, in bytes; null where that is not known. */
+  #matte(bytes, { strokes, size: clipSize }, layer, size) {
+    const ofStrokes = this.memory.of("strokes", [bytes, strokes, ...clipSize, ...size], () =>
+      layerOfStrokes(bytes, rescaleStrokes(strokes, clipSize, size), size),
+    );
+    if (ofStrokes || !layer) return ofStrokes;
+    return this.memory.of("layer", [layer, ...size], () => bytesOf(layer, size).filter((_, at) => at % 4 === 0));
   }
 }
 
 /** RGBA bytes of anything that a canvas can draw, at `size` [W, H]. */
-export function bytesOf(picture, [width, height]) {
+function bytesOf(picture, [width, height]) {
   const canvas = element("canvas");
   Object.assign(canvas, { width, height });
   const context = canvas.getContext("2d", { willReadFrequently: true });

@@ -21,7 +21,7 @@ function composeAll(made, picture, mask, { lands, x, y }, width, height) {
   for (let row = 0, at = 0; row < height; row++)
     for (let column = 0; column < width; column++, at++) {
       if (!mask[at] || !lands[at]) continue;
-      if ((x[at] - column) ** 2 + (y[at] - row) ** 2 <= STILL ** 2) continue;
+      if (!isAway(x[at], y[at], column, row)) continue;
       sample(picture, width, height, x[at], y[at], made, 4 * at);
     }
 }
@@ -31,7 +31,7 @@ function composeLayer(made, picture, { mask, region, matte }, left, { lands, x, 
   for (let row = 0, at = 0; row < height; row++)
     for (let column = 0; column < width; column++, at++) {
       if (!mask[at] || (!lands[at] && !left[at])) continue;
-      const isMoving = lands[at] && (x[at] - column) ** 2 + (y[at] - row) ** 2 > STILL ** 2;
+      const isMoving = lands[at] && isAway(x[at], y[at], column, row);
       if (!isMoving && !left[at]) continue;
       const stays = left[at] ? 0 : matte[at] / 255;
       const after = isMoving ? Math.max(stays, covering(matte, width, height, x[at], y[at])) : 0;
@@ -62,6 +62,8 @@ function leftBehind(mesh, moved, width, height) {
     }
   return left;
 }
+
+const isAway = (x, y, column, row) => Math.abs(x - column) > STILL || Math.abs(y - row) > STILL;
 
 const inside = (value, side) => (value < 0 ? 0 : value > side - 1 ? side - 1 : value);
 

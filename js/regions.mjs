@@ -1,9 +1,8 @@
 /** Masks of a picture of `size` [W, H]: Uint8Array of W * H, row by row, 0 or 1. As the core makes them. No DOM. */
 
-/** The union of the squares of half side `radius` around the mask points; without any, everything. */
+/** The union of the squares of half side `radius` around the mask points. */
 export function maskOf(maskPoints, radius, [width, height]) {
   const mask = new Uint8Array(width * height);
-  if (maskPoints.length === 0) return mask.fill(1);
   for (const [x, y] of maskPoints) {
     const [left, right] = [Math.max(0, Math.ceil(x - radius)), Math.min(width - 1, Math.floor(x + radius))];
     const [top, bottom] = [Math.max(0, Math.ceil(y - radius)), Math.min(height - 1, Math.floor(y + radius))];

@@ -7,6 +7,7 @@ import * as corrections from "./corrections_state.mjs";
 import * as drawing from "./drawing.mjs";
 import { Editor, REACH } from "./editor.mjs";
 import { clampPoint } from "./geometry.mjs";
+import { Playback } from "./playback.mjs";
 import { hitTest, toStage } from "./points_view.mjs";
 import { reviewKey } from "./review_keys.mjs";
 import { reviewParts } from "./review_parts.mjs";
@@ -23,6 +24,10 @@ export class PropagationReview extends Editor {
     this.saved = []; // the frames as the node saved them
     this.frame = 0;
     this.selected = null; // index of a pair
+    this.playback = new Playback(
+      () => this.goTo((this.frame + 1) % this.saved.length),
+      () => this.#showPlaying(),
+    );
     Object.assign(this, reviewParts(this));
     this.show();
   }
@@ -92,14 +97,14 @@ export class PropagationReview extends Editor {
   }
 
   get isPlaying() {
-    return this.timer !== undefined;
+    return this.playback.isPlaying;
   }
 
   play(isWanted = !this.isPlaying) {
-    clearInterval(this.timer);
-    this.timer = undefined;
-    if (isWanted && this.saved.length > 1)
-      this.timer = setInterval(() => this.goTo((this.frame + 1) % this.saved.length), PLAY_MS);
+    this.playback.play(isWanted && this.saved.length > 1, PLAY_MS);
+  }
+
+  #showPlaying() {
     this.buttons.play.setIcon(this.isPlaying ? "pause" : "play", this.isPlaying ? "Pause (P)" : "Play (P)");
     this.show();
   }

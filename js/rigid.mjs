@@ -5,32 +5,51 @@
 
 import { placeIn } from "./mesh.mjs";
 
-const PULL = 100; // of a point, in units of an edge's strength
+const PULL = 1000; // of a set, in units of an edge's strength
 const STAY = 1e-5; // holds pieces of the mesh that no point and no anchor holds
 const DISC = 1 / 16; // of the picture's shorter side: the radius of what is held in the hand
+const ALIKE = 1.25; // pairs whose distance changes by less than this factor turn what they hold: their discs may overlap
 
 const mean = (points) => [0, 1].map((axis) => points.reduce((sum, point) => sum + point[axis], 0) / points.length);
 
 /**
- * What point sets ask of a mesh. `sets`: `[{ points: [[x, y], ...], move: [dx, dy] }]`, one per pair; points off the
- * mesh ask for nothing. Returns `{ points, moves, discs: [[x, y, radius], ...] }`.
+ * What point sets ask of a mesh. `sets`: `[{ points: [[x, y], ...], move: [dx, dy] }]`, one per pair; a set pulls with the
+ * middle of its points on the mesh. Returns `{ points, moves, discs: [[x, y, radius], ...] }`.
  */
 export function pullsOf(mesh, sets, size) {
-  const [points, moves, discs] = [[], [], []];
-  const middles = sets.map((set) => mean(set.points));
-  const held = [];
-  mesh.held.forEach((is, at) => is && held.push([mesh.vertices[2 * at], mesh.vertices[2 * at + 1]]));
-  sets.forEach((set, index) => {
-    const used = set.points.filter((point) => placeIn(mesh, point).cell >= 0);
-    if (used.length === 0) return;
-    points.push(...used);
-    moves.push(...used.map(() => set.move));
-    const middle = mean(used);
-    const others = [...middles.filter((_, other) => other !== index), ...held];
-    const gap = others.reduce((least, [x, y]) => Math.min(least, Math.hypot(x - middle[0], y - middle[1])), Infinity);
-    discs.push([...middle, Math.min(DISC * Math.min(...size), 0.5 * gap)]);
+  const [points, moves] = [[], []];
+  for (const { points: all, move } of sets) {
+    const used = all.filter((point) => placeIn(mesh, point).cell >= 0);
+    if (used.length === 0) continue;
+    points.push(onMesh(mesh, used));
+    moves.push(move);
+  }
+  return { points, moves, discs: discsOf(mesh, points, moves, size) };
+}
+
+const distance = ([x, y], [otherX, otherY]) => Math.hypot(otherX - x, otherY - y);
+
+/** The middle of places on the mesh, or the one nearest to it where the middle is not on the mesh. */
+function onMesh(mesh, places) {
+  const middle = mean(places);
+  if (placeIn(mesh, middle).cell >= 0) return middle;
+  return places.reduce((best, place) => (distance(place, middle) < distance(best, middle) ? place : best));
+}
+
+/** A disc reaches at most half the way to an anchor, and to a point that comes nearer or goes away. */
+function discsOf(mesh, points, moves, size) {
+  const ends = points.map(([x, y], index) => [x + moves[index][0], y + moves[index][1]]);
+  return points.map((point, index) => {
+    let least = Infinity;
+    mesh.held.forEach((is, at) => {
+      if (is) least = Math.min(least, distance([mesh.vertices[2 * at], mesh.vertices[2 * at + 1]], point));
+    });
+    points.forEach((other, at) => {
+      const [before, after] = [distance(other, point), distance(ends[at], ends[index])];
+      if (before > 0 && (after < before / ALIKE || after > before * ALIKE)) least = Math.min(least, before);
+    });
+    return [...point, Math.min(DISC * Math.min(...size), least / 2)];
   });
-  return { points, moves, discs };
 }
 
 /** A mesh with handles in their places, its matrix factorised: only the targets may still change. */
@@ -45,6 +64,13 @@ export class HeldMesh {
     this.strength = strengths(mesh, discs, stiff);
     this.places = points.map((point) => placeIn(mesh, point));
     if (this.free.length > 0 && points.length > 0) this.#factorise();
+  }
+
+  /** Which vertices (V) are at the points: 1, else 0. */
+  get pulled() {
+    const pulled = new Uint8Array(this.mesh.held.length);
+    for (const { cell } of this.places) for (let corner = 0; corner < 4; corner++) pulled[this.mesh.cells[4 * cell + corner]] = 1;
+    return pulled;
   }
 
   /** Displacements (2 V) px of the vertices for the points' `moves`, after `rounds` rounds. */

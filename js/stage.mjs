@@ -40,7 +40,8 @@ export class Stage {
       rows: 1,
     });
     this.element = element("div", { class: "dav-stage" }, this.canvas, this.keys);
-    this.observer = new ResizeObserver(() => this.redraw());
+    this.measured = null; // its size, once the page has said what it is
+    this.observer = new ResizeObserver(() => this.measure());
     this.#listen();
   }
 
@@ -52,6 +53,7 @@ export class Stage {
 
   stop() {
     this.observer.disconnect();
+    this.measured = null;
     clearInterval(this.timer);
     this.timer = undefined;
   }
@@ -64,8 +66,15 @@ export class Stage {
     this.redraw();
   }
 
+  /** Width and height, CSS pixels. To ask the page each time would have it lay everything out anew. */
   get extent() {
-    return [this.element.clientWidth, this.element.clientHeight];
+    return this.measured ?? [this.element.clientWidth, this.element.clientHeight];
+  }
+
+  /** Its size may have changed. */
+  measure() {
+    this.measured = [this.element.clientWidth, this.element.clientHeight];
+    this.redraw();
   }
 
   get isFitted() {

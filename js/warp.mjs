@@ -1,6 +1,6 @@
 /**
  * From a bent mesh to a map that says of every pixel where it comes from: dragvideo_core/displacement/backward_map.py
- * written again, held to the same numbers by tests. No DOM.
+ * and folds.py written again, held to the same numbers by tests. No DOM.
  */
 
 const TRIANGLES = [
@@ -34,15 +34,15 @@ function foldsOf({ vertices }, triangles, moved, share = 1) {
 }
 
 /**
- * Displacements (2 V) px without folds: the vertices round folds are moved to the mean of their neighbours; where a fold
+ * Displacements (2 V) px without folds: the vertices round folds, but those `kept` (V), are moved to the mean of their neighbours; where a fold
  * is still there after that, the whole drag is made shorter.
  */
-export function unfolded(mesh, triangles, given) {
+export function unfolded(mesh, triangles, given, kept) {
   let folds = foldsOf(mesh, triangles, given);
   if (!folds) return given;
   const moved = given.slice();
   for (let round = 0; round < MENDS; round++) {
-    smoothNear(mesh, triangles, folds, moved);
+    smoothNear(mesh, triangles, folds, moved, kept);
     folds = foldsOf(mesh, triangles, moved);
     if (!folds) return moved;
   }
@@ -55,16 +55,14 @@ export function unfolded(mesh, triangles, given) {
   return moved.map((value) => low * value);
 }
 
-function smoothNear({ edges, held }, triangles, folds, moved) {
+function smoothNear({ edges, held }, triangles, folds, moved, kept) {
   const near = new Uint8Array(held.length);
   triangles.forEach((vertex, at) => folds[Math.floor(at / 3)] && (near[vertex] = 1));
-  const grow = (to, from) => {
-    const before = near.slice(); // of several edges at a vertex the last one counts, as in the core
-    for (let at = 0; at < edges.length; at += 2)
-      near[edges[at + to]] = before[edges[at + to]] | before[edges[at + from]];
-  };
-  grow(0, 1);
-  grow(1, 0);
+  const folded = near.slice();
+  for (let at = 0; at < edges.length; at += 2) {
+    if (folded[edges[at]]) near[edges[at + 1]] = 1;
+    if (folded[edges[at + 1]]) near[edges[at]] = 1;
+  }
   const [count, sums] = [new Float64Array(held.length), new Float64Array(moved.length)];
   for (let at = 0; at < edges.length; at += 2)
     for (const [one, other] of [
@@ -76,7 +74,7 @@ function smoothNear({ edges, held }, triangles, folds, moved) {
       sums[2 * one + 1] += moved[2 * other + 1];
     }
   near.forEach((is, vertex) => {
-    if (!is || held[vertex]) return;
+    if (!is || held[vertex] || kept[vertex]) return;
     moved[2 * vertex] = sums[2 * vertex] / count[vertex];
     moved[2 * vertex + 1] = sums[2 * vertex + 1] / count[vertex];
   });

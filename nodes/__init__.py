@@ -5,6 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import ComfyExtension, io
 
 from .comfy import folders
+from .compare import Compare
 from .decode import Decode
 from .demo_clip import DemoClip
 from .displace import Displace
@@ -38,6 +39,7 @@ NODES = [
     SaveEdit,
     LoadEdit,
     CombineEdits,
+    Compare,
 ]
 
 

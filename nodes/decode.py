@@ -5,7 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..dragvideo_core.stages.decode import DecodeSettings, decode
-from ..dragvideo_core.types import DragModel, DragResult, Inversion, PointTracks
+from ..dragvideo_core.types import Displacement, DragModel, DragResult, Inversion, PointTracks
 from . import sockets
 from .comfy import values
 from .comfy.run import progress, run
@@ -20,14 +20,6 @@ class Decode(io.ComfyNode):
         def setting(*row, **more):
             return sockets.setting(DecodeSettings, *row, **more)
 
-        fps = io.Float.Input(
-            "fps",
-            default=values.DEFAULT_FPS,
-            min=0.01,
-            max=1000.0,
-            step=0.01,
-            tooltip="Frames per second of the VIDEO output when frames come in as IMAGE: wire the loader's fps here.",
-        )
         looks = "What each edited frame looks at to keep its looks: its own unedited frame (the paper's), the first one, "
         return sockets.schema(
             cls,
@@ -41,7 +33,7 @@ class Decode(io.ComfyNode):
                 sockets.Tracks.Input("tracks", tooltip="From Propagate Points: its mask says what may change."),
                 sockets.model(),
                 io.Audio.Input("audio", optional=True, tooltip="Sound for the VIDEO output. Without it: that of the VIDEO put in."),
-                fps,
+                sockets.frame_rate(),
                 setting("cross_branch", looks + "all of them, or nothing."),
                 setting("lock", "Keep what is outside the mask exactly as it is."),
                 setting("smoothing", "Even out flicker between frames at two late steps. Slower, and a little softer."),
@@ -61,6 +53,23 @@ class Decode(io.ComfyNode):
                     50,
                     advanced=True,
                 ),
+                setting(
+                    "keep_pixels",
+                    "With a displacement: what moved as a piece keeps its own pixels; the model paints only ground that came free "
+                    "and that no other frame shows, and what is much stretched. Off: the model's picture everywhere.",
+                    advanced=True,
+                ),
+                setting(
+                    "paint_from",
+                    "With a displacement: at which of 50 steps the model starts to paint freed ground over its smooth fill. "
+                    "Higher: it invents more. 0: the smooth fill stays.",
+                    0,
+                    50,
+                    advanced=True,
+                ),
+                sockets.Displacement.Input(
+                    "displacement", optional=True, tooltip="From Displace: the one that was wired into Drag."
+                ),
             ],
             outputs=[
                 io.Image.Output("images", display_name="frames", tooltip="The edited frames."),
@@ -79,11 +88,12 @@ class Decode(io.ComfyNode):
         model: DragModel,
         fps: float,
         audio: dict | None = None,
+        displacement: Displacement | None = None,
         **settings,
     ) -> io.NodeOutput:
         clip, settings = values.to_clip(video, fps), DecodeSettings(**settings)
         on_progress = progress()
-        edited, latents = run(decode, clip, inversion, edit, tracks, model, settings, on_progress)
+        edited, latents = run(decode, clip, inversion, edit, tracks, model, settings, on_progress, displacement)
         on_progress.finish(edited.frames[len(edited) // 2])
         sound = values.audio_of(video) if audio is None else audio
         return io.NodeOutput(values.to_image(edited.frames), values.to_video(edited, sound), values.to_latent(latents, model))

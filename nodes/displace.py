@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from comfy_api.latest import io
 
 from ..dragvideo_core.displacement.st_map import st_map
@@ -36,6 +38,7 @@ class Displace(io.ComfyNode):
                     1.0,
                     0.05,
                 ),
+                sockets.frame_rate(),
             ],
             outputs=[
                 io.Image.Output("frames", display_name="frames", tooltip="The edited frames."),
@@ -54,13 +57,14 @@ class Displace(io.ComfyNode):
                 sockets.Displacement.Output(
                     "displacement", display_name="displacement", tooltip="All of it, for Drag and Decode Edit."
                 ),
+                io.Video.Output("edited_video", display_name="video", tooltip="The edited frames with their rate and sound."),
             ],
             hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
-    def execute(cls, video, tracks: PointTracks, **settings) -> io.NodeOutput:
-        clip = values.to_clip(video)
+    def execute(cls, video, tracks: PointTracks, fps: float = sockets.DEFAULT_FPS, **settings) -> io.NodeOutput:
+        clip = values.to_clip(video, fps)
         with messages.warnings_on_node(cls.hidden.unique_id) as warned:
             made = run(displace, clip, tracks, DisplaceSettings(**settings), progress(clip.frames))
         ui = {
@@ -74,5 +78,6 @@ class Displace(io.ComfyNode):
             values.to_mask(made.matte),
             values.handed_on(st_map(made.backward, made.matte)),
             made,
+            values.to_video(dataclasses.replace(clip, frames=made.frames), values.audio_of(video)),
         )
         return io.NodeOutput(*outputs, ui=ui)

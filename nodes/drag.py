@@ -5,7 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..dragvideo_core.stages.drag import DragSettings, drag
-from ..dragvideo_core.types import DragModel, DragResult, Inversion, PointTracks, UserError
+from ..dragvideo_core.types import Displacement, DragModel, DragResult, Inversion, PointTracks, UserError
 from . import sockets
 from .comfy import folders, messages
 from .comfy.run import progress, run
@@ -100,6 +100,20 @@ class Drag(io.ComfyNode):
                     tooltip="Another round: start from this edit of the same clip, from Drag, Load Edit or Combine Edits. "
                     "Its handles go on from where they are.",
                 ),
+                setting(
+                    "refine",
+                    "With a displacement: at most this many iterations, in the place of 'iterations'. The parts are at their "
+                    "targets already.",
+                    0,
+                    1000,
+                    advanced=True,
+                ),
+                sockets.Displacement.Input(
+                    "displacement",
+                    optional=True,
+                    tooltip="From Displace, made with the same tracks: the drag starts with its frames, and 'refine' says "
+                    "how long it goes on. Without it 'warm_start' displaces the parts by itself, knowing no layer.",
+                ),
             ],
             outputs=[sockets.Edit.Output("edit", display_name="edit", tooltip="The edit, for Decode Edit.")],
             hidden=[io.Hidden.unique_id],
@@ -120,11 +134,12 @@ class Drag(io.ComfyNode):
         model: DragModel,
         steps: str,
         earlier_edit: DragResult | None = None,
+        displacement: Displacement | None = None,
         **settings,
     ) -> io.NodeOutput:
         settings, unfinished = DragSettings(steps=read_steps(steps), **settings), folders.unfinished()
         with messages.warnings_on_node(cls.hidden.unique_id):
-            edit = run(drag, inversion, tracks, model, settings, progress(), earlier_edit, unfinished)
+            edit = run(drag, inversion, tracks, model, settings, progress(), earlier_edit, unfinished, displacement)
         return io.NodeOutput(edit)
 
 

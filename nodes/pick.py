@@ -10,7 +10,8 @@ from comfy_api.latest import io
 from ..dragvideo_core.exchange.points_json import points_text
 from ..dragvideo_core.exchange.tracks import as_boxes, as_points
 from ..dragvideo_core.media.drawing import draw_points
-from ..dragvideo_core.points.sets import REFERENCE, may_change
+from ..dragvideo_core.points.edit_mask import may_change
+from ..dragvideo_core.points.sets import REFERENCE
 from ..dragvideo_core.stages.pick import MAX_TEXT, pick
 from ..dragvideo_core.stages.propagate import PropagateSettings
 from ..dragvideo_core.types import PointPicks, UserError
@@ -23,8 +24,8 @@ ANY_SIZE, ANY_FRAMES = (10**9, 10**9), 10**9  # of a clip that is not known yet
 
 
 class Pick(io.ComfyNode):
-    """Draw on a frame what should move: an arrow from each handle to its target, and mask points over everything that
-    may change on the way. Run the graph once to see the frame here."""
+    """Draw on a frame what should move: an arrow from each handle to its target, pins on what should stay, and a mask
+    over everything that may change. The picture moves with the mouse. Press Run once if there is no picture yet."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -86,7 +87,8 @@ class Pick(io.ComfyNode):
             messages.show_on_node(ui, cls.hidden.unique_id)  # the frame has to be seen for the points to be put right
             raise
         drawn = draw_points(clip.frames[picks.frame], picks.handles, picks.targets)
-        text, mask = (json.dumps(_as_data(picks)), may_change(picks.mask_points[None], _mask_radius(clip.size), clip.size))
+        text, given = json.dumps(_as_data(picks)), (picks.mask_points[None], picks.handles[None], picks.targets[None])
+        mask = may_change(*given, _mask_radius(clip.size), clip.size)
         others = as_points(picks.handles), values.to_mask(mask), as_boxes(mask)
         return io.NodeOutput(picks, text, values.to_image(drawn[None]), *others, ui=ui)
 

@@ -43,7 +43,7 @@ class Propagate(io.ComfyNode):
             inputs=[
                 sockets.video(),
                 sockets.Picks.Input("picks", tooltip="The points, from Pick Points."),
-                sockets.model(),
+                sockets.model(optional=True),
                 sockets.Segmenter.Input(
                     "segmenter",
                     optional=True,
@@ -101,8 +101,8 @@ class Propagate(io.ComfyNode):
         cls,
         video,
         picks: PointPicks,
-        model: DragModel,
         mask_radius: float,
+        model: DragModel | None = None,
         segmenter: Segmenter | None = None,
         corrections: str = "",
         edit_mask=None,
@@ -120,5 +120,8 @@ class Propagate(io.ComfyNode):
             "drag_a_video_warnings": warned,
             "drag_a_video_tracks": [values.to_page(tracks, mask_radius, picks.frame)],
         }
+        if tracks.layer is not None:  # of the frame that was drawn on: the picker shows that frame displaced
+            layer = tracks.layer[picks.frame : picks.frame + 1].expand(-1, 3, -1, -1)
+            ui["drag_a_video_layer"] = messages.save_for_page(layer)
         preview = values.to_image(draw_tracks(clip.frames, tracks))
         return io.NodeOutput(*values.from_tracks(tracks, preview), ui=ui)

@@ -9,6 +9,7 @@ from typing import Any, get_args, get_type_hints
 from comfy_api.latest import io
 
 CATEGORY = "Drag-A-Video"
+DEFAULT_FPS = 8.0  # of an IMAGE batch, which carries no frame rate
 CHUNK_TOOLTIP = "Frames at a time; the result is the same. 0: as many as fit into memory."
 
 Model = io.Custom("DRAGVIDEO_MODEL")  # dragvideo_core.types.DragModel
@@ -60,9 +61,22 @@ def tracks_outputs() -> list[io.Output]:
     ]
 
 
-def model() -> io.Input:
+def model(optional: bool = False) -> io.Input:
     """The model that all stages share."""
-    return Model.Input("model", tooltip="The diffusion model: from Embedded Model, or from Tune LoRA.")
+    without = " Without one, points are followed by optical flow." if optional else ""
+    return Model.Input("model", optional=optional, tooltip=f"The diffusion model: from Embedded Model, or from Tune LoRA.{without}")
+
+
+def frame_rate() -> io.Input:
+    """The rate of a VIDEO output."""
+    return io.Float.Input(
+        "fps",
+        default=DEFAULT_FPS,
+        min=0.01,
+        max=1000.0,
+        step=0.01,
+        tooltip="Frames per second of the VIDEO output when frames come in as IMAGE: wire the loader's fps here.",
+    )
 
 
 def setting(

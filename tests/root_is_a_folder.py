@@ -3,9 +3,12 @@
 Without this pytest takes the root for a package and imports it, which needs a running ComfyUI.
 """
 
+import os
 import pathlib
 
 import pytest
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # see the Makefile; here, because torch reads it when it is imported
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 

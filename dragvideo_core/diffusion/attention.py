@@ -9,14 +9,43 @@ recorded once per step and reused for as many edited frames as need them.
 
 from __future__ import annotations
 
+import copy
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ..types import size_of
+
 FIRST_BLOCK = 2
+
+_lock = threading.Lock()  # of all layers' switches
+_text: ContextVar[Tensor | None] = ContextVar("drag_a_video_text", default=None)
+
+
+@dataclass(frozen=True)
+class Barred:
+    """What some cells may not look at while keys and values are used."""
+
+    cells: Tensor  # (B, 1, h, w) bool: of the batch's rows, the cells that may not
+    kept: Tensor  # (K, 1, h, w) bool: of the kept rows, what they may not look at
+
+    def allowed(self, tokens: int, rows: Tensor | None) -> Tensor | None:
+        """(B, 1, tokens, kept tokens) bool, for a layer with so many tokens a row; None: all of it."""
+        if not bool(self.cells.any()):
+            return None
+        h, w = size_of(self.cells)
+        shrink = round((h * w / tokens) ** 0.5)
+        asking, answering = (functional.max_pool2d(part.float(), shrink).flatten(1).bool() for part in (self.cells, self.kept))
+        answering = answering.flatten()[None] if rows is None else answering[rows]
+        allowed = ~(asking[:, :, None] & answering[:, None, :])
+        return (allowed | ~allowed.any(-1, keepdim=True))[:, None]  # who would see nothing at all sees everything
 
 
 class CrossBranch:
@@ -25,11 +54,14 @@ class CrossBranch:
     def __init__(self):
         self.mode = "plain"  # "record": keep keys and values; "add": keep these too; "use": take the kept, not one's own
         self.kept: dict[int, tuple[Tensor, Tensor]] = {}
+        self.barred: Barred | None = None  # while using
         self.rows: Tensor | None = None  # while using: which kept row serves each row of the batch; None = all joined
 
     def __call__(self, attn, hidden_states: Tensor, encoder_hidden_states=None, attention_mask=None, temb=None) -> Tensor:
-        query = _heads(attn, attn.to_q(hidden_states))
+        query, allowed = _heads(attn, attn.to_q(hidden_states)), None
         if self.mode == "use":
+            if self.barred is not None:
+                allowed = self.barred.allowed(hidden_states.shape[1], self.rows)
             key, value = (self._chosen(kept, len(hidden_states)) for kept in self.kept[id(attn)])
         else:
             key, value = _heads(attn, attn.to_k(hidden_states)), _heads(attn, attn.to_v(hidden_states))
@@ -38,7 +70,7 @@ class CrossBranch:
             elif self.mode == "add":
                 held = self.kept.get(id(attn))
                 self.kept[id(attn)] = (key, value) if held is None else (torch.cat([held[0], key]), torch.cat([held[1], value]))
-        return _answer(attn, query, key, value)
+        return _answer(attn, query, key, value, allowed)
 
     def _chosen(self, kept: Tensor, batch: int) -> Tensor:
         if self.rows is not None:
@@ -48,18 +80,41 @@ class CrossBranch:
 
 
 class _TextOnce:
-    """Attention processor of all layers that look at the text: its keys and values are worked out at the first call."""
+    """Attention processor of all layers that look at the text: keys and values of each text are worked out at its first call."""
 
     def __init__(self):
-        self.kept: dict[int, tuple[Tensor, Tensor]] = {}
+        self.kept: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}  # of layer and text
+        self.texts: list[Tensor] = []  # held, so that no other gets the number of one of these
 
     def __call__(self, attn, hidden_states: Tensor, encoder_hidden_states=None, attention_mask=None, temb=None) -> Tensor:
-        if id(attn) not in self.kept:
+        text = _text.get()
+        kept = self.kept.get((id(attn), id(text)))
+        if kept is None:
             with torch.no_grad():
-                text = encoder_hidden_states[:1]  # every frame has the same
-                self.kept[id(attn)] = _heads(attn, attn.to_k(text)), _heads(attn, attn.to_v(text))
-        key, value = (kept.expand(len(hidden_states), -1, -1, -1) for kept in self.kept[id(attn)])
+                first = encoder_hidden_states[:1]  # every frame has the same
+                kept = _heads(attn, attn.to_k(first)), _heads(attn, attn.to_v(first))
+            if text is not None:
+                self.texts.append(text)
+                self.kept[id(attn), id(text)] = kept
+        key, value = (part.expand(len(hidden_states), -1, -1, -1) for part in kept)
         return _answer(attn, _heads(attn, attn.to_q(hidden_states)), key, value)
+
+
+class _Switch:
+    """What stands in a layer while some thread works with a processor of ours: each thread meets its own innermost one, and
+    those that have none the layer's own. Two edits at once may share a denoiser."""
+
+    def __init__(self, own: Any):
+        self.own = own
+        self.installed: list[tuple[int, CrossBranch | _TextOnce]] = []  # (thread, processor), the innermost last
+
+    def __call__(self, attn, hidden_states: Tensor, *more: Any, **named: Any) -> Tensor:
+        thread = threading.get_ident()
+        ours = [processor for owner, processor in tuple(self.installed) if owner == thread]
+        return (ours[-1] if ours else self.own)(attn, hidden_states, *more, **named)
+
+    def __deepcopy__(self, memo: dict) -> Any:
+        return copy.deepcopy(self.own, memo)  # in a copy of the denoiser nobody works yet
 
 
 @contextmanager
@@ -72,22 +127,45 @@ def cross_branch(denoiser: torch.nn.Module) -> Iterator[CrossBranch]:
 
 @contextmanager
 def text_once(denoiser: torch.nn.Module) -> Iterator[None]:
-    """Meanwhile neither the text nor the weights change, so that the text's keys and values stay the same in every call."""
+    """Meanwhile the weights do not change, so that a text's keys and values stay the same in every call that is `reading` it."""
     with _processor(_TextOnce(), _layers([*denoiser.down_blocks, denoiser.mid_block, *denoiser.up_blocks], "attn2")):
         yield
 
 
 @contextmanager
-def _processor(processor: CrossBranch | _TextOnce, layers: list) -> Iterator[None]:
-    before = [layer.processor for layer in layers]
+def reading(text: Tensor) -> Iterator[None]:
+    """The denoiser calls inside, in this thread, are about this text: the same tensor is the same text."""
+    token = _text.set(text)
     try:
-        for layer in layers:
-            layer.set_processor(processor)
         yield
     finally:
-        for layer, own in zip(layers, before, strict=True):
-            layer.set_processor(own)
+        _text.reset(token)
+
+
+@contextmanager
+def _processor(processor: CrossBranch | _TextOnce, layers: list) -> Iterator[None]:
+    entry = threading.get_ident(), processor
+    with _lock:
+        for layer in layers:
+            if not isinstance(layer.processor, _Switch):
+                layer.set_processor(_Switch(layer.processor))
+            layer.processor.installed.append(entry)
+    try:
+        yield
+    finally:
+        with _lock:
+            for layer in layers:
+                _take_out(layer, entry)
         processor.kept.clear()
+
+
+def _take_out(layer: Any, entry: tuple[int, CrossBranch | _TextOnce]) -> None:
+    """The last one to leave gives the layer its own processor back."""
+    switch = layer.processor
+    if isinstance(switch, _Switch):  # else somebody else has put another one in
+        switch.installed = [kept for kept in switch.installed if kept[1] is not entry[1]]
+        if not switch.installed:
+            layer.set_processor(switch.own)
 
 
 def _layers(blocks, name: str) -> list:
@@ -112,9 +190,12 @@ def kept_bytes(denoiser: torch.nn.Module, cells: int, frames: int, itemsize: int
     return (sum(of_layers) + max(of_layers, default=0)) * frames * itemsize
 
 
-def _answer(attn, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """What queries (B, heads, tokens, width) find among keys and values: (B, tokens, heads * width)."""
-    mixed = functional.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
+def _answer(attn, query: Tensor, key: Tensor, value: Tensor, allowed: Tensor | None = None) -> Tensor:
+    """What queries (B, heads, tokens, width) find among keys and values: (B, tokens, heads * width).
+
+    allowed: (B, 1, tokens, kept tokens) bool, which of them each may look at; None: all.
+    """
+    mixed = functional.scaled_dot_product_attention(query, key, value, allowed).transpose(1, 2).flatten(2)
     return attn.to_out[1](attn.to_out[0](mixed))
 
 

@@ -8,9 +8,10 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from ..types import DragModel, UserError
+from ..types import DragModel, UserError, size_of
 from . import memory
 
+MULTIPLE = 64  # px: eight of a latent cell, which is halved three times
 T = TypeVar("T")
 
 
@@ -57,7 +58,13 @@ class Chunks:
 
 
 def encode(model: DragModel, frames: Tensor, chunks: Chunks) -> Tensor:
-    """Frames (N, 3, H, W) to latents (N, 4, h, w) float32 on the CPU."""
+    """Frames (N, 3, H, W) to latents (N, 4, h, w) float32 on the CPU. UserError for sizes that no denoiser can halve so often."""
+    height, width = size_of(frames)
+    if height % MULTIPLE or width % MULTIPLE:
+        raise UserError(
+            f"a diffusion model needs frames whose width and height are multiples of {MULTIPLE}: got {width} x {height}. Load the "
+            "video with the Drag-A-Video 'Load Video' node, which resizes and crops; 'Displace' takes any size."
+        )
     return _through(model.vae.encode, frames, model.device, chunks)
 
 

@@ -6,12 +6,14 @@ the latents; whatever comes after it runs without an autograd graph.
 
 from __future__ import annotations
 
+import threading
 from contextlib import contextmanager, suppress
 
 import torch
 from torch import Tensor
 
 from ..types import DragModel
+from .attention import reading
 
 FEATURE_BLOCK = 2
 
@@ -50,17 +52,21 @@ def _features(model: DragModel, latents: Tensor, timestep: int, block: int, cont
     return caught["features"].float()
 
 
-def _call(model: DragModel, latents: Tensor, timestep: int, context: Tensor) -> Tensor:
-    context = context.to(model.device, model.dtype).expand(len(latents), -1, -1)
+def _call(model: DragModel, latents: Tensor, timestep: int, text: Tensor) -> Tensor:
+    context = text.to(model.device, model.dtype).expand(len(latents), -1, -1)
     on_device = torch.full((1,), timestep, device=model.device)  # made there: diffusers would copy a number over, and wait
-    return model.denoiser(latents.to(model.device, model.dtype), on_device, context, return_dict=False)[0].float()
+    with reading(text):
+        return model.denoiser(latents.to(model.device, model.dtype), on_device, context, return_dict=False)[0].float()
 
 
 @contextmanager
 def _captured(denoiser: torch.nn.Module, block: int, stop: bool = False):
     caught: dict[str, Tensor] = {}
+    thread = threading.get_ident()
 
     def keep(module, inputs, output):
+        if threading.get_ident() != thread:  # another edit's call of the same denoiser
+            return
         caught["features"] = output
         if stop:
             raise _Enough
@@ -74,7 +80,11 @@ def _captured(denoiser: torch.nn.Module, block: int, stop: bool = False):
 
 @contextmanager
 def _graph_ends_after(denoiser: torch.nn.Module, block: int):
+    thread = threading.get_ident()
+
     def detach(module, args, kwargs):
+        if threading.get_ident() != thread:
+            return None
         return _detached(args), _detached(kwargs)
 
     hook = denoiser.up_blocks[block + 1].register_forward_pre_hook(detach, with_kwargs=True)

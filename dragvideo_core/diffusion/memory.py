@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ..types import DragModel
+from ..types import DragModel, Size
 
 FORWARD, WITH_GRADIENTS, TRAINING = (26, 185, 280)  # bytes per frame, cell, channel of the first level, and byte of a number
 SPARE = 0.8  # share of the free memory to plan with: fragments, work space, the autoencoder
@@ -54,7 +54,7 @@ def need(model: DragModel, cells: int, count: int, chosen: int = 0, per_cell: in
     return Need(weights, per_frame, frames, free, held)
 
 
-def cells_of(model: DragModel, size: tuple[int, int]) -> int:
+def cells_of(model: DragModel, size: Size) -> int:
     """Latent cells of a frame of `size` (H, W) px."""
     return size[0] * size[1] // model.pixels_per_cell**2
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..types import Size
 from .mesh import Mesh
 
 TRIANGLES = ((0, 1, 2), (1, 3, 2))  # of a cell's corners
@@ -30,7 +31,7 @@ class Warp:
     stretch: np.ndarray  # (h, w) float32: the largest stretch of the triangle that lands there; 1 elsewhere
 
 
-def backward(mesh: Mesh, moved: np.ndarray, size: tuple[int, int], scale: float = 1.0) -> Warp | None:
+def backward(mesh: Mesh, moved: np.ndarray, size: Size, scale: float = 1.0) -> Warp | None:
     """The map of a picture of `size` (H, W) for displacements (V, 2) px of the mesh's vertices; None where nothing moves.
 
     scale: how many times as large the picture is as the one that the mesh was made for.
@@ -67,16 +68,16 @@ def stretches(rest: np.ndarray, bent: np.ndarray) -> np.ndarray:
     return np.sqrt(half + np.sqrt(np.maximum(half**2 - area**2, 0))).astype(np.float32)
 
 
-def _box(places: np.ndarray, size: tuple[int, int]) -> tuple[slice, slice]:
+def _box(places: np.ndarray, size: Size) -> tuple[slice, slice]:
     """Rows and columns of a picture of `size` (H, W) with all places (P, 2) px and a margin; at least one pixel."""
     low, high = np.floor(places.min(0)).astype(int) - MARGIN, np.ceil(places.max(0)).astype(int) + MARGIN + 1
     return tuple(
         slice(min(max(0, int(first)), side - 1), max(min(side, int(stop)), 1))
-        for first, stop, side in zip(low[::-1], high[::-1], size)
+        for first, stop, side in zip(low[::-1], high[::-1], size, strict=True)
     )
 
 
-def _drawn(triangles: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _drawn(triangles: np.ndarray, size: Size) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Every pixel of every triangle (T, 3, 2), in their order: flat pixel numbers, triangle numbers, shares (P, 3)."""
     height, width = size
     low = np.ceil(triangles.min(1)).clip(0).astype(int)
@@ -101,7 +102,7 @@ def _left(mesh: Mesh, busy: np.ndarray, box: tuple[slice, slice], scale: float) 
     """Which pixels of the box lie, at rest, in a cell that moves: `busy` (M,) bool."""
     cells = np.where(mesh.cell_at >= 0, busy[mesh.cell_at], False)
     numbers = []
-    for part, corner, most in zip(box, mesh.corner[::-1], cells.shape):
+    for part, corner, most in zip(box, mesh.corner[::-1], cells.shape, strict=True):
         at = (np.arange(part.start, part.stop) + 0.5) / scale - 0.5
         numbers.append(np.floor((at - corner) / mesh.spacing).astype(int).clip(0, most - 1))
     return cells[np.ix_(*numbers)]

@@ -7,15 +7,17 @@ pictures takes it. A frame whose points are nowhere on its mesh has no displacem
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from torch import Tensor
 from torch.nn import functional
 
 from ..points import flow
+from ..types import size_of
 from .folds import unfolded
 from .mesh import Mesh, layer_mesh, place_in, spacing_for
-from .pulls import Pulls, frame_pulls
+from .pulls import frame_pulls
 from .rigid import bend
 
 MOST_ROUNDS = 30  # of the rigid solver, for a stiffness of 1
@@ -28,7 +30,7 @@ class Bent:
 
     mesh: Mesh
     moved: np.ndarray  # (V, 2) px
-    is_own: bool  # the frame's points were on its mesh
+    pulled: np.ndarray  # (V,) bool: at the frame's points; none where they are not on its mesh
     had_folds: bool = False
 
 
@@ -54,8 +56,10 @@ def bend_frame(
     beyond = spacing * (1 + int(np.ceil(longest / spacing)))
     x, y = (int(v) for v in np.round(handles[0].mean(0)))
     mesh = layer_mesh(region, layer, mask, spacing, (x, y), beyond)
-    asked: Pulls = frame_pulls(mesh, handles, moves, visible, size)
-    return Bent(mesh, bend(mesh, asked, round(MOST_ROUNDS * stiffness**2)), len(asked.points) > 0)
+    asked = frame_pulls(mesh, handles, moves, visible)
+    pulled = np.zeros(len(mesh.vertices), bool)
+    pulled[mesh.cells[place_in(mesh, asked.points)[0]]] = True
+    return Bent(mesh, bend(mesh, asked, round(MOST_ROUNDS * stiffness**2)), pulled)
 
 
 def held_in_time(frames: Tensor, bents: list[Bent | None]) -> list[Bent | None]:
@@ -69,12 +73,12 @@ def held_in_time(frames: Tensor, bents: list[Bent | None]) -> list[Bent | None]:
 
 def _flows(frames: Tensor) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Of each frame to the one after it and to the one before it, (2, h, w) px of the frame; nought where there is none."""
-    shorter = min(frames.shape[-2:])
+    shorter = min(size_of(frames))
     small = frames if shorter <= WATCHED else functional.interpolate(frames, scale_factor=WATCHED / shorter, mode="area")
     scale = frames.shape[-1] / small.shape[-1]
     none = np.zeros((2, *small.shape[-2:]), np.float32)
-    to_next = [flow.optical_flow(a, b).numpy() * scale for a, b in zip(small[:-1], small[1:])]
-    to_last = [flow.optical_flow(b, a).numpy() * scale for a, b in zip(small[:-1], small[1:])]
+    to_next = [flow.optical_flow(a, b).numpy() * scale for a, b in pairwise(small)]
+    to_last = [flow.optical_flow(b, a).numpy() * scale for a, b in pairwise(small)]
     return [*to_next, none], [none, *to_last]
 
 
@@ -85,14 +89,14 @@ def _inherited(bents: list[Bent | None], to_next: list[np.ndarray], to_last: lis
         reached = list(bents)
         for i in order:
             bent, giver = bents[i], reached[i + step] if 0 <= i + step < len(bents) else None
-            if bent is not None and not bent.is_own:
+            if bent is not None and not bent.pulled.any():
                 reached[i] = None if giver is None else replace(bent, moved=_at(giver, bent.mesh, flows[i])[0])
         passed.append(reached)
-    return [_middle(bent, [one for one in pair if one is not None]) for bent, *pair in zip(bents, *passed)]
+    return [_middle(bent, [one for one in pair if one is not None]) for bent, *pair in zip(bents, *passed, strict=True)]
 
 
 def _middle(bent: Bent | None, found: list[Bent]) -> Bent | None:
-    if bent is None or bent.is_own or not found:
+    if bent is None or bent.pulled.any() or not found:
         return bent
     return replace(bent, moved=np.mean([one.moved for one in found], 0) * ~bent.mesh.held[:, None])
 
@@ -111,7 +115,10 @@ def _mean(bents: list[Bent | None], i: int, to_next: list[np.ndarray], to_last: 
 
 
 def _at(giver: Bent, mesh: Mesh, flows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The giver's displacement at the vertices of another frame's mesh, whose flow to it is given: (V, 2) px, 0 off its mesh, and (V,)."""
+    """The giver's displacement at the vertices of another frame's mesh, (V, 2) px, 0 off its own mesh; and where it is on it, (V,).
+
+    flows: of the other frame to the giver's, (2, h, w) px of the frame.
+    """
     scale = mesh.size[0] / flows.shape[1], mesh.size[1] / flows.shape[2]
     column = np.round((mesh.vertices[:, 0] + 0.5) / scale[1] - 0.5).astype(int).clip(0, flows.shape[2] - 1)
     row = np.round((mesh.vertices[:, 1] + 0.5) / scale[0] - 0.5).astype(int).clip(0, flows.shape[1] - 1)
@@ -121,5 +128,5 @@ def _at(giver: Bent, mesh: Mesh, flows: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 def _without_folds(bent: Bent) -> Bent:
-    moved, had_folds = unfolded(bent.mesh, bent.moved)
+    moved, had_folds = unfolded(bent.mesh, bent.moved, bent.pulled)
     return replace(bent, moved=moved, had_folds=had_folds)

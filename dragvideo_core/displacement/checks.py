@@ -45,6 +45,7 @@ def _check_on_layer(tracks: PointTracks) -> None:
         gap, i, place = min(nearest, key=lambda one: one[0])
         if gap > reach:
             raise UserError(
-                f"the handle of pair {j + 1} lies on no layer in any frame: expected it on the thing that is dragged. The nearest place of "
-                f"the layer is ({place[0]:.0f}, {place[1]:.0f}) in frame {i + 1}, {gap:.0f} px away. Put the handle there, or paint the layer there."
+                f"the handle of pair {j + 1} lies on no layer in any frame: expected it on the thing that is dragged. "
+                f"The nearest place of the layer is ({place[0]:.0f}, {place[1]:.0f}) in frame {i + 1}, {gap:.0f} px away. "
+                "Put the handle there, or paint the layer there."
             )

@@ -1,8 +1,8 @@
 """Draws the displaced layer over the ground. Only what moved or came free is touched; all else stays bit for bit.
 
-The edge of a thing is mixed with the old ground. So the layer's colours are continued outward from where the layer is whole, sampled
-with a sharp kernel, and mixed with the new ground by the layer's own soft edge, sampled in the same way. Things in front stay in
-front. All arrays here are what the box of a `Warp` cuts out of a frame: (h, w), or (h, w, 3).
+The edge of a thing is mixed with the old ground. So the layer's colours are continued outward from where the layer is whole,
+sampled with a sharp kernel, and mixed with the new ground by the layer's own soft edge, sampled in the same way. Things in
+front stay in front. All arrays here are what the box of a `Warp` cuts out of a frame: (h, w), or (h, w, 3).
 """
 
 from __future__ import annotations

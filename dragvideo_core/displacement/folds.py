@@ -11,11 +11,12 @@ MENDS = 12  # rounds of smoothing that may undo a fold
 HALVINGS = 6  # in the search for the longest drag without a fold, where smoothing did not help
 
 
-def unfolded(mesh: Mesh, moved: np.ndarray) -> tuple[np.ndarray, bool]:
+def unfolded(mesh: Mesh, moved: np.ndarray, kept: np.ndarray) -> tuple[np.ndarray, bool]:
     """Displacements (V, 2) px without folds, and whether there were any.
 
-    A triangle whose corners go round the other way is a fold. In each round the free vertices at folds, and their neighbours, move
-    to the mean of the vertices they are joined to. Where a fold is left after MENDS rounds, the whole drag is made shorter.
+    A triangle whose corners go round the other way is a fold. In each round the vertices at folds, and their neighbours, move to
+    the mean of the vertices they are joined to; those that are held or `kept` (V,) bool stay. Where a fold is left after MENDS
+    rounds, the whole drag is made shorter.
     """
     corners = np.concatenate([mesh.cells[:, list(three)] for three in TRIANGLES])
     folded = _turned_over(mesh, moved, corners)
@@ -30,7 +31,7 @@ def unfolded(mesh: Mesh, moved: np.ndarray) -> tuple[np.ndarray, bool]:
         beside = np.concatenate([v[near[u]], u[near[v]]])
         near[beside] = True
         mean = np.stack([np.bincount(u, part[v], len(moved)) + np.bincount(v, part[u], len(moved)) for part in moved.T], -1)
-        chosen = near & ~mesh.held
+        chosen = near & ~mesh.held & ~kept
         moved[chosen] = (mean / joined[:, None])[chosen]
         folded = _turned_over(mesh, moved, corners)
         if not folded.any():

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..types import Size
+
 CELLS = 64  # along the shorter side of the picture
 SMALLEST = 2  # px, of a cell's side
 
@@ -28,12 +30,12 @@ class Mesh:
     edges: np.ndarray  # (E, 2) int: joined vertices, the lower number first
     held: np.ndarray  # (V,) bool
     spacing: int  # px
-    size: tuple[int, int]  # (H, W) of the picture
+    size: Size  # (H, W) of the picture
     corner: tuple[float, float]  # px, (x, y) of the top left vertex of the whole grid
     cell_at: np.ndarray  # (rows - 1, columns - 1) int: the cell at each place, -1 where there is none
 
 
-def spacing_for(size: tuple[int, int]) -> int:
+def spacing_for(size: Size) -> int:
     """A cell's side in px for pictures of `size` (H, W)."""
     return max(SMALLEST, round(min(size) / CELLS))
 
@@ -41,15 +43,15 @@ def spacing_for(size: tuple[int, int]) -> int:
 def layer_mesh(region: np.ndarray, layer: np.ndarray, mask: np.ndarray, spacing: int, origin: tuple[int, int], beyond: int) -> Mesh:
     """The mesh over `region` (H, W) bool, which is the `layer` (H, W) bool and a rim, inside of the edit `mask` (H, W) bool.
 
-    origin: px (x, y), a place that a vertex falls on: let it move with the thing, and the mesh does not flicker. beyond: px by which
-    the layer is continued over the border of the picture.
+    origin: px (x, y), a place that a vertex falls on: it moves with the thing, so that the mesh does not flicker. beyond: px by
+    which the layer is continued over the border of the picture.
     """
     size = (mask.shape[0], mask.shape[1])
     rows, first_row = _grid_lines(mask.shape[0], beyond, spacing, origin[1])
     columns, first_column = _grid_lines(mask.shape[1], beyond, spacing, origin[0])
     pads = [
         (-first, count * spacing + first - side)
-        for first, count, side in zip((first_row, first_column), (rows, columns), mask.shape)
+        for first, count, side in zip((first_row, first_column), (rows, columns), mask.shape, strict=True)
     ]
     region, layer, mask = (np.pad(picture, pads, mode="edge") for picture in (region, layer, mask))
 
@@ -82,13 +84,16 @@ def layer_mesh(region: np.ndarray, layer: np.ndarray, mask: np.ndarray, spacing:
 
 
 def place_in(mesh: Mesh, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The cell of each point (P, 2) px, (P,) int, -1 for none; and the shares (P, 4) of the cell's corners in it (bilinear)."""
+    """The cell of each point (P, 2) px, (P,) int, -1 for none; and the shares (P, 4) of the cell's corners in it: those of
+    the triangle that it lies in."""
     at = (points - np.array(mesh.corner)) / mesh.spacing
     column, row = np.floor(at).astype(int).T
     inside = (column >= 0) & (row >= 0) & (column < mesh.cell_at.shape[1]) & (row < mesh.cell_at.shape[0])
     cell = np.where(inside, mesh.cell_at[np.where(inside, row, 0), np.where(inside, column, 0)], -1)
     right, down = (at - np.floor(at)).T
-    return cell, np.stack([(1 - right) * (1 - down), right * (1 - down), (1 - right) * down, right * down], -1)
+    nought, over = np.zeros_like(right), right + down - 1
+    upper, lower = np.stack([-over, right, down, nought], -1), np.stack([nought, 1 - down, 1 - right, over], -1)
+    return cell, np.where(over[:, None] <= 0, upper, lower)
 
 
 def _grid_lines(side: int, beyond: int, spacing: int, origin: int) -> tuple[int, int]:

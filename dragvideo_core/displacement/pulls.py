@@ -8,6 +8,7 @@ from .mesh import Mesh, place_in
 from .rigid import Pulls
 
 DISC = 1 / 16  # of the picture's shorter side: the radius of what is held in the hand
+ALIKE = 1.25  # pairs whose distance changes by less than this factor turn what they hold: their discs may overlap
 
 
 def settled(handles: np.ndarray, visible: np.ndarray) -> np.ndarray:
@@ -26,25 +27,38 @@ def settled(handles: np.ndarray, visible: np.ndarray) -> np.ndarray:
     return handles
 
 
-def frame_pulls(mesh: Mesh, handles: np.ndarray, moves: np.ndarray, visible: np.ndarray, size: tuple[int, int]) -> Pulls:
+def frame_pulls(mesh: Mesh, handles: np.ndarray, moves: np.ndarray, visible: np.ndarray) -> Pulls:
     """The pulls of a frame: handles, moves (J, S, 2) px, visible (J, S) bool.
 
-    Points off the mesh ask for nothing; of a set that is half hidden only the visible points do.
+    A set pulls with one point, the middle of its visible points on the mesh, so that what it holds may turn; a set that is nowhere
+    on the mesh asks for nothing.
     """
-    points, wanted, discs = [], [], []
-    middles = handles.mean(1)
+    points, wanted = [], []
+    for places, way, seen in zip(handles, moves, visible, strict=True):
+        used = (seen if seen.any() else np.ones_like(seen)) & (place_in(mesh, places)[0] >= 0)
+        if used.any():
+            points.append(_on_mesh(mesh, places[used]))
+            wanted.append(way[used].mean(0))
+    points, wanted = np.array(points).reshape(-1, 2), np.array(wanted).reshape(-1, 2)
+    return Pulls(points, wanted, _discs(mesh, points, wanted))
+
+
+def _on_mesh(mesh: Mesh, places: np.ndarray) -> np.ndarray:
+    """The middle of places (P, 2) on the mesh, or the one nearest to it where the middle is not on the mesh."""
+    middle = places.mean(0)
+    if place_in(mesh, middle[None])[0][0] >= 0:
+        return middle
+    return places[np.linalg.norm(places - middle, axis=1).argmin()]
+
+
+def _discs(mesh: Mesh, points: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """(J, 3): x, y, radius px. A disc reaches at most half the way to an anchor, and to a point that comes nearer or goes away."""
     held = mesh.vertices[mesh.held]
-    for j in range(len(handles)):
-        used = visible[j] if visible[j].any() else np.ones_like(visible[j])
-        used = used & (place_in(mesh, handles[j])[0] >= 0)
-        if not used.any():
-            continue
-        points.append(handles[j][used])
-        wanted.append(moves[j][used])
-        middle = handles[j][used].mean(0)
-        others = np.delete(middles, j, 0)
-        gaps = np.linalg.norm(np.concatenate([others, held]) - middle, axis=1)
-        discs.append([*middle, min(DISC * min(size), 0.5 * gaps.min(initial=np.inf))])
-    if not points:
-        return Pulls(np.zeros((0, 2)), np.zeros((0, 2)), np.zeros((0, 3)))
-    return Pulls(np.concatenate(points), np.concatenate(wanted), np.array(discs))
+    found = []
+    for j in range(len(points)):
+        gaps, ends = (np.linalg.norm(places - places[j], axis=1) for places in (points, points + wanted))
+        others = (gaps > 0) & ((ends < gaps / ALIKE) | (ends > gaps * ALIKE))
+        to_held = np.linalg.norm(held - points[j], axis=1)
+        reach = min(gaps[others].min(initial=np.inf), to_held.min(initial=np.inf)) / 2
+        found.append([*points[j], min(DISC * min(mesh.size), reach)])
+    return np.array(found).reshape(-1, 3)

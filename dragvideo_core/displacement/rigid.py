@@ -2,12 +2,13 @@
 
 As-rigid-as-possible deformation (Igarashi 2005; Sorkine and Alexa 2007) on the graph of the mesh: find displacements d that make
 
-    sum over edges (u, v) of  w_uv |d_u - d_v - (r_uv - e_uv)|^2  +  PULL * sum over points k of |B_k d - g_k|^2
+    sum over edges (u, v) of  w_uv |d_u - d_v - (r_uv - e_uv)|^2  +  PULL * sum over sets k of |B_k d - g_k|^2
 
 small, with e_uv = p_u - p_v at rest, r_uv = (R_u + R_v) / 2 e_uv its rotated self, d = 0 at the held vertices, and B_k the
-bilinear shares of point k's cell. With all R = 1 this is the harmonic solution, the start. Then a few rounds of: the
-rotation R_u that fits the edges of each vertex best, and the same linear system with another right side. Its matrix never changes, so
-that it is factorised once; along the rows of the mesh it is banded (band = vertices in a row + 2).
+shares of the corners of the triangle that the middle of set k lies in. With all R = 1 this is the harmonic solution, the
+start. Then a few rounds of: the rotation R_u that fits the edges of each vertex best, and the same linear system with another
+right side. Its matrix never changes, so that it is factorised once; along the rows of the mesh it is banded (band = vertices
+in a row + 2).
 
 Edges inside of the disc round a handle are STIFF times as strong: the part that is held in the hand moves as a piece.
 """
@@ -21,7 +22,7 @@ from scipy.linalg import cho_solve_banded, cholesky_banded
 
 from .mesh import Mesh, place_in
 
-PULL = 100.0  # of a point, in units of an edge's strength
+PULL = 1000.0  # of a set, in units of an edge's strength
 STIFF = 20.0  # of an edge in a disc
 STAY = 1e-5  # holds pieces of the mesh that no point and no anchor holds
 

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from ..points.sampling import mask_to_cells
-from ..types import DragResult, Inversion, PointTracks, UserError, warn
+from ..types import Displacement, DragResult, Inversion, PointTracks, UserError, size_of, warn
 from . import offsets
 from .settings import DragSettings
 
 MOST_REACH = 8.0  # of the sharing, in key frames
 
 
-def check(inversion: Inversion, tracks: PointTracks, settings: DragSettings, start: DragResult | None) -> None:
+def check(
+    inversion: Inversion,
+    tracks: PointTracks,
+    settings: DragSettings,
+    start: DragResult | None,
+    displaced: Displacement | None = None,
+) -> None:
     """UserError where they do not fit together; a warning where the edit `start` loses something."""
     frames, tracked = inversion.latents.shape[1], tracks.handles.shape[0]
     if frames != tracked:
@@ -18,8 +24,9 @@ def check(inversion: Inversion, tracks: PointTracks, settings: DragSettings, sta
             f"the inversion has {frames} frames, the tracks have {tracked}: expected the same clip. "
             "Wire the same frames into the Propagate and the DDIM Invert node."
         )
-    if settings.iterations < 0 or settings.learning_rate <= 0 or settings.max_move <= 0:
-        raise UserError(f"iterations must not be negative, learning_rate and max_move must be positive: got {settings}.")
+    check_displaced(displaced, tracks)
+    if min(settings.iterations, settings.refine) < 0 or settings.learning_rate <= 0 or settings.max_move <= 0:
+        raise UserError(f"iterations and refine must not be negative, learning_rate and max_move must be positive: got {settings}.")
     if settings.key_every < 1 or settings.turns < 1 or not 0 <= settings.reach <= MOST_REACH:
         raise UserError(
             f"key_every and turns must be at least 1, reach from 0 to {MOST_REACH}: got {settings.key_every}, {settings.turns} "
@@ -31,9 +38,21 @@ def check(inversion: Inversion, tracks: PointTracks, settings: DragSettings, sta
         raise UserError(str(error)) from None
     if start is not None:
         offsets.check_offsets(start.offsets, inversion.latents)
-        cell_mask = mask_to_cells(tracks.edit_mask, inversion.latents.shape[-2:])
+        cell_mask = mask_to_cells(tracks.edit_mask, size_of(inversion.latents))
         if settings.lock and any(bool((offset * (1 - cell_mask)).any()) for offset in start.offsets.values()):
             warn(
                 "the edit that this round starts from also changed what is outside the mask of these tracks: there it is "
                 "lost. Wire the tracks of both through Combine Edits, or turn 'lock' off.",
             )
+
+
+def check_displaced(displaced: Displacement | None, tracks: PointTracks) -> None:
+    """UserError if a displacement is of another clip than the tracks."""
+    if displaced is None:
+        return
+    (count, _, height, width), of_tracks = displaced.frames.shape, tracks.edit_mask.shape
+    if (count, height, width) != (of_tracks[0], *of_tracks[-2:]):
+        raise UserError(
+            f"the displacement has {count} frames of {width} x {height}, the tracks have {of_tracks[0]} of {of_tracks[-1]} x "
+            f"{of_tracks[-2]}: expected the same clip. Wire the same frames and tracks into Displace, Drag and Decode Edit."
+        )

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
-
 import torch
 from torch import Tensor
 
-from ..types import UserError
+from ..types import UserError, warn
 
 MOST_SKIPPED = 3  # steps whose gradient is no number, until the work is given up
 
@@ -52,8 +50,7 @@ class Corrections:
         self.learning_rate /= 2
         for step, own in self.values.items():
             own.detach().lerp_(self.before[step], 0.5)
-        warnings.warn(
+        warn(
             f"a gradient was not finite in iteration {iteration}: the step is skipped and the learning rate halved to "
             f"{self.learning_rate:g}.",
-            stacklevel=4,
         )

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..diffusion import batches
 from ..points.sampling import mask_to_cells
-from ..types import DragResult, PointTracks
+from ..types import DragResult, PointTracks, size_of
 from . import passes, rounds, tracking
 from .initial import Initial
 from .plan import Plan
@@ -62,7 +62,7 @@ def result(plan: Plan, initial: Initial, state: DragState, earlier: Earlier, tra
         step: initial.offsets[step] + plan.sharing.to_all(own.detach()).cpu() for step, own in state.corrections.values.items()
     }
     if plan.settings.lock:  # what came from a neighbour whose mask is larger
-        cell_mask = mask_to_cells(tracks.edit_mask, plan.cell_mask.shape[-2:])
+        cell_mask = mask_to_cells(tracks.edit_mask, size_of(plan.cell_mask))
         offsets = {step: offset * cell_mask for step, offset in offsets.items()}
     done = rounds.record(plan.settings, state.done, path[first], path[-1], plan.targets.cpu())
     return DragResult(

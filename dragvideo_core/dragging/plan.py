@@ -9,7 +9,7 @@ from torch import Tensor
 from ..diffusion import batches, memory
 from ..diffusion.ddim import Ddim
 from ..points.sampling import lookup, mask_to_cells
-from ..types import DragModel, Inversion, PointTracks
+from ..types import DragModel, Inversion, PointTracks, Size, size_of
 from . import supervision, tracking
 from .offsets import Chain
 from .rounds import Earlier
@@ -28,7 +28,7 @@ class Plan:
     settings: DragSettings
     chain: Chain
     sharing: Sharing
-    size: tuple[int, int]  # (H, W) px
+    size: Size  # (H, W) px
     latents: dict[int, Tensor]  # step -> (K, 4, h, w): inverted latents
     cell_mask: Tensor  # (K, 1, h, w): 1 where the latents may change
     handles: Tensor  # (K, J, S, 2) px: where they are before the first iteration of this round
@@ -64,7 +64,7 @@ class Plan:
 
 def make_plan(inversion: Inversion, tracks: PointTracks, model: DragModel, settings: DragSettings, earlier: Earlier) -> Plan:
     """The plan of one round on top of `earlier`; its steps are added to the settings'."""
-    device, cells, keys = model.device, inversion.latents.shape[-2:], key_frames(settings)
+    device, cells, keys = model.device, size_of(inversion.latents), key_frames(settings)
     model = replace(model, context=model.context.to(device, model.dtype))
     steps = tuple(sorted({*settings.steps, *earlier.offsets}, reverse=True))
     of_keys = tracks.of_frames(keys)
@@ -72,7 +72,7 @@ def make_plan(inversion: Inversion, tracks: PointTracks, model: DragModel, setti
         settings=settings,
         chain=Chain(model, Ddim(model.alphas_cumprod, model.prediction), steps, settings.chained),
         sharing=Sharing(tracks, cells, settings.key_every, settings.reach, device),
-        size=tuple(tracks.edit_mask.shape[-2:]),
+        size=size_of(tracks.edit_mask),
         latents={step: inversion.latents[step][keys].to(device) for step in steps},
         cell_mask=mask_to_cells(of_keys.edit_mask, cells).to(device),
         handles=earlier.path[-1][keys].to(device),

@@ -17,11 +17,12 @@ import torch
 from torch import Tensor
 
 from ..diffusion import batches
-from ..diffusion.attention import CrossBranch, cross_branch, text_once
+from ..diffusion.attention import Barred, CrossBranch, cross_branch, text_once
 from ..diffusion.ddim import Ddim
 from ..diffusion.denoiser import predict
 from ..types import DragModel
 from . import offsets as latent_offsets
+from .cell_moves import CellMoves
 
 Answering = Literal["same_frame", "first_frame", "all_frames", "off"]  # whose keys and values the edited frames use
 
@@ -35,6 +36,7 @@ class Replay:
     offsets: dict[int, Tensor]  # step -> (N, 4, h, w)
     cell_mask: Tensor  # (N, 1, h, w): 1 where the latents may change
     answering: Answering
+    moves: CellMoves | None = None  # of the displacement that the offsets start from, if they do
 
     @property
     def ddim(self) -> Ddim:
@@ -72,11 +74,25 @@ class Replay:
         branch.mode = "record" if self.answering == "same_frame" else "plain"
         source_output = predict(self.model, z_from, ddim.timestep(step_from))
         branch.mode = "plain" if self.answering == "off" else "use"
-        branch.rows = self._answering_rows(x_t)
+        branch.rows, branch.barred = self._answering_rows(x_t), self._barred(part)
         from_above = ddim.move(x_t, predict(self.model, x_t, ddim.timestep(step_from)), step_from, step_to)
-        from_above = from_above + latent_offsets.residual(ddim, z_from, source_output, z_to, step_from, step_to)
+        residual = latent_offsets.residual(ddim, z_from, source_output, z_to, step_from, step_to)
+        from_above = from_above + (residual if self.moves is None else self._taken_along(residual, part))
         offset = self.offsets[step_to][part].to(device) if step_to in self.offsets else torch.zeros_like(from_above)
         return latent_offsets.add_offset(z_to, from_above, offset, self.cell_mask[part].to(device)).cpu()
+
+    def _taken_along(self, residual: Tensor, part: slice) -> Tensor:
+        """The residual (n, 4, h, w) moved with the picture; none where ground came free, since it belongs to the thing."""
+        moved = self.moves.taken_along(residual, part)
+        return moved.masked_fill(self.moves.freed[part].to(residual.device), 0.0)
+
+    def _barred(self, part: slice) -> Barred | None:
+        """Freed ground does not look at the thing that covered it: it would come back there."""
+        if self.moves is None or not bool(self.moves.freed[part].any()):
+            return None
+        covered = {"same_frame": self.moves.covered[part], "first_frame": self.moves.covered[:1]}
+        kept = covered.get(self.answering, self.moves.covered)
+        return Barred(self.moves.freed[part].to(self.model.device), kept.to(self.model.device))
 
     def _record_shared(self, branch: CrossBranch, step: int, chunks: batches.Chunks) -> None:
         """Keys and values that serve every frame, kept for this step, for the choices that need them."""

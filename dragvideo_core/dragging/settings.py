@@ -24,6 +24,7 @@ class DragSettings:
     key_every: int = 1  # ours: only every n-th frame is optimised, the others are served by these
     turns: int = 2  # ours: an iteration works on every n-th (key) frame, on others each time; 1: on all, as in the paper
     chunk: int = 0  # frames at a time; 0: as many as fit into memory
+    refine: int = 0  # ours: iterations at most, in the place of `iterations`, when it starts from a layered displacement
 
 
 DEFAULTS = DragSettings()

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from ..points.sampling import cell_centres, lookup
-from ..types import PointTracks
+from ..types import PointTracks, Size, size_of
 
 FARTHEST = 2.0  # in units of the reach: corrections from farther away weigh nothing
 SOFTNESS = 4.0  # px^2
@@ -42,13 +42,13 @@ class _Servers:
 class Sharing:
     """From corrections of key frames (K, 4, h, w) to those of all: linear, and differentiable in the corrections."""
 
-    def __init__(self, tracks: PointTracks, cells: tuple[int, int], every: int, reach: float, device: torch.device | None = None):
+    def __init__(self, tracks: PointTracks, cells: Size, every: int, reach: float, device: torch.device | None = None):
         """every: frames from one key frame to the next, the first frame is one; reach: in key frames, 0: none; device: that of
         the corrections."""
         self.every, self.reach, self.cells = every, reach, cells
         self.points = torch.cat([tracks.handles, tracks.targets], 2).flatten(1, 2)  # (N, P, 2)
         self.visible = torch.cat([tracks.visible, tracks.visible], 2).flatten(1, 2)
-        self.size = tuple(tracks.edit_mask.shape[-2:])
+        self.size = size_of(tracks.edit_mask)
         self.centres = cell_centres(cells, self.size)
         self.servers = [self._servers(phase, device) for phase in range(min(every, len(self.points)))]
 

@@ -1,5 +1,7 @@
 """The state of a drag between two iterations: taken apart into tensors, and put together again bit for bit.
 
+What goes on from it is the same bit for bit on the CPU, and but for rounding on CUDA (`stages/drag.py`).
+
 What is measured before the first iteration (the residuals of the chain) is measured anew: it depends on nothing else.
 """
 
@@ -12,7 +14,7 @@ from torch import Tensor
 
 from ..files.fingerprint import fingerprint
 from ..files.unfinished import State, adam_state, fits, set_adam_state
-from ..types import DragModel, DragResult, Inversion, PointTracks
+from ..types import Displacement, DragModel, DragResult, Inversion, PointTracks
 from . import supervision
 from .corrections import Corrections
 from .plan import Plan, key_frames
@@ -110,15 +112,25 @@ class DragState:
         set_adam_state(self.corrections.optimiser, kept)
 
 
-def name(inversion: Inversion, tracks: PointTracks, model: DragModel, settings: DragSettings, start: DragResult | None) -> str:
+def name(
+    inversion: Inversion,
+    tracks: PointTracks,
+    model: DragModel,
+    settings: DragSettings,
+    start: DragResult | None,
+    displaced: Displacement | None = None,
+) -> str:
     """What a state depends on: not on how many iterations there may be, nor on the chunks.
 
-    start: the edit that it goes on from.
+    start: the edit that it goes on from; displaced: what its warm start starts from.
     """
     given = (tracks.handles, tracks.targets, tracks.visible, tracks.edit_mask, inversion.latents, inversion.frames is None)
     before = () if start is None else (sorted(start.offsets), *(start.offsets[s] for s in sorted(start.offsets)), start.handle_path)
-    alike = replace(settings, iterations=0, chunk=0)
-    return fingerprint(LAYOUT, *given, model.denoiser, model.context, model.alphas_cumprod, model.prediction, alike, *before)
+    moved = () if displaced is None else (displaced.frames, displaced.backward, displaced.freed, tracks.layer)
+    alike = replace(settings, iterations=0, refine=0, chunk=0)
+    return fingerprint(
+        LAYOUT, *given, model.denoiser, model.context, model.alphas_cumprod, model.prediction, alike, *before, *moved
+    )
 
 
 def chunk_of(kept: State | None) -> int:

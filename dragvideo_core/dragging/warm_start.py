@@ -24,7 +24,7 @@ from torch.nn import functional
 
 from ..diffusion import batches
 from ..points.sampling import cell_centres, lookup, mask_to_cells
-from ..types import DragModel, Inversion, PointTracks
+from ..types import DragModel, Inversion, PointTracks, size_of
 
 RIGIDITY = 3  # the exponent above: higher moves more of the part as one piece and bends more sharply at the edge
 
@@ -57,7 +57,7 @@ def displacements(tracks: PointTracks) -> Tensor:
 
 def moved_frames(frames: Tensor, moves: Tensor) -> Tensor:
     """Frames (n, 3, H, W) displaced by moves (n, H, W, 2) px, bicubic, in [0, 1]."""
-    size = frames.shape[-2:]
+    size = size_of(frames)
     places = (cell_centres(size, size, frames.device) - moves + 0.5) * 2 / torch.tensor(
         [size[1], size[0]], device=frames.device
     ) - 1
@@ -83,7 +83,7 @@ def moved_latents(
     """The inverted latents at `steps` with the dragged parts at their targets: per step (N, 4, h, w) on the CPU."""
     moves = displacements(tracks)
     clean = inversion.latents[0]
-    stirred = mask_to_cells(moves.any(-1)[:, None], clean.shape[-2:]).bool()
+    stirred = mask_to_cells(moves.any(-1)[:, None], size_of(clean)).bool()
     frames, lost = inversion.frames, 0.0
     if frames is None:  # only latents are there, and the autoencoder does not give back what it was given
         frames = batches.decode(model, clean, chunks)

@@ -14,7 +14,7 @@ import math
 
 import torch
 
-from ..types import Correction, UserError
+from ..types import Correction, Size, UserError
 
 VERSION = 2
 OLD_VERSION = 1
@@ -23,7 +23,7 @@ MAX_TEXT = 1_000_000  # characters
 MAX_MOVES = 4096
 
 
-def read_corrections(text: str, size: tuple[int, int]) -> list[Correction]:
+def read_corrections(text: str, size: Size) -> list[Correction]:
     """The corrections for a clip of `size` (H, W); none for an empty text. UserError for anything else."""
     if not isinstance(text, str):
         raise _wrong("a JSON text", f"a value of type {type(text).__name__}")
@@ -44,14 +44,14 @@ def read_corrections(text: str, size: tuple[int, int]) -> list[Correction]:
     return [_read_move(move, dragged_on, size) for move in found["moves"]]
 
 
-def _read_size(size: object) -> tuple[int, int]:
+def _read_size(size: object) -> Size:
     """[W, H] to (H, W)."""
     if not isinstance(size, list) or len(size) != 2 or not all(type(s) is int and 1 <= s <= MAX_SIDE for s in size):
         raise _wrong(f'"size": [W, H] of whole numbers from 1 to {MAX_SIDE}', "something else")
     return size[1], size[0]
 
 
-def _read_move(move: object, dragged_on: tuple[int, int], size: tuple[int, int]) -> Correction:
+def _read_move(move: object, dragged_on: Size, size: Size) -> Correction:
     handle = move.get("handle") if isinstance(move, dict) else None
     numbers = isinstance(handle, list) and len(handle) == 2 and all(_is_number(v) for v in handle)
     if not numbers or not all(type(move.get(key)) is int and 0 <= move[key] < 2**31 for key in ("frame", "pair")):

@@ -12,7 +12,7 @@ import math
 from numbers import Real
 from typing import Any
 
-from ..types import UserError
+from ..types import Size, UserError
 from . import tracks as given_tracks
 
 VERSION = 1
@@ -20,7 +20,7 @@ STEP = 1.5  # mask points lie this many half sides apart, as far as the canvas p
 MAX_BOXES = 256
 
 
-def points_text(value: Any, size: tuple[int, int], mask_radius: float) -> str:
+def points_text(value: Any, size: Size, mask_radius: float) -> str:
     """The text for a clip of `size` (H, W), empty where there is nothing; `mask_radius`: half a mask square's side, px.
 
     UserError for anything that is no text, TRACKS, tracks JSON or BOUNDING_BOX.
@@ -40,7 +40,7 @@ def points_text(value: Any, size: tuple[int, int], mask_radius: float) -> str:
     return _text([], [point for box in boxes for point in _inside(box, size, mask_radius)], size)
 
 
-def _text(pairs: list[tuple], mask_points: list[tuple], size: tuple[int, int]) -> str:
+def _text(pairs: list[tuple], mask_points: list[tuple], size: Size) -> str:
     data = {
         "version": VERSION,
         "size": [size[1], size[0]],
@@ -56,12 +56,12 @@ def _is_tracks_json(text: str) -> bool:
     return "".join(text[:100].split()).startswith("[[")
 
 
-def _arrows(value: Any, size: tuple[int, int]) -> list[tuple]:
+def _arrows(value: Any, size: Size) -> list[tuple]:
     places = given_tracks.read_tracks(value).places
     return [(_kept(first, size), _kept(last, size)) for first, last in zip(places[0].tolist(), places[-1].tolist(), strict=True)]
 
 
-def _kept(point, size: tuple[int, int]) -> tuple[float, float]:
+def _kept(point, size: Size) -> tuple[float, float]:
     """The nearest place inside the frame: tracks may run out of it."""
     return tuple(round(min(max(value, 0.0), side - 1.0), 2) for value, side in zip(point, (size[1], size[0]), strict=True))
 
@@ -80,7 +80,7 @@ def _box(box: Any) -> tuple[float, float, float, float]:
     return tuple(map(float, numbers))
 
 
-def _inside(box: tuple[float, float, float, float], size: tuple[int, int], radius: float) -> list[tuple]:
+def _inside(box: tuple[float, float, float, float], size: Size, radius: float) -> list[tuple]:
     """Middles of squares of half side `radius` that fill a box, as far as it lies in the frame."""
 
     def along(start: float, length: float, side: int) -> list[float]:

@@ -22,10 +22,9 @@ def fingerprint(*values: Any) -> str:
     for value in values:
         if isinstance(value, torch.nn.Module):
             weights = value.state_dict()
-            digest.update(f"module of {len(weights)};".encode())
-            for name, weight in weights.items():
-                _add_text(digest, name)
-                _add_weight(digest, weight)
+            _add_text(digest, repr([(name, weight.dtype, tuple(weight.shape)) for name, weight in weights.items()]))
+            for summary in _on_cpu([_summary(weight) for weight in weights.values()]):
+                _add_tensor(digest, summary)
         elif isinstance(value, Tensor):
             _add_tensor(digest, value)
         else:
@@ -49,19 +48,26 @@ def _add_tensor(digest: hashlib.blake2b, tensor: Tensor) -> None:
     digest.update(_octets(tensor).cpu().numpy())
 
 
-def _add_weight(digest: hashlib.blake2b, weight: Tensor) -> None:
-    """Sums over rows of 1024 words and over their columns, and the rest exactly.
+def _summary(weight: Tensor) -> Tensor:
+    """Sums over rows of 1024 words and over their columns, and the rest exactly: (n,) uint8.
 
     They are sums of whole numbers: the same on every device and in whatever order they are made. A number that changes
     changes two of them; one that moves changes its row's or its column's.
     """
     octets = _octets(weight)
     whole = octets.numel() // (8 * ROW) * (8 * ROW)
-    if whole:
-        rows = (octets.clone() if octets.storage_offset() % 8 else octets)[:whole].view(torch.int64).view(-1, ROW)
-        _add_tensor(digest, torch.cat([rows.sum(1), rows.sum(0)]))
-    digest.update(f"{weight.dtype} {tuple(weight.shape)};".encode())
-    digest.update(octets[whole:].cpu().numpy())
+    rows = (octets.clone() if octets.storage_offset() % 8 else octets)[:whole].view(torch.int64).view(-1, ROW)
+    return torch.cat([_octets(rows.sum(1)), _octets(rows.sum(0)), octets[whole:]])
+
+
+def _on_cpu(parts: list[Tensor]) -> list[Tensor]:
+    """Tensors (n,) of one dtype, brought from each device all at once: to wait for every one of them would cost time."""
+    brought: dict[int, Tensor] = {}
+    for device in dict.fromkeys(part.device for part in parts):
+        held = [number for number, part in enumerate(parts) if part.device == device]
+        joined = torch.cat([parts[number] for number in held]).cpu()
+        brought |= zip(held, joined.split([len(parts[number]) for number in held]), strict=True)
+    return [brought[number] for number in range(len(parts))]
 
 
 def _octets(tensor: Tensor) -> Tensor:

@@ -1,7 +1,8 @@
-"""A layer that is known in some frames, carried to all others: outward from each, moved by optical flow, its edge cut anew.
+"""A layer that is known in some frames, carried to all others: outward from each, by the motion of the thing itself.
 
-Flow alone loses a pixel or two of the edge with every frame. So in each frame what lies within a narrow band along the moved
-edge is decided again by its colours (GrabCut), and the rest is kept.
+Optical flow mixes the thing's motion with the ground's along the edge, just where the layer needs it. So the motion is taken from
+inside the layer, where the flow there and back agree, and is continued outward over the edge. A guided filter then puts
+the edge where the colours part (`matte.py`).
 """
 
 from __future__ import annotations
@@ -13,13 +14,16 @@ import torch
 from torch import Tensor
 
 from ..points.flow import optical_flow
-from .grabcut import cut
 from .matte import matte
-from .pixels import Coverage, as_picture, grown, opencv, shrunk
+from .pixels import Coverage, as_picture, opencv, shrunk
 
-BAND = 3.0  # px at 256 px, short side: flow errs by less from one frame to the next
-REFERENCE = 256
-ROUNDS = 1  # of GrabCut: more let the colours of both sides run into each other
+REFERENCE = 256  # px, short side that the sizes below are for
+RIM = 2.0  # px of the layer along its edge in which flow is not trusted
+NEAR, FAR = 1.5, 9.0  # px: the motion is continued from what is about so near, and where nothing is, from what is about so far
+LITTLE = 0.02  # weight of the far motion: a fiftieth of a layer that is all near
+RELATIVE, ABSOLUTE = 0.01, 0.5  # of Sundaram et al. 2010: squared round trip <= 0.01 * squared flow + 0.5 px^2
+SEEKS = 3  # rounds in which a pixel looks for where it came from
+LEAST = 16  # px of sure motion, below which all of the layer's counts
 
 
 def carry(frames: Tensor, known: dict[int, Coverage], on_frame: Callable[[], None] = lambda: None) -> Tensor:
@@ -37,19 +41,50 @@ def carry(frames: Tensor, known: dict[int, Coverage], on_frame: Callable[[], Non
 
 def moved(source: Tensor, frame: Tensor, layer: Coverage) -> Coverage:
     """The layer (H, W) of the picture `source` (3, H, W) as it is in the neighbouring picture `frame`."""
-    if not layer.any() or layer.all():
+    if not (layer >= 0.5).any() or (layer >= 0.5).all():
         return layer.copy()
-    guess = warped(layer, optical_flow(frame, source).numpy())
-    inside, picture = guess >= 0.5, as_picture(frame)
-    band = BAND * max(0.5, min(inside.shape) / REFERENCE)
-    return matte(picture, cut(picture, shrunk(inside, band), ~grown(inside, band), inside, ROUNDS))
+    motion = layer_motion(layer, optical_flow(source, frame).numpy(), optical_flow(frame, source).numpy())
+    return matte(as_picture(frame), _pushed(layer, motion))
 
 
-def warped(layer: Coverage, flow: np.ndarray) -> Coverage:
-    """The layer (H, W) fetched from where the flow (2, H, W) px points; the border goes on outside of the picture."""
+def layer_motion(layer: Coverage, there: np.ndarray, back: np.ndarray) -> np.ndarray:
+    """The motion (2, H, W) px of a layer (H, W), continued beyond its edge, from the flow there and back, each (2, H, W)."""
+    scale = max(0.5, min(layer.shape) / REFERENCE)
+    inside = layer >= 0.5
+    home = _fetched(back, *_places(layer.shape, there))
+    is_sure = ((there + home) ** 2).sum(0) <= RELATIVE * (there**2 + home**2).sum(0) + ABSOLUTE
+    trusted = shrunk(inside, RIM) & is_sure
+    weight = (trusted if trusted.sum() >= LEAST else inside).astype(np.float32)
+    near, far = (np.stack([_blurred(part, size * scale) for part in (weight, *(there * weight))]) for size in (NEAR, FAR))
+    average = (there * weight).sum((1, 2), keepdims=True) / weight.sum()
+    distant = np.where(far[0] > 1e-6, far[1:] / np.maximum(far[0], 1e-6), average)
+    return (near[1:] + LITTLE * distant) / (near[0] + LITTLE)
+
+
+def _pushed(layer: Coverage, motion: np.ndarray) -> Coverage:
+    """The layer moved by its motion: each pixel fetches what came to it."""
+    columns, rows = _places(layer.shape, np.zeros_like(motion))
+    came_from = columns, rows
+    for _ in range(SEEKS):
+        step = _fetched(motion, *came_from)
+        came_from = columns - step[0], rows - step[1]
+    return _fetched(layer[None], *came_from)[0]
+
+
+def _places(size: tuple[int, ...], motion: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Columns and rows (H, W) float32 of where each pixel is after a motion (2, H, W)."""
+    rows, columns = np.mgrid[: size[0], : size[1]].astype(np.float32)
+    return columns + motion[0], rows + motion[1]
+
+
+def _fetched(values: np.ndarray, columns: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Values (C, H, W) at these places; the border goes on outside of the picture."""
     cv2 = opencv()
-    rows, columns = np.mgrid[: layer.shape[0], : layer.shape[1]].astype(np.float32)
-    return cv2.remap(layer, columns + flow[0], rows + flow[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.stack([cv2.remap(one, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) for one in values])
+
+
+def _blurred(values: np.ndarray, sigma: float) -> np.ndarray:
+    return opencv().GaussianBlur(values, (0, 0), sigma)
 
 
 def _outward(count: int, known: Sequence[int]) -> Iterator[tuple[int, int]]:

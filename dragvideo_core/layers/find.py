@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..types import OnProgress, PointPicks, Segmenter, UserError, VideoClip, ignore_progress, warn
+from ..types import OnProgress, PointPicks, Segmenter, UserError, VideoClip, ignore_progress, size_of, warn
 from .carry import carry
 from .matte import matte
 from .pixels import Coverage, as_picture
@@ -57,7 +57,7 @@ def known_layer(
         return None
     else:
         picture = as_picture(start)
-        first = matte(picture, layer_of_strokes(picture, picks.strokes))
+        first = matte(picture, layer_of_strokes(picture, picks.strokes, picks.handles))
     _warn_of_handles_off(torch.from_numpy(first), picks.handles)
     done = 1
 
@@ -120,7 +120,7 @@ def off_the_layer(layer: Tensor, handles: Tensor) -> str:
 
 def _of_mask(frame: Tensor, mask: Tensor) -> Tensor:
     """A mask (h, w) as the layer (1, H, W) of its frame: soft values stay, hard edges become soft."""
-    size = tuple(frame.shape[-2:])
+    size = size_of(frame)
     if tuple(mask.shape) != size:
         is_smaller = mask.shape[0] < size[0] or mask.shape[1] < size[1]
         mask = F.interpolate(mask[None, None], size=size, mode="bilinear" if is_smaller else "area")[0, 0]

@@ -13,6 +13,7 @@ from .pixels import Coverage, Picture, Region, box_of, opencv, resized
 WORKING = (
     256  # px, short side of the picture in which the cut is made: at twice this a cut takes four times as long, and is no better
 )
+LARGEST = 2  # times: a small picture is enlarged by no more
 MARGIN = 0.25  # of the box of what may be the thing, around it: the ground's colours are learned there
 LEAST = 16  # px on each side without which there are no colours to learn
 
@@ -28,7 +29,7 @@ def cut(picture: Picture, thing: Region, ground: Region, guess: Region, rounds: 
     answer = ((thing | guess) & ~ground).astype(np.float32)
     rows, columns = box_of(~ground, MARGIN)
     part = picture[rows, columns]
-    scale = WORKING / min(size)
+    scale = min(WORKING / min(size), LARGEST)
     small = max(2, round(part.shape[0] * scale)), max(2, round(part.shape[1] * scale))
     labels = np.where(resized(guess[rows, columns], small), cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     labels[resized(thing[rows, columns], small)] = cv2.GC_FGD

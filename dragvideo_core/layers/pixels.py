@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..types import UserError
+from ..types import Size, UserError
 
 Picture = np.ndarray  # (H, W, 3) uint8 RGB
 Region = np.ndarray  # (H, W) bool
@@ -33,7 +33,7 @@ def as_picture(frame: Tensor) -> Picture:
     return (frame.detach().to("cpu", torch.float32).permute(1, 2, 0) * 255).round().clamp(0, 255).byte().contiguous().numpy()
 
 
-def resized(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def resized(values: np.ndarray, size: Size) -> np.ndarray:
     """Values (H, W) or (H, W, C) at another `size` (h, w): averaged where it is smaller, interpolated where it is larger.
 
     A region stays a region: what covers half of a pixel counts.

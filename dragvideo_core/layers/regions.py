@@ -9,9 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..points.flow import optical_flow
 from ..types import Segmenter, VideoClip
-from .carry import warped
+from .carry import moved
 
 
 class Regions:
@@ -55,5 +54,5 @@ class Regions:
         asked = [self.segmenter.foreground(frame, picture, points[chosen]) for points, chosen in sets if bool(chosen.any())]
         if asked:
             return torch.stack(asked).any(0)
-        flow = optical_flow(picture, self.clip.frames[source]).numpy()  # every pair is hidden: the rest of the thing goes on
-        return torch.from_numpy(warped(self.found[source, 0].float().numpy(), flow) >= 0.5)
+        layer = self.found[source, 0].float().numpy()  # every pair is hidden: the rest of the thing goes on as it moves
+        return torch.from_numpy(moved(self.clip.frames[source], picture, layer) >= 0.5)

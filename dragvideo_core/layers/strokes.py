@@ -1,7 +1,8 @@
 """A layer from strokes: some painted over the thing, some over the ground around it, roughly, on one frame.
 
-What a loop of ground strokes shuts out is ground as well. Of the rest each pixel is taken at first for what it is nearer to,
-and GrabCut goes on from there. Only the middle of a stroke over the thing is certain: people paint over the edge of thin parts.
+What a loop of ground strokes shuts out is ground as well, even if its ends do not quite meet. Of the rest each pixel is taken at
+first for what it is nearer to, and GrabCut goes on from there. Only the middle of a stroke over the thing is certain: people paint
+over the edge of thin parts. The handles lie on the thing. What is no part of anything that was painted over is dropped.
 """
 
 from __future__ import annotations
@@ -9,29 +10,35 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from torch import Tensor
 
-from ..types import Stroke
+from ..types import Size, Stroke
 from .grabcut import cut
-from .pixels import Coverage, Picture, Region, distance_to, opencv
+from .pixels import Coverage, Picture, Region, distance_to, grown, opencv
 
 ROUNDS = 6  # of GrabCut
 CERTAIN = 0.5  # share of the radius of a stroke over the thing
 LEAST_RADIUS = 0.5  # px
+HANDLE = 0.5  # % of the picture's short side: radius of what is certain around a handle
+GAP = 4.0  # % of the same: half as wide as the gap that a loop may have
 SMALL_HOLE = 0.02  # of the layer: a hole of this size in which nobody painted ground is filled
 FINE = 4  # bits of a pixel's fraction in OpenCV's drawing
 
 
-def layer_of_strokes(picture: Picture, strokes: Sequence[Stroke]) -> Coverage:
-    """(H, W): how much of each pixel shows the thing. There must be a stroke over the thing."""
+def layer_of_strokes(picture: Picture, strokes: Sequence[Stroke], handles: Tensor) -> Coverage:
+    """(H, W): how much of each pixel shows the thing; handles (J, 2) px. There must be a stroke over the thing."""
     size = picture.shape[:2]
+    dots = [Stroke("thing", HANDLE / CERTAIN / 100 * min(size), handle[None].float()) for handle in handles]
+    strokes = [*strokes, *dots]
     thing, painted = (_painted(strokes, "thing", size, share) for share in (CERTAIN, 1.0))
     ground = _painted(strokes, "ground", size, 1.0)
     ground = (ground | _shut_out(ground, painted)) & ~thing
     guess = painted | (distance_to(painted) < distance_to(ground)) if ground.any() else painted
-    return _filled(cut(picture, thing, ground, guess & ~ground, ROUNDS), ground)
+    layer = _filled(cut(picture, thing, ground, guess & ~ground, ROUNDS), ground)
+    return np.where(_touching(layer >= 0.5, thing), layer, np.float32(0))
 
 
-def _painted(strokes: Sequence[Stroke], kind: str, size: tuple[int, int], share: float) -> Region:
+def _painted(strokes: Sequence[Stroke], kind: str, size: Size, share: float) -> Region:
     """What the strokes of a kind cover, with this share of their radius."""
     cv2 = opencv()
     canvas = np.zeros(size, np.uint8)
@@ -48,18 +55,25 @@ def _painted(strokes: Sequence[Stroke], kind: str, size: tuple[int, int], share:
 
 def _shut_out(ground: Region, painted: Region) -> Region:
     """What the ground strokes part from every stroke over the thing, if it reaches the border of the picture."""
-    _, parts = opencv().connectedComponents((~ground).astype(np.uint8), connectivity=4)
-    at_border = {*parts[0].tolist(), *parts[-1].tolist(), *parts[:, 0].tolist(), *parts[:, -1].tolist()}
-    with_thing = {*np.unique(parts[painted & ~ground]).tolist()}
-    return np.isin(parts, [*(at_border - with_thing - {0})])
+    if not ground.any():
+        return ground
+    gap = GAP / 100 * min(ground.shape)
+    free = ~grown(ground, gap)
+    border = np.zeros_like(free)
+    border[[0, -1]] = border[:, [0, -1]] = True
+    outside = _touching(free, border) & ~_touching(free, painted)
+    return grown(outside, gap)
+
+
+def _touching(region: Region, other: Region) -> Region:
+    """Those pieces of the region that have a pixel in common with the other."""
+    _, pieces = opencv().connectedComponents(region.astype(np.uint8), connectivity=4)
+    return region & np.isin(pieces, np.unique(pieces[region & other]))
 
 
 def _filled(layer: Coverage, ground: Region) -> Coverage:
-    """The layer without its small holes."""
+    """The layer without its small holes in which nobody painted ground."""
     hole = layer < 0.5
-    _, parts, stats, _ = opencv().connectedComponentsWithStats(hole.astype(np.uint8), connectivity=4)
-    most = SMALL_HOLE * float((~hole).sum())
-    edge = {*parts[0].tolist(), *parts[-1].tolist(), *parts[:, 0].tolist(), *parts[:, -1].tolist()}
-    kept = edge | {*np.unique(parts[ground]).tolist()} | {0}
-    small = [part for part in range(len(stats)) if part not in kept and stats[part, -1] <= most]
-    return np.where(np.isin(parts, small), np.float32(1), layer)
+    _, pieces, stats, _ = opencv().connectedComponentsWithStats(hole.astype(np.uint8), connectivity=4)
+    is_small = stats[:, -1] <= SMALL_HOLE * float((~hole).sum())
+    return np.where(hole & is_small[pieces] & ~_touching(hole, ground), np.float32(1), layer)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import av
 import numpy as np
 
-from ..types import UserError
+from ..types import Size, UserError
 from .filters import FilterChain, bits_of, planes_of
 
 # Numbers of ITU-T H.273, as FFmpeg counts them.
@@ -48,7 +48,7 @@ def colour_tags(frame: av.VideoFrame, context: av.VideoCodecContext) -> ColourTa
     return ColourTags(int(frame.colorspace), colour_range, int(primaries), int(transfer))
 
 
-def to_rgb(frame: av.VideoFrame, size: tuple[int, int] | None = None) -> tuple[np.ndarray, bool]:
+def to_rgb(frame: av.VideoFrame, size: Size | None = None) -> tuple[np.ndarray, bool]:
     """A decoded frame as (H, W, 3 or 4) RGB, uint8, or uint16 where it has more than 8 bits, scaled to `size` (H, W) if
     that is given; and whether the fourth channel, alpha, is there. Not turned yet. Raises `UserError` for a pixel
     format that has no way to RGB.

@@ -46,7 +46,8 @@ class VideoHeader:
     frames: int | None  # how many; None = the file does not say
     is_counted: bool  # `frames` was counted when the file was written, not worked out here from its length
     seconds: float | None  # length of the video stream; None = the file does not say
-    has_sound: bool
+    has_sound: bool  # of which something can be heard
+    loses_sound: bool = False  # it has some that no decoder is there for, or whose header is broken
 
 
 @contextmanager
@@ -122,9 +123,9 @@ def read_header(container: av.container.InputContainer, stream: av.VideoStream, 
     frames = stream.frames or (None if length is None else math.ceil(length * rate))
     aspect = Fraction(stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or 1)
     aspect = aspect if Fraction(1, 10) <= aspect <= 10 else Fraction(1)  # absurd, so nobody meant it
-    return VideoHeader(
-        width, height, rate, tick, aspect, frames, bool(stream.frames), seconds, has_sound=bool(sound_streams(container))
-    )
+    heard = sound_streams(container)
+    loses_sound = len(heard) < len(container.streams.audio)
+    return VideoHeader(width, height, rate, tick, aspect, frames, bool(stream.frames), seconds, bool(heard), loses_sound)
 
 
 def _tagged_seconds(stream: av.VideoStream) -> float | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import av
 
-from ..types import UserError
+from ..types import UserError, warn
 from .colour import PLAIN, ColourTags, colour_tags
 from .container import DECODER_ERRORS, DamagedVideoWarning, VideoHeader, VideoWarning, open_container, seconds_of, video_stream
 from .deinterlace import deinterlaced
@@ -154,11 +153,11 @@ class _Decoder:
 
     def warn(self, what: str) -> None:
         text = f"'{self._path.name}' is truncated or damaged: {what}. What could be decoded is used; convert the file again."
-        warnings.warn(text, DamagedVideoWarning, stacklevel=3)
+        warn(text, DamagedVideoWarning)
 
     def warn_of_interlacing(self) -> None:
         text = f"'{self._path.name}' is interlaced: its frames are deinterlaced (bwdif), one for each frame."
-        warnings.warn(text, VideoWarning, stacklevel=3)
+        warn(text, VideoWarning)
 
 
 def _packets(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.Packet | None]:

@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 from torch.nn import functional
 
-from ..types import PointTracks
+from ..types import PointTracks, Size, size_of
 
 HANDLE = (220, 50, 32)
 TARGET = (0, 90, 181)
@@ -50,14 +50,14 @@ def draw_points(
     Returns:
         (3, scale * H, scale * W) float32 in [0, 1], on the CPU. Points outside the picture are cut off at its border.
     """
-    scale = enlargement(tuple(picture.shape[-2:])) if scale is None else scale
+    scale = enlargement(size_of(picture)) if scale is None else scale
     picture = enlarge(picture, scale)
     if mask is not None:
         picture = draw_mask(picture, mask)
     if layer is not None:
         picture = draw_layer(picture, layer)
     handles, targets = _sets(handles), _sets(targets)
-    marks = _Marks(picture.shape[-2:], scale)
+    marks = _Marks(size_of(picture), scale)
     for set_from, set_to in zip(handles, targets, strict=True):
         marks.arrow(_middle(set_from), _middle(set_to))
     for points in targets:
@@ -69,9 +69,9 @@ def draw_points(
 
 def draw_paths(picture: Tensor, paths: Tensor, targets: Tensor) -> Tensor:
     """A picture (3, H, W) with the way (K + 1, J, 2) of each handle, from a disc to a dot, and rings at targets (J, 2)."""
-    scale = enlargement(tuple(picture.shape[-2:]))
+    scale = enlargement(size_of(picture))
     picture = enlarge(picture, scale)
-    marks = _Marks(picture.shape[-2:], scale)
+    marks = _Marks(size_of(picture), scale)
     for target in targets.float().cpu():
         marks.ring(target, TARGET)
     for path in paths.float().cpu().transpose(0, 1):
@@ -82,7 +82,7 @@ def draw_paths(picture: Tensor, paths: Tensor, targets: Tensor) -> Tensor:
 
 def draw_layer(picture: Tensor, layer: Tensor) -> Tensor:
     """A picture (3, H, W) with the outline of a layer, (h, w) or (1, h, w) in [0, 1], where half of a pixel is covered."""
-    height, width = picture.shape[-2:]
+    height, width = size_of(picture)
     layer = layer.detach().cpu().float().reshape(1, 1, *layer.shape[-2:])
     inside = functional.interpolate(layer, (height, width), mode="bilinear", align_corners=False)[0].ge(0.5).float()
     return _outlined(picture, inside, LAYER_EDGE)
@@ -93,7 +93,7 @@ def draw_mask(picture: Tensor, mask: Tensor) -> Tensor:
 
     The mask, (h, w) or (1, h, w) bool, is enlarged to the picture.
     """
-    height, width = picture.shape[-2:]
+    height, width = size_of(picture)
     mask = mask.detach().cpu().float().reshape(1, 1, *mask.shape[-2:])
     inside = functional.interpolate(mask, (height, width), mode="nearest")[0]
     return _outlined(picture * (0.45 + 0.55 * inside), inside, MASK_EDGE)
@@ -101,7 +101,7 @@ def draw_mask(picture: Tensor, mask: Tensor) -> Tensor:
 
 def _outlined(picture: Tensor, inside: Tensor, colour: tuple[int, int, int]) -> Tensor:
     """A picture (3, H, W) with the inner rim of a region (1, H, W) in a colour."""
-    reach = max(1, round(min(picture.shape[-2:]) / 256))
+    reach = max(1, round(min(size_of(picture)) / 256))
     inner = -functional.max_pool2d(-inside, 2 * reach + 1, stride=1, padding=reach)
     edge = inside - inner
     return picture * (1 - edge) + torch.tensor(colour, dtype=torch.float32).reshape(3, 1, 1) / 255 * edge
@@ -131,7 +131,7 @@ def draw_before_after(before: Tensor, after: Tensor, tracks: PointTracks) -> Ten
     count, middle = len(before), tracks.handles.shape[2] // 2
     chosen = sorted({0, (count - 1) // 2, count - 1})
     handles, targets = tracks.handles[:, :, middle], tracks.targets[:, :, middle]
-    scale = enlargement(tuple(before.shape[-2:]))
+    scale = enlargement(size_of(before))
     rows = [
         ("original,\nhandle to\ntarget", [draw_points(before[i], handles[i], targets[i], scale=scale) for i in chosen]),
         (
@@ -175,7 +175,7 @@ def draw_sheet(rows: Sequence[tuple[str, Sequence[Tensor]]], columns: Sequence[s
     return from_pil(page)
 
 
-def enlargement(size: tuple[int, int], side: int = LEGIBLE) -> int:
+def enlargement(size: Size, side: int = LEGIBLE) -> int:
     """How many times a picture of `size` (H, W) px has to be enlarged for its short side to reach about `side` px."""
     return max(1, round(side / min(size)))
 
@@ -202,7 +202,7 @@ def from_pil(picture: Image.Image) -> Tensor:
 class _Marks:
     """A transparent sheet of `size` (H, W) px to draw marks on, in coordinates of the picture before enlargement."""
 
-    def __init__(self, size: tuple[int, int], scale: int):
+    def __init__(self, size: Size, scale: int):
         self._scale = scale * _ANTIALIAS
         self._unit = _ANTIALIAS * max(1.6, min(size) / 110)  # radius of a small dot
         self._canvas = Image.new("RGBA", (size[1] * _ANTIALIAS, size[0] * _ANTIALIAS), (*RIM, 0))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import av
 
-from ..types import UserError
+from ..types import Size, UserError
 from .colour import is_grey, is_ycbcr
 from .filters import bits_of
 
@@ -54,7 +54,7 @@ def options_for(codec: str, quality: int) -> dict[str, str]:
     return {"qp": "0"} if codec == "h264" else {"x265-params": "log-level=error:lossless=1"}
 
 
-def pixels_for(source: av.VideoFormat, codec: str, size: tuple[int, int], is_quarter: bool) -> str:
+def pixels_for(source: av.VideoFormat, codec: str, size: Size, is_quarter: bool) -> str:
     """The pixel format nearest to `source` that the codec holds in frames of `size` (H, W): no fewer bits than the
     source as far as the codec goes, no less chroma. Turned 4:2:2 needs 4:4:4, and so do odd sizes in all but FFV1.
     """

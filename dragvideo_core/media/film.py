@@ -13,7 +13,6 @@ length of the film.
 from __future__ import annotations
 
 import math
-import warnings
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from pathlib import Path
 import av
 import numpy as np
 
+from ..types import Size, warn, warnings_go_to
 from .colour import ColourTags, over_black, to_rgb
 from .container import VideoHeader, VideoWarning, open_container, read_header, seconds_of, video_stream
 from .decoding import DecodedFrame, decoded_frames
@@ -72,8 +72,7 @@ class Film:
     @cached_property
     def first(self) -> DecodedFrame:
         """The first frame, decoded."""
-        with warnings.catch_warnings():  # whoever walks over the frames is warned
-            warnings.simplefilter("ignore", VideoWarning)
+        with warnings_go_to(lambda text: None):  # whoever walks over the frames is warned
             return next(self.decoded())
 
     @cached_property
@@ -89,7 +88,7 @@ class Film:
         return orientation_of(self.first.frame)
 
     @property
-    def size(self) -> tuple[int, int]:
+    def size(self) -> Size:
         """(H, W) px of the frames, upright, before pixels that are not square are stretched"""
         return self.orientation.size((self.first.frame.height, self.first.frame.width))
 
@@ -132,9 +131,7 @@ class Film:
                     text = (
                         f"'{self.name}' changes its size from {first.width} x {first.height} to {stored.width} x {stored.height} "
                     )
-                    warnings.warn(
-                        text + f"px at {float(source.time):.2f} s: it is scaled to the first.", VideoWarning, stacklevel=2
-                    )
+                    warn(text + f"px at {float(source.time):.2f} s: it is scaled to the first.", VideoWarning)
                 stored = _like(stored, first)
             yield FilmFrame(index, source.time, source.duration, stored, self)
             index += 1
@@ -181,6 +178,14 @@ def open_film(path: str | Path, keep_hdr: bool = False) -> Film:
         return Film(path, webp_header(path), keep_hdr)
     with open_container(path) as container:
         return Film(path, read_header(container, video_stream(container, path.name), path.name), keep_hdr)
+
+
+def warn_of_lost_sound(film: Film) -> None:
+    """Where not all of its sound can be read."""
+    if film.header.loses_sound:
+        what = "some of its sound" if film.header.has_sound else "its sound"
+        text = f"{what} in '{film.name}' cannot be read (no decoder, or a broken header): it is left out. Convert the file to mp4."
+        warn(text, VideoWarning)
 
 
 def _packets(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.Packet]:

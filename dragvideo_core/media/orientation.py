@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import av
 import numpy as np
 
+from ..types import Size
 from .filters import FilterChain
 
 
@@ -25,7 +26,7 @@ class Orientation:
             values = values.swapaxes(0, 1)
         return values[:: -1 if self.flip_y else 1, :: -1 if self.flip_x else 1]
 
-    def size(self, stored: tuple[int, int]) -> tuple[int, int]:
+    def size(self, stored: Size) -> Size:
         """(H, W) as stored to (H, W) as seen"""
         return (stored[1], stored[0]) if self.is_quarter else stored
 

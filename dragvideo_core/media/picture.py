@@ -13,15 +13,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..types import UserError, VideoClip
+from ..types import Size, UserError, VideoClip
 from .colour import PLAIN, ColourTags, to_rgb
 from .hdr import to_sdr
 from .orientation import orientation_of
 
 
-def picture(
-    frame: av.VideoFrame, size: tuple[int, int], aspect: float = 1.0, scale: bool = True, colours: ColourTags = PLAIN
-) -> Tensor:
+def picture(frame: av.VideoFrame, size: Size, aspect: float = 1.0, scale: bool = True, colours: ColourTags = PLAIN) -> Tensor:
     """A decoded frame, whose stored pixels are `aspect` times as wide as high, as it is meant to be seen: turned as
     its display matrix says, over black where it is transparent, in BT.709 where `colours` are HDR, cut by
     `centre_window` and resized to `size` (H, W). (3, H, W) float32 RGB in [0, 1]. Raises `UserError` for a pixel format
@@ -40,7 +38,7 @@ def picture(
     return resize(rgb.permute(2, 0, 1), size)
 
 
-def natural_size(frame: av.VideoFrame, aspect: float = 1.0) -> tuple[int, int]:
+def natural_size(frame: av.VideoFrame, aspect: float = 1.0) -> Size:
     """(H, W) at which the frame is seen, each floored to a multiple of 64. Pixels that are not square are stretched,
     never shrunk. Raises `UserError` if it is smaller than 64 x 64.
     """
@@ -54,7 +52,7 @@ def natural_size(frame: av.VideoFrame, aspect: float = 1.0) -> tuple[int, int]:
     return height // 64 * 64, width // 64 * 64
 
 
-def centre_window(source: tuple[int, int], size: tuple[int, int], aspect: float = 1.0, scale: bool = True) -> tuple[slice, slice]:
+def centre_window(source: Size, size: Size, aspect: float = 1.0, scale: bool = True) -> tuple[slice, slice]:
     """Rows and columns of the largest centred window of the shape of `size` (H, W) in a `source` (H', W') with pixels
     `aspect` times as wide as high: resized to `size`, the short side fits and the long one is cropped. With
     `scale=False` the window has the size of `size` itself, if the source is not smaller.
@@ -69,18 +67,18 @@ def centre_window(source: tuple[int, int], size: tuple[int, int], aspect: float 
     return slice(top, top + rows), slice(left, left + columns)
 
 
-def resize(rgb: Tensor, size: tuple[int, int]) -> Tensor:
+def resize(rgb: Tensor, size: Size) -> Tensor:
     """(3, H', W') to (3, *size), antialiased; the values stay within the range of the picture's."""
     if rgb.shape[1:] != tuple(size):
         rgb = F.interpolate(rgb[None], size=size, mode="bilinear", antialias=True, align_corners=False)[0]
     return rgb.clamp(0.0, 1.0).contiguous()
 
 
-def _seen_size(stored: tuple[int, int], aspect: float) -> tuple[float, float]:
+def _seen_size(stored: Size, aspect: float) -> tuple[float, float]:
     return stored[0] * max(1.0, 1.0 / aspect), stored[1] * max(1.0, aspect)
 
 
-def _shrink(frame: av.VideoFrame, size: tuple[int, int]) -> int:
+def _shrink(frame: av.VideoFrame, size: Size) -> int:
     """How many times smaller a very large frame can be made on its way to RGB, with twice `size` left."""
     return max(1, min(frame.width, frame.height) // (2 * max(size)))
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack
 from fractions import Fraction
 
 import av
 
-from ..types import UserError
+from ..types import UserError, warn
 from .container import DECODER_ERRORS, VideoWarning, open_container, seconds_of, sound_streams
-from .film import Film
+from .film import Film, warn_of_lost_sound
 
-_BIT_RATE = 192_000  # of sound that is encoded anew
+_LAYOUTS = {1: "mono", 6: "5.1"}  # by channels, of sound that is encoded anew; every other is mixed down to stereo
+_BIT_RATE = 96_000  # at most, per channel, of sound that is encoded anew
 
 
 class SoundCopy:
@@ -25,6 +25,7 @@ class SoundCopy:
         self._hides = output.format.name in ("mp4", "mov")  # what comes before time 0, by an edit list of its own
         self._tracks: dict[int, _Track] = {}  # by their number in the source
         self._next: tuple[Fraction, av.Packet] | None = None
+        warn_of_lost_sound(film)
         if not film.header.has_sound:
             return
         source = self._stack.enter_context(open_container(film.path))
@@ -61,7 +62,7 @@ class SoundCopy:
                     yield at, packet
         except DECODER_ERRORS as error:
             text = f"the sound of '{self._name}' breaks off: it can be read no further ({type(error).__name__})."
-            warnings.warn(text + " The film is silent from there on.", VideoWarning, stacklevel=4)
+            warn(text + " The film is silent from there on.", VideoWarning)
 
 
 def _track(stream: av.AudioStream, output: av.container.OutputContainer) -> _Track:
@@ -98,8 +99,10 @@ class _EncodedTrack(_Track):
     def __init__(self, stream: av.AudioStream, output: av.container.OutputContainer):
         context = stream.codec_context
         self._stream = stream
-        self._written = output.add_stream("aac", rate=context.sample_rate, layout=context.layout.name, bit_rate=_BIT_RATE)
-        self._resampler = av.AudioResampler(format="fltp", layout=context.layout.name, rate=context.sample_rate)
+        layout = _LAYOUTS.get(context.channels, "stereo")
+        bit_rate = context.channels * min(_BIT_RATE, 4 * context.sample_rate)
+        self._written = output.add_stream("aac", rate=context.sample_rate, layout=layout, bit_rate=bit_rate)
+        self._resampler = av.AudioResampler(format="fltp", layout=layout, rate=context.sample_rate)
 
     def packets(self, packet: av.Packet | None, origin: Fraction) -> list[av.Packet]:
         try:

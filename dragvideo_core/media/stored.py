@@ -9,6 +9,7 @@ from __future__ import annotations
 import av
 import numpy as np
 
+from ..types import Size
 from .colour import UNSPECIFIED, ColourTags, is_grey, is_ycbcr, matrix_and_range
 from .filters import FilterChain, frame_of, planes_of
 from .orientation import Orientation
@@ -42,9 +43,9 @@ def with_edit(own: av.VideoFrame, edited: av.VideoFrame, changed: np.ndarray) ->
     """The planes of `edited` where `changed` (H, W) bool, those of `own` elsewhere. A chroma value that several pixels
     share is changed where one of them is."""
     height, width = changed.shape
-    planes = []
-    for ours, theirs in zip(planes_of(own), planes_of(edited), strict=True):
-        planes.append(np.where(_cells(changed, ours.shape), theirs, ours))
+    planes = planes_of(own)  # copies
+    for ours, theirs in zip(planes, planes_of(edited), strict=True):
+        np.copyto(ours, theirs, where=_cells(changed, ours.shape))
     return frame_of(planes, own.format.name, width, height)
 
 
@@ -68,11 +69,12 @@ def tags_to_write(tags: ColourTags, is_toned: bool, source: av.VideoFormat) -> C
     return tags
 
 
-def _cells(changed: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def _cells(changed: np.ndarray, shape: Size) -> np.ndarray:
     """`changed` at the resolution of a plane: True where any pixel of the cell is."""
     steps = -(-changed.shape[0] // shape[0]), -(-changed.shape[1] // shape[1])
     if steps == (1, 1):
         return changed
     padded = np.zeros((shape[0] * steps[0], shape[1] * steps[1]), bool)
     padded[: changed.shape[0], : changed.shape[1]] = changed
-    return padded.reshape(shape[0], steps[0], shape[1], steps[1]).any((1, 3))
+    parts = [padded[top :: steps[0], left :: steps[1]] for top in range(steps[0]) for left in range(steps[1])]
+    return np.logical_or.reduce(parts)

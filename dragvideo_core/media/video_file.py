@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..types import UserError, VideoClip
 from .container import DECODER_ERRORS, DamagedVideoWarning, open_container, seconds_of, sound_streams
-from .film import open_film
+from .film import open_film, warn_of_lost_sound
 
 __all__ = ["DamagedVideoWarning", "read_audio", "write_video"]
 
@@ -26,6 +26,7 @@ def read_audio(path: str | Path, clip: VideoClip) -> tuple[Tensor, int] | None:
     moment of the clip's first frame, the length is that of the clip.
     """
     film = open_film(path)
+    warn_of_lost_sound(film)
     start = film.time_of(int(clip.source_index[0])) if film.header.has_sound else None
     if start is None:
         return None

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..diffusion.denoiser import features_only
-from ..types import DragModel
+from ..types import DragModel, Size
 from .sampling import cell_centres, lookup
 
 
@@ -42,7 +42,7 @@ def describe(model: DragModel, latents: Tensor, recipe: Recipe, ensemble: int, g
 
 
 def match(
-    descriptors: Tensor, features: Tensor, size: tuple[int, int], around: Tensor | None = None, window: float | None = None
+    descriptors: Tensor, features: Tensor, size: Size, around: Tensor | None = None, window: float | None = None
 ) -> tuple[Tensor, Tensor]:
     """Find descriptors (P, C) in one frame's features (C, h, w): positions (P, 2) px and similarity (P,) in [-1, 1].
 
@@ -60,6 +60,6 @@ def match(
     return weight @ centres, best
 
 
-def sample(features: Tensor, points: Tensor, size: tuple[int, int]) -> Tensor:
+def sample(features: Tensor, points: Tensor, size: Size) -> Tensor:
     """Unit-length descriptors (P, C) of points (P, 2) in one frame's features (C, h, w)."""
     return functional.normalize(lookup(features[None], points[None], size)[0], dim=-1)

@@ -2,16 +2,52 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from ..types import UserError, warn
-from .sets import inside
+from ..types import PointPicks, Size, UserError, size_of, warn
+from .sets import inside, union_of_squares
 
+REACH = 1.5  # lengths of the drag
+NEAREST, FARTHEST = 0.1, 0.35  # of the shorter side
+PIN = 1e-3  # px: a shorter drag is a pin
 MOST_NAMED = 8  # frames that a sentence lists
 
 
-def check_given(mask: Tensor, count: int, size: tuple[int, int]) -> None:
+def may_change(mask_points: Tensor, handles: Tensor, targets: Tensor, radius: float, size: Size) -> Tensor:
+    """Where the picture may change, (N, 1, H, W) bool: inside the squares of half side `radius` around mask points (N, Q, 2)
+    (Sec. 3.1), or `around_drags` of handles and targets (N, J, 2) where nobody set any."""
+    return union_of_squares(mask_points, radius, size) if mask_points.shape[1] else around_drags(handles, targets, size)
+
+
+def around_drags(handles: Tensor, targets: Tensor, size: Size) -> Tensor:
+    """The edit mask where nobody gave one: for handles and targets (N, J, 2), (N, 1, H, W) bool.
+
+    Of each pair all that is nearer to the way from its handle to its target than a radius: `REACH` times the drag's length, at least
+    `NEAREST` and at most `FARTHEST` of the picture's shorter side. Pins, whose target is their handle, add nothing. The page draws
+    the same (`js/edit_mask.mjs`).
+    """
+    short, masks = min(size), np.zeros((len(handles), *size), np.uint8)
+    for mask, starts, ends in zip(masks, handles.tolist(), targets.tolist(), strict=True):
+        for start, end in zip(starts, ends, strict=True):
+            length = float(np.hypot(end[0] - start[0], end[1] - start[1]))
+            if length < PIN:
+                continue
+            radius = min(max(REACH * length, NEAREST * short), FARTHEST * short)
+            mask |= _near_segment(start, end, radius, size)
+    return torch.from_numpy(masks.astype(bool))[:, None]
+
+
+def _near_segment(start: list[float], end: list[float], radius: float, size: Size) -> np.ndarray:
+    """(H, W) uint8: 1 where the pixel is at most `radius` px from the segment."""
+    x, y = np.meshgrid(np.arange(size[1], dtype=np.float32) - start[0], np.arange(size[0], dtype=np.float32) - start[1])
+    along = np.array([end[0] - start[0], end[1] - start[1]], np.float32)
+    share = ((x * along[0] + y * along[1]) / max(float(along @ along), 1e-9)).clip(0, 1)
+    return (np.hypot(x - share * along[0], y - share * along[1]) <= radius).astype(np.uint8)
+
+
+def check_given(mask: Tensor, count: int, size: Size) -> None:
     """UserError unless the mask has the clip's shape (N, 1, H, W), bool, and is white somewhere."""
     if tuple(mask.shape) != (count, 1, *size) or mask.dtype != torch.bool:
         raise UserError(
@@ -25,9 +61,14 @@ def check_given(mask: Tensor, count: int, size: tuple[int, int]) -> None:
         )
 
 
+def moving(picks: PointPicks) -> Tensor:
+    """Which pairs move at all, (J,) bool: one whose target is its handle is a pin, which holds its place."""
+    return (picks.targets - picks.handles).norm(dim=1) >= PIN
+
+
 def targets_outside(mask: Tensor, targets: Tensor) -> Tensor:
     """Which targets (N, J, 2) lie in the picture but not in the mask (N, 1, H, W) bool: (N, J) bool."""
-    height, width = mask.shape[-2:]
+    height, width = size_of(mask)
     column, row = targets[..., 0].round().long().clamp(0, width - 1), targets[..., 1].round().long().clamp(0, height - 1)
     frame = torch.arange(len(mask), device=mask.device)[:, None]
     return ~mask[frame, 0, row, column] & inside(targets, (height, width))
@@ -52,6 +93,7 @@ def warn_of_black_frames(mask: Tensor) -> Tensor:
 
 
 def _named(frames: list[int]) -> str:
-    shown = ", ".join(map(str, frames[:MOST_NAMED]))
+    """Frames as people count them, from 1."""
+    shown = ", ".join(str(frame + 1) for frame in frames[:MOST_NAMED])
     more = len(frames) - MOST_NAMED
     return f"frame{'s' if len(frames) > 1 else ''} {shown}" + (f" and {more} more" if more > 0 else "")

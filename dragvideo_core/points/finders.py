@@ -21,6 +21,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from ..types import Size, size_of
 from . import dift
 from .flow import DIS, Flow
 from .sampling import lookup
@@ -58,7 +59,7 @@ class Finder(Protocol):
 class DiftFinder:
     """By descriptors: features (C, h, w) of every frame, of pictures of `size` (H, W), asked for when a frame is searched."""
 
-    def __init__(self, features: Features, size: tuple[int, int], i: int, here: Tensor, window: float, tolerance: float):
+    def __init__(self, features: Features, size: Size, i: int, here: Tensor, window: float, tolerance: float):
         """window, tolerance: px that a point moves at most, and by which it may miss its origin on the way back."""
         self.features, self.size, self.window, self.tolerance = features, size, window, tolerance
         self.restart(i, here, torch.ones(len(here), dtype=torch.bool))
@@ -123,13 +124,13 @@ class FlowFinder:
     def _sources(self, i: int) -> list[tuple[int, bool]]:
         """The frames to come from, each with whether it is for the points that began there: those, then the near ones, then far
         ones."""
-        near = [j for stride in STRIDES for j in (i - stride, i + stride) if j in self.known]
+        near = [j for stride in STRIDES for j in (i - stride, i + stride) if j in self.known and (self.first != j).any()]
         return [*((j, True) for j in self.first.unique().tolist() if j != i), *((j, False) for j in near)]
 
     def _follow(self, j: int, i: int, start: Tensor) -> tuple[Tensor, Tensor]:
         """Places (P, 2) in frame i of places (P, 2) in frame j by flow, and the squared round trip (P,) px^2: infinite where
         it is too long for the point to be visible."""
-        size = tuple(self.frames.shape[-2:])
+        size = size_of(self.frames)
         there, back = self._flows(j, i)
         go = lookup(there[None], start[None], size)[0]
         place = start + go

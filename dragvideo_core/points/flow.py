@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..types import UserError, warn
+from ..types import UserError, size_of, warn
 
 RAFT_SIDE, RAFT_MULTIPLE = 128, 8  # px: RAFT takes pictures of at least this side, in multiples of this
 
@@ -82,7 +82,7 @@ def _load_raft(path: Path) -> torch.nn.Module:
 
 def _raft_flow(raft: torch.nn.Module, first: Tensor, second: Tensor) -> Tensor:
     """As `optical_flow`, on the CPU. The pictures are continued to the right and below as far as RAFT needs."""
-    height, width = first.shape[-2:]
+    height, width = size_of(first)
     missing = [max(RAFT_SIDE, -(-side // RAFT_MULTIPLE) * RAFT_MULTIPLE) - side for side in (height, width)]
     pair = torch.stack([first, second]).float().clamp(0, 1) * 2 - 1
     pair = functional.pad(pair, (0, missing[1], 0, missing[0]), mode="replicate").to(next(raft.parameters()).device)

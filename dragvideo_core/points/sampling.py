@@ -10,20 +10,22 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ..types import Size, size_of
 
-def lookup(features: Tensor, points: Tensor, size: tuple[int, int]) -> Tensor:
+
+def lookup(features: Tensor, points: Tensor, size: Size) -> Tensor:
     """Features (B, C, h, w) of pictures of `size` (H, W) at points (B, ..., 2) in pixels: (B, ..., C).
 
     Outside the picture the nearest border value holds. On CUDA the gradient is added up in no fixed order, so it is the same
     from run to run but for rounding; on the CPU it is the same bit for bit.
     """
     shape = points.shape
-    grid = _normalised(points.reshape(shape[0], 1, -1, 2), size, features.shape[-2:]).to(features.dtype)
+    grid = _normalised(points.reshape(shape[0], 1, -1, 2), size, size_of(features)).to(features.dtype)
     found = functional.grid_sample(features, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
     return found[:, :, 0].transpose(1, 2).reshape(*shape[:-1], features.shape[1])
 
 
-def cell_centres(cells: tuple[int, int], size: tuple[int, int], device=None) -> Tensor:
+def cell_centres(cells: Size, size: Size, device=None) -> Tensor:
     """Pixel positions (h, w, 2) of the centres of a feature map's cells."""
     (h, w), (height, width) = cells, size
     y = (torch.arange(h, device=device) + 0.5) * height / h - 0.5
@@ -31,12 +33,12 @@ def cell_centres(cells: tuple[int, int], size: tuple[int, int], device=None) -> 
     return torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)
 
 
-def mask_to_cells(mask: Tensor, cells: tuple[int, int]) -> Tensor:
+def mask_to_cells(mask: Tensor, cells: Size) -> Tensor:
     """A pixel mask (N, 1, H, W) bool to cells (N, 1, h, w) float: 1 where any pixel of the cell is set."""
     return functional.adaptive_max_pool2d(mask.float(), cells)
 
 
-def _normalised(points: Tensor, size: tuple[int, int], cells: tuple[int, int]) -> Tensor:
+def _normalised(points: Tensor, size: Size, cells: Size) -> Tensor:
     """Points (..., 2) as `grid_sample` takes them, -1 to 1 from edge to edge, none beyond the centres of the outermost cells.
 
     So "zeros" pads like "border", whose gradient Apple's devices do not have (torch before 2.13).

@@ -11,6 +11,8 @@ import math
 import torch
 from torch import Tensor
 
+from ..types import Size, size_of
+
 REFERENCE = 512  # the paper's picture size: spacings and radii are given at this size and scale with the clip
 
 
@@ -21,7 +23,7 @@ def square_set(centres: Tensor, side: int, spacing: float) -> Tensor:
     return centres[:, None] + offsets
 
 
-def shifted_inside(sets: Tensor, size: tuple[int, int]) -> Tensor:
+def shifted_inside(sets: Tensor, size: Size) -> Tensor:
     """Sets (J, S, 2) near the border of a picture of `size` (H, W), each moved as a whole until all its points lie inside.
 
     Ours: the paper does not say. A point outside shows nothing to follow, and would be lost in every frame; moved alone, it
@@ -34,18 +36,18 @@ def shifted_inside(sets: Tensor, size: tuple[int, int]) -> Tensor:
     return sets + torch.where(highest - lowest > last, middle, shift)[:, None]
 
 
-def inside(points: Tensor, size: tuple[int, int]) -> Tensor:
+def inside(points: Tensor, size: Size) -> Tensor:
     """Which points (..., 2) lie in a picture of `size` (H, W): (...,) bool."""
     x, y = points.unbind(-1)
     return (x >= -0.5) & (x <= size[1] - 0.5) & (y >= -0.5) & (y <= size[0] - 0.5)
 
 
-def nearest_inside(points: Tensor, size: tuple[int, int]) -> Tensor:
+def nearest_inside(points: Tensor, size: Size) -> Tensor:
     """The place in a picture of `size` (H, W) that is nearest to each point (..., 2)."""
     return torch.minimum(points.clamp(min=0), _last_pixel(size, points))
 
 
-def _last_pixel(size: tuple[int, int], like: Tensor) -> Tensor:
+def _last_pixel(size: Size, like: Tensor) -> Tensor:
     """The centre of the lower right pixel, (2,)."""
     return torch.stack([like.new_full((), size[1] - 1), like.new_full((), size[0] - 1)])
 
@@ -70,7 +72,7 @@ def carry_targets(targets: Tensor, handles: Tensor, handles_after: Tensor) -> Te
     return targets + handles_after - handles
 
 
-def union_of_squares(points: Tensor, radius: float, size: tuple[int, int]) -> Tensor:
+def union_of_squares(points: Tensor, radius: float, size: Size) -> Tensor:
     """Mask points (N, Q, 2) to the mask (N, 1, H, W) bool: the union of the squares of half side `radius` around them."""
     height, width = size
     x = torch.arange(width, device=points.device)
@@ -78,13 +80,6 @@ def union_of_squares(points: Tensor, radius: float, size: tuple[int, int]) -> Te
     in_x = (x - points[..., 0, None]).abs() <= radius  # (N, Q, W)
     in_y = (y - points[..., 1, None]).abs() <= radius  # (N, Q, H)
     return torch.einsum("nqh,nqw->nhw", in_y.float(), in_x.float()).gt(0)[:, None]
-
-
-def may_change(mask_points: Tensor, radius: float, size: tuple[int, int]) -> Tensor:
-    """Where the picture may change, (N, 1, H, W) bool: inside the squares around (N, Q, 2), everywhere if Q is 0."""
-    if mask_points.shape[1] == 0:
-        return torch.ones(len(mask_points), 1, *size, dtype=torch.bool, device=mask_points.device)
-    return union_of_squares(mask_points, radius, size)
 
 
 def way(handles: Tensor, targets: Tensor, radius: float) -> Tensor:
@@ -96,7 +91,7 @@ def way(handles: Tensor, targets: Tensor, radius: float) -> Tensor:
 def dragged_regions(handles: Tensor, targets: Tensor, regions: Tensor, radius: float) -> Tensor:
     """What of the foreground regions (N, 1, H, W) lies within 2 * `radius` of a handle (N, J, 2), and where it goes: the same
     shape. A region that is the whole picture says nothing."""
-    size, mask = tuple(regions.shape[-2:]), torch.zeros_like(regions)
+    size, mask = size_of(regions), torch.zeros_like(regions)
     for i, j in itertools.product(range(len(handles)), range(handles.shape[1])):
         if bool(regions[i].all()):
             continue

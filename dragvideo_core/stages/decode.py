@@ -7,16 +7,29 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from ..diffusion import batches, memory
 from ..diffusion.attention import kept_bytes
 from ..diffusion.ddim import check_stride
+from ..dragging import blending
 from ..dragging import offsets as latent_offsets
+from ..dragging.cell_moves import cell_moves
+from ..dragging.checks import check_displaced
 from ..dragging.replay import Replay
 from ..points.sampling import mask_to_cells
 from ..temporal.smoothing import SMOOTHED_STEPS, smooth
-from ..types import DragModel, DragResult, Inversion, OnProgress, PointTracks, UserError, VideoClip, ignore_progress
+from ..types import (
+    Displacement,
+    DragModel,
+    DragResult,
+    Inversion,
+    OnProgress,
+    PointTracks,
+    UserError,
+    VideoClip,
+    ignore_progress,
+    size_of,
+)
 
 
 @dataclass(frozen=True)
@@ -27,6 +40,8 @@ class DecodeSettings:
     smoothing: bool = False  # ControlVideo's temporal smoothing at two late steps
     stride: int = 2  # steps that one pair of denoiser calls serves; 1: each has its own, as in the paper
     chunk: int = 0  # frames at a time; 0: as many as fit into memory
+    keep_pixels: bool = True  # with a displacement: what moved as a piece keeps its pixels, the model's only where needed
+    paint_from: int = 10  # step of 50: with a displacement, the model paints freed ground from there, over its smooth fill
 
 
 def decode(
@@ -37,14 +52,17 @@ def decode(
     model: DragModel,
     settings: DecodeSettings = DecodeSettings(),
     on_progress: OnProgress = ignore_progress,
+    displaced: Displacement | None = None,
 ) -> tuple[VideoClip, Tensor]:
     """The edited clip, and its clean latents (N, 4, h, w).
 
-    With all offsets zero, clip and latents are handed on as they are. With a stride, it goes over every n-th step and those
-    with offsets. UserError where clip, inversion, edit and tracks do not belong together, and where the keys and values of all
-    frames do not fit into memory.
+    displaced: the displacement that the drag started from. What moved as a piece then keeps its own pixels (`keep_pixels`), and
+    freed ground is painted over its fill. With all offsets zero, clip and latents are handed on as they are. With a stride, it
+    goes over every n-th step and those with offsets. UserError where clip, inversion, edit, tracks and displacement do not
+    belong together, and where the keys and values of all frames do not fit into memory.
     """
     check_stride(settings.stride)
+    check_displaced(displaced, tracks)
     _check(clip, inversion, tracks, model)
     latent_offsets.check_offsets(result.offsets, inversion.latents)
     if not any(bool(offset.any()) for offset in result.offsets.values()):
@@ -53,12 +71,27 @@ def decode(
     held = held_bytes(model, cells, len(clip), settings)
     _check_room(model, held, len(clip))
     chunks = batches.Chunks(model, cells, len(clip), settings.chunk, held=held)
-    latents = _replay(inversion, result, tracks, model, settings, chunks, on_progress)
-    frames = batches.decode(model, latents, chunks)
+    if displaced is not None and settings.keep_pixels and not bool(blending.painted(displaced).any()):
+        frames, latents = displaced.frames, batches.encode(model, displaced.frames, chunks)  # nothing is left for the model
+    else:
+        latents = _replay(inversion, result, tracks, model, settings, chunks, on_progress, displaced)
+        frames = _composed(clip, batches.decode(model, latents, chunks), tracks, settings, displaced)
     if settings.lock:
-        keep = _inside(tracks.edit_mask, settings.feather * min(clip.size) / 512)
-        frames = clip.frames + keep * (frames - clip.frames)
+        frames = torch.where(tracks.edit_mask, frames, clip.frames)
     return replace(clip, frames=frames.clamp(0, 1)), latents
+
+
+def _composed(
+    clip: VideoClip, frames: Tensor, tracks: PointTracks, settings: DecodeSettings, displaced: Displacement | None
+) -> Tensor:
+    """The model's frames (N, 3, H, W), and in their place the clip's pixels where these are kept."""
+    feather = settings.feather * min(clip.size) / 512
+    if settings.lock:
+        frames = clip.frames + blending.faded(tracks.edit_mask, feather) * (frames - clip.frames)
+    if displaced is None or not settings.keep_pixels:
+        return frames
+    where, trusted = blending.painted(displaced), blending.is_ground(displaced)
+    return blending.blended(displaced.frames, frames, where, trusted, feather)
 
 
 def held_bytes(model: DragModel, cells: int, frames: int, settings: DecodeSettings) -> int:
@@ -67,7 +100,7 @@ def held_bytes(model: DragModel, cells: int, frames: int, settings: DecodeSettin
 
 
 def _check(clip: VideoClip, inversion: Inversion, tracks: PointTracks, model: DragModel) -> None:
-    inverted = inversion.latents.shape[1], *(side * model.pixels_per_cell for side in inversion.latents.shape[-2:])
+    inverted = inversion.latents.shape[1], *(side * model.pixels_per_cell for side in size_of(inversion.latents))
     tracked = len(tracks.edit_mask), *tracks.edit_mask.shape[-2:]
     for name, (count, height, width) in (("inversion", inverted), ("tracks", tracked)):
         if (count, height, width) != (len(clip), *clip.size):
@@ -94,22 +127,44 @@ def _replay(
     settings: DecodeSettings,
     chunks: batches.Chunks,
     on_progress: OnProgress,
+    displaced: Displacement | None,
 ) -> Tensor:
     """Edited clean latents (N, 4, h, w) on the CPU."""
-    cell_mask = mask_to_cells(tracks.edit_mask, inversion.latents.shape[-2:])
+    cell_mask = mask_to_cells(tracks.edit_mask, size_of(inversion.latents))
     if not settings.lock:
         cell_mask = torch.ones_like(cell_mask)
-    replay = Replay(model, inversion.latents, result.offsets, cell_mask, settings.cross_branch)
+    moves = None if displaced is None else cell_moves(displaced, tracks, size_of(inversion.latents))
+    replay = Replay(model, inversion.latents, result.offsets, cell_mask, settings.cross_branch, moves)
     steps = _visited(result, settings)
     total = (len(steps) - 1) * inversion.latents.shape[1]
 
-    def smoothed(latents: Tensor, step: int) -> Tensor:
+    fill = None if displaced is None else _Fill(displaced, inversion, cell_mask, model, chunks)
+
+    def after_jump(latents: Tensor, step: int) -> Tensor:
+        if fill is not None and step >= settings.paint_from:
+            latents = fill.put_into(latents, step)
         if not settings.smoothing or step not in SMOOTHED_STEPS:
             return latents
         smooth_latents = smooth(latents, model, replay.ddim, step, odd=step % 2 == 1, chunks=chunks)
         return inversion.latents[step] + cell_mask * (smooth_latents - inversion.latents[step])
 
-    return replay.run(steps, chunks, lambda done: on_progress(done, total, None), smoothed)
+    return replay.run(steps, chunks, lambda done: on_progress(done, total, None), after_jump)
+
+
+class _Fill:
+    """The smooth fill of ground that no other frame shows, as latents at any step: what the model starts its painting from."""
+
+    def __init__(self, displaced: Displacement, inversion: Inversion, cell_mask: Tensor, model: DragModel, chunks: batches.Chunks):
+        cells = size_of(inversion.latents)
+        self.alphas, self.timesteps = model.alphas_cumprod, inversion.timesteps
+        self.where = mask_to_cells(displaced.freed & ~displaced.found, cells) * cell_mask > 0  # (N, 1, h, w)
+        self.clean = batches.encode(model, displaced.frames, chunks)
+        self.noise = torch.randn(self.clean.shape[1:], generator=torch.Generator().manual_seed(0))  # alike in every frame
+
+    def put_into(self, latents: Tensor, step: int) -> Tensor:
+        """Latents (N, 4, h, w) at a step with the fill in its place."""
+        alpha = self.alphas[int(self.timesteps[step])].cpu()
+        return torch.where(self.where, alpha.sqrt() * self.clean + (1 - alpha).sqrt() * self.noise, latents)
 
 
 def _visited(result: DragResult, settings: DecodeSettings) -> list[int]:
@@ -117,14 +172,3 @@ def _visited(result: DragResult, settings: DecodeSettings) -> list[int]:
     top, smoothed = max(result.offsets), SMOOTHED_STEPS if settings.smoothing else ()
     wanted = {0, *result.offsets, *smoothed, *range(0, top, settings.stride)}
     return sorted((step for step in wanted if step <= top), reverse=True)
-
-
-def _inside(mask: Tensor, feather: float) -> Tensor:
-    """The mask (N, 1, H, W) bool as weights: 0 outside, rising to 1 over `feather` px inside its edge."""
-    width = max(1, round(feather))
-    padded = functional.pad(mask.float(), [width] * 4, mode="replicate")
-    shrunk = -functional.max_pool2d(-padded, 2 * (width // 2) + 1, stride=1)  # eroded by half the feather
-    blurred = functional.avg_pool2d(shrunk, 2 * (width // 2) + 1, stride=1)
-    spare = (blurred.shape[-1] - mask.shape[-1]) // 2
-    height, breadth = mask.shape[-2:]
-    return blurred[..., spare : spare + height, spare : spare + breadth] * mask

@@ -6,8 +6,7 @@ In two steps that can be taken apart: `bend_layers` finds out where everything g
 
 from __future__ import annotations
 
-import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -18,7 +17,7 @@ from ..displacement.backward_map import Warp, backward
 from ..displacement.bending import Bent
 from ..displacement.checks import check_tracks
 from ..ground.fill import fill_freed
-from ..types import Displacement, OnProgress, PointTracks, UserError, VideoClip, ignore_progress
+from ..types import Displacement, OnProgress, PointTracks, Size, UserError, VideoClip, ignore_progress, warn
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ def displace(
     settings: DisplaceSettings = DisplaceSettings(),
     on_progress: OnProgress = ignore_progress,
 ) -> Displacement:
-    """Move what the points hold to its targets: the layer inside the edit mask bends, the ground stays and is filled where it came free.
+    """Move what the points hold to its targets: the layer inside the edit mask bends, the ground shows where it came free.
 
     Without a layer in the tracks everything inside the edit mask bends, and its rim is held. Nothing outside of the edit mask
     changes, and nothing inside that neither moved nor came free. Warns where a drag would fold the layer over itself: it is made
@@ -64,10 +63,9 @@ def bend_layers(
     bents = bending.held_in_time(clip.frames, bents)
     folded = [i + 1 for i, bent in enumerate(bents) if bent is not None and bent.had_folds]
     if folded:
-        warnings.warn(
+        warn(
             f"the drag would fold the thing over itself in frame {', '.join(map(str, folded))}: it was made smoother there. "
             "Make the drag shorter, or the edit mask larger.",
-            stacklevel=3,
         )
     return bents
 
@@ -129,7 +127,7 @@ class _Scene:
         matte = seen = _array(tracks.layer[:, 0]).clip(0, 1)
         hides, is_guessed = np.zeros_like(touchable), np.zeros_like(touchable)
         if front is not None:
-            matte = np.stack([hidden.completed(*one) for one in zip(seen, front)])
+            matte = np.stack([hidden.completed(*one) for one in zip(seen, front, strict=True)])
             hides = np.stack([compose.covered(one) for one in front])
             is_guessed = hides & (matte > compose.THERE)
         region = np.stack([compose.covered(one) for one in matte])
@@ -144,7 +142,7 @@ def _whole_layer(frames: Tensor, scene: _Scene) -> Tensor:
     return fill_freed(frames, _mask(elsewhere), _mask(scene.is_guessed))[0]
 
 
-def _maps(warps: list[Warp | None], size: tuple[int, int]) -> dict[str, Tensor]:
+def _maps(warps: list[Warp | None], size: Size) -> dict[str, Tensor]:
     x, y = np.meshgrid(np.arange(size[1], dtype=np.float32), np.arange(size[0], dtype=np.float32))
     places = np.repeat(np.stack([x, y], -1)[None], len(warps), 0)
     stretch = np.ones((len(warps), *size), np.float32)

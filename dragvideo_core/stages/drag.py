@@ -4,10 +4,13 @@ One pass over the frames measures the residuals of the chain and the first templ
 it gives the gradients of all offsets and the distances that tracking needs; then Adam makes a step and the handles move.
 
 Between two iterations the work can be taken apart into a state and put together again, in this process or in another: it
-ends bit for bit as if it had not been broken off (same device, same chunks).
+ends as if it had not been broken off (same device, same chunks): bit for bit on the CPU. On CUDA the gradients of `grid_sample`
+and of fused attention are added up in no fixed order, so two runs differ by rounding, broken off or not.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -23,7 +26,7 @@ from ..dragging.plan import Plan, make_plan
 from ..dragging.settings import DEFAULTS, DragSettings
 from ..files.unfinished import NOT_KEPT, State, Unfinished
 from ..media.drawing import draw_points
-from ..types import DragModel, DragResult, Inversion, OnProgress, PointTracks, ignore_progress
+from ..types import Displacement, DragModel, DragResult, Inversion, OnProgress, PointTracks, ignore_progress
 
 __all__ = ["DragSettings", "drag"]
 
@@ -36,18 +39,22 @@ def drag(
     on_progress: OnProgress = ignore_progress,
     start: DragResult | None = None,
     unfinished: Unfinished = NOT_KEPT,
+    displaced: Displacement | None = None,
 ) -> DragResult:
     """Find the offsets. Stops when every pair has arrived or the iterations are used up.
 
-    start: an edit of the same clip to go on from; its steps are added to `settings.steps`. With `unfinished`, work that
-    was broken off goes on where it was.
+    start: an edit of the same clip to go on from; its steps are added to `settings.steps`. displaced: what the warm start
+    starts from, then with `settings.refine` iterations at most; None: a displacement that knows no layer. With `unfinished`,
+    work that was broken off goes on where it was.
     UserError when steps, tracks, inversion and edit do not fit together, and when gradients are no numbers again and again.
     """
-    check(inversion, tracks, settings, start)
+    check(inversion, tracks, settings, start, displaced)
+    if displaced is not None and settings.warm_start and start is None:
+        settings = replace(settings, iterations=min(settings.iterations, settings.refine))
     earlier = rounds.earlier(start, tracks)
     plan = make_plan(inversion, tracks, model, settings, earlier)
     chunks, total, done = plan.chunks(), max(1, settings.iterations), 0
-    work = unfinished.work(state.name(inversion, tracks, model, settings, start))
+    work = unfinished.work(state.name(inversion, tracks, model, settings, start, displaced))
     kept = work.resumed()
     chunks.size = min(chunks.size, state.chunk_of(kept))
 
@@ -57,7 +64,7 @@ def drag(
     with text_once(model.denoiser):
         if settings.warm_start and start is None:
             tick()
-            initial = initial_offsets.from_warm_start(plan, inversion, tracks, model, chunks)
+            initial = initial_offsets.displaced(plan, inversion, tracks, displaced, model, chunks)
         else:
             initial = initial_offsets.from_offsets(plan, inversion, earlier)
         measured = measure(plan, initial, earlier, chunks, tick)

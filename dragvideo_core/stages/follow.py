@@ -61,12 +61,13 @@ def follow(
     mask_points = picks.mask_points.float()[None].expand(len(clip), -1, -1)
     if len(picks.mask_points):
         mask_points = mask_points + motion[:, _nearest(picks.mask_points, given, picks.frame)[0]]
-    if edit_mask is None:
-        edit_mask = points.may_change(mask_points, settings.mask_radius * scale, clip.size)
     visible = given.visible[:, serving][:, :, None] & points.inside(moved, clip.size)
     there = points.carry_targets(targets, handles, moved)
+    if edit_mask is None:
+        radius = settings.mask_radius * scale
+        edit_mask = edit_masks.may_change(mask_points, moved.mean(2), there.mean(2), radius, clip.size)
     outside = edit_masks.targets_outside(edit_mask, there.mean(2)) & visible.any(2)
-    outside &= ~edit_masks.warn_of_black_frames(edit_mask)[:, None]
+    outside &= ~edit_masks.warn_of_black_frames(edit_mask)[:, None] & edit_masks.moving(picks)
     edit_masks.warn_of_targets(outside, list(range(len(clip))), OUTSIDE)
     layer = layers.known_layer(clip, picks, segmenter)
     if layer is None and segmenter.asks_points:
@@ -104,7 +105,7 @@ def _check(clip: VideoClip, picks: PointPicks, given: GivenTracks) -> None:
         )
     if picks.size != clip.size or not 0 <= picks.frame < len(clip):
         raise UserError(
-            f"the points were picked on frame {picks.frame} of {picks.size[1]} x {picks.size[0]}, the clip here has "
+            f"the points were picked on frame {picks.frame + 1} of {picks.size[1]} x {picks.size[0]}, the clip here has "
             f"{len(clip)} frames "
             f"of {clip.size[1]} x {clip.size[0]}. Wire the same frames into the Pick Points and the Use Tracks node."
         )

@@ -7,7 +7,6 @@ one by one; those that are chosen are kept, already cut and resized, and the res
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from ..media.container import VideoHeader, VideoWarning
 from ..media.decoding import DecodedFrame
 from ..media.film import Film, open_film
 from ..media.picture import natural_size, picture
-from ..types import OnProgress, UserError, VideoClip, ignore_progress
+from ..types import OnProgress, UserError, VideoClip, ignore_progress, warn
 
 MAX_SIDE = 8192  # px
 MAX_RATE = 1000.0  # frames per second
@@ -135,11 +134,10 @@ def _warn_of_drift(times: list[float], fps: float, name: str) -> None:
     """A clip has one rate. Where the film's varies, its frames are shown too early or too late for its sound."""
     drift = max(abs(at - times[0] - place / fps) for place, at in enumerate(times))
     if drift > max(_DRIFT, 1.0 / fps):
-        warnings.warn(
+        warn(
             f"'{name}' has a variable frame rate: within this clip picture and sound drift apart by up to {drift:.1f} s. "
             f"Set 'force_rate' to {math.ceil(fps)} to keep them together.",
             VideoWarning,
-            stacklevel=3,
         )
 
 

@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..types import PointPicks, Stroke, UserError
+from ..types import PointPicks, Size, Stroke, UserError
 
 VERSIONS = (1, 2)
 MAX_TEXT = 1_000_000  # characters
@@ -34,7 +34,6 @@ MAX_SIDE = 100_000  # px of the picture that was clicked on
 
 Point = tuple[float, float]
 PaintedStroke = tuple[str, float, list[Point]]  # kind, radius, way
-Size = tuple[int, int]  # (H, W)
 
 
 def pick(text: str, size: Size, frames: int, least: int = 1) -> PointPicks:
@@ -56,7 +55,7 @@ def pick(text: str, size: Size, frames: int, least: int = 1) -> PointPicks:
     if len(mask_points) > MAX_MASK_POINTS:
         raise _wrong(f"at most {MAX_MASK_POINTS} mask points", len(mask_points), "Delete some")
     if not 0 <= frame < frames:
-        raise _wrong(f"a frame from 0 to {frames - 1}", frame, "Choose a frame that the clip has, or load more frames")
+        raise _wrong(f"a frame from 1 to {frames}", frame + 1, "Choose a frame that the clip has, or load more frames")
     for what, points in (("handle", handles), ("target", targets), ("mask point", mask_points)):
         _check_inside(what, points, clicked)
     return PointPicks(

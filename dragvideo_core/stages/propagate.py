@@ -80,9 +80,10 @@ def propagate(
         targets = handles + (picks.targets - picks.handles).float()[:, None]
         unreached = torch.zeros(len(picks.targets), dtype=torch.bool)
         if not settings.fit_mask:
-            squares = points.may_change(picks.mask_points.float()[None], radius, clip.size)
+            ends = handles.mean(1)[None], targets.mean(1)[None]
+            squares = edit_masks.may_change(picks.mask_points.float()[None], *ends, radius, clip.size)
             first = squares if edit_mask is None else edit_mask[picks.frame][None]
-            unreached = edit_masks.targets_outside(first, targets.mean(1)[None])
+            unreached = edit_masks.targets_outside(first, targets.mean(1)[None]) & edit_masks.moving(picks)
             edit_masks.warn_of_targets(unreached, [picks.frame], OUTSIDE)
         start = torch.cat([handles.reshape(-1, 2), picks.mask_points.float().reshape(-1, 2)])
         corrected: dict[int, dict[int, Tensor]] = {}
@@ -99,15 +100,15 @@ def propagate(
     moved = places[:, :count].unflatten(1, shape)
     mask_points = places[:, count:]
     there = points.carry_targets(targets, handles, moved)
-    mask = points.may_change(mask_points, radius, clip.size) if edit_mask is None else edit_mask
+    middles = moved.mean(2), there.mean(2)
+    mask = edit_masks.may_change(mask_points, *middles, radius, clip.size) if edit_mask is None else edit_mask
     if settings.fit_mask:
-        middles = moved.mean(2), there.mean(2)
         way = points.way(*middles, radius)
         mask = mask | points.union_of_squares(way, radius, clip.size) | points.dragged_regions(*middles, regions.found, radius)
         if edit_mask is None and mask_points.shape[1]:
             mask_points = torch.cat([mask_points, way], 1)
     outside = edit_masks.targets_outside(mask, there.mean(2)) & visible[:, :count].unflatten(1, shape).any(2)
-    outside &= ~edit_masks.warn_of_black_frames(mask)[:, None] & ~unreached
+    outside &= ~edit_masks.warn_of_black_frames(mask)[:, None] & ~unreached & edit_masks.moving(picks)
     edit_masks.warn_of_targets(outside, list(range(len(clip))), OUTSIDE)
     if layer is None and segmenter.asks_points:
         layer = layers.layer_of_regions(clip, picks, regions.found)
@@ -132,18 +133,18 @@ def _check(clip: VideoClip, picks: PointPicks, corrections: Sequence[Correction]
         )
     if not 0 <= picks.frame < len(clip):
         raise UserError(
-            f"the points sit on frame {picks.frame}, but the clip has frames 0 to {len(clip) - 1}. "
+            f"the points sit on frame {picks.frame + 1}, but the clip has {len(clip)} frames. "
             "Wire the same frames into the Pick Points and the Propagate node."
         )
     for one in corrections:
         if not (0 <= one.frame < len(clip) and 0 <= one.pair < len(picks.handles)):
             raise UserError(
-                f"a correction is for pair {one.pair + 1} on frame {one.frame}, but there are {len(picks.handles)} pairs and "
-                f"the frames 0 to {len(clip) - 1}. Clear the corrections on the Propagate node."
+                f"a correction is for pair {one.pair + 1} on frame {one.frame + 1}, but there are {len(picks.handles)} pairs and "
+                f"{len(clip)} frames. Clear the corrections on the Propagate node."
             )
         if one.frame == picks.frame:
             raise UserError(
-                f"a correction is for frame {one.frame}, where the points were picked. Move the handle on the Pick Points node "
+                f"a correction is for frame {one.frame + 1}, where the points were picked. Move the handle on the Pick Points node "
                 "instead, and clear the correction on the Propagate node."
             )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, replace
 from statistics import fmean
 
@@ -15,7 +14,7 @@ from ..files.fingerprint import fingerprint
 from ..files.lora_file import NO_STORE, LoraStore
 from ..files.unfinished import State, adam_state, fits, set_adam_state
 from ..media.curve import draw_curve
-from ..types import DragModel, OnProgress, UserError, VideoClip, ignore_progress
+from ..types import DragModel, OnProgress, UserError, VideoClip, ignore_progress, warn
 
 GRADIENT_SCALE = 1024.0  # keeps the gradients of a half-precision denoiser above its smallest number
 MOST_SKIPPED = 3  # steps whose gradient is no number, until the work is given up
@@ -41,10 +40,11 @@ def tune(
 ) -> DragModel:
     """A copy of the model that knows the clip: the adapters fused into its denoiser and kept in `lora`.
 
-    The model handed in is not changed. Same seed, same device, same result. With a `store`, a LoRA that was trained before
-    on the same clip, model and settings is taken from its file, and a training that was broken off goes on where it was;
-    one that has no file is kept like one that was broken off. A step whose gradient is no number is skipped and the learning
-    rate halved; UserError when it happens again and again. Warns when the loss has risen far above its start.
+    The model handed in is not changed. Same seed, same device, same result (on CUDA but for rounding). With a `store`, a LoRA
+    that was trained before on the same clip, model and settings is taken from its file, and a training that was broken off
+    goes on where it was; one that has no file is kept like one that was broken off. A step whose gradient is no number is
+    skipped and the learning rate halved; UserError when it happens again and again. Warns when the loss has risen far above
+    its start.
     """
     if settings.passes == 0:
         return model
@@ -91,10 +91,9 @@ def _warn_if_diverged(losses: tuple[float, ...]) -> None:
         return
     first, last = fmean(losses[:count]), fmean(losses[-count:])
     if last > DIVERGED * first:
-        warnings.warn(
+        warn(
             f"the LoRA has diverged: its loss rose from {first:.3g} to {last:.3g}, so the model knows the clip less than before. "
             "Lower 'learning_rate' of Tune LoRA, or set 'passes' to 0.",
-            stacklevel=3,
         )
 
 
@@ -163,10 +162,9 @@ class _Run:
         group["lr"] /= 2
         for weight, before in zip(lora.trained(self.adapted), self.before, strict=True):
             weight.detach().lerp_(before, 0.5)
-        warnings.warn(
+        warn(
             f"a gradient of the LoRA was not finite in step {self.step + 1}: the step is skipped and the learning rate halved "
             f"to {group['lr']:g}.",
-            stacklevel=4,
         )
 
     def _weights(self) -> list[torch.Tensor]:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..points import flow
 from ..points.sampling import cell_centres
-from ..types import OnProgress, ignore_progress
+from ..types import OnProgress, ignore_progress, size_of
 
 
 def psnr(made: Tensor, wanted: Tensor, where: Tensor | None = None) -> float:
@@ -31,7 +31,7 @@ def bend_of_motion(frames: Tensor, i: int, by: flow.Flow = flow.DIS) -> Tensor:
     The flows from the frame to its two neighbours say where a pixel was and will be; the measure is its distance to the
     line segment between these two places.
     """
-    size = tuple(frames.shape[-2:])
+    size = size_of(frames)
     here = cell_centres(size, size)
     before = here + by.between(frames[i], frames[i - 1]).permute(1, 2, 0)
     after = here + by.between(frames[i], frames[i + 1]).permute(1, 2, 0)

@@ -14,7 +14,7 @@ from ..diffusion.ddim import Ddim
 from ..diffusion.denoiser import predict
 from ..points.flow import optical_flow
 from ..points.sampling import cell_centres, lookup
-from ..types import DragModel
+from ..types import DragModel, size_of
 
 SMOOTHED_STEPS = (11, 10)
 
@@ -36,7 +36,7 @@ def smooth(latents: Tensor, model: DragModel, ddim: Ddim, step: int, odd: bool, 
 
 def interpolate(before: Tensor, after: Tensor) -> Tensor:
     """The picture half-way between two (3, H, W): each half warped along half the optical flow to the other."""
-    size = tuple(before.shape[-2:])
+    size = size_of(before)
     places = cell_centres(size, size)
     halves = []
     for here, there in ((before, after), (after, before)):

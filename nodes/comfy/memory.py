@@ -7,7 +7,9 @@ A denoiser is handed to ComfyUI's own management as a model of its own, so that 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import comfy.model_management
@@ -24,6 +26,9 @@ MARK = "comfy_patched_weights"  # what ComfyUI writes on layers that it has load
 PER_CELL = {"drag": WITH_GRADIENTS, "tune": TRAINING}  # by the stage's name; else FORWARD
 WORTH_SAYING = 1e9  # bytes: what needs less is not written on the node
 
+# The models of the stage that runs in this thread, and the bytes that their work takes beside the weights.
+_working: ContextVar[Sequence[tuple[DragModel, int]]] = ContextVar("drag_a_video_working", default=())
+
 
 def make_room(stage: Callable[..., Any], inputs: tuple) -> str:
     """Load the model that is among a stage's inputs, with room for its frames: what it needs, in a sentence, or nothing.
@@ -38,6 +43,26 @@ def make_room(stage: Callable[..., Any], inputs: tuple) -> str:
     if needed is None or needed.weights + needed.held + needed.frames * needed.per_frame < WORTH_SAYING:
         return ""
     return needed.sentence
+
+
+@contextmanager
+def at_work(stage: Callable[..., Any], inputs: tuple) -> Iterator[None]:
+    """Inside, in this thread, `bring_back` loads the model that is among the stage's inputs."""
+    needs = [(model, _need(stage, model, inputs)) for model in inputs if isinstance(model, DragModel)]
+    token = _working.set([(model, need.frames * need.per_frame if need else 0) for model, need in needs])
+    try:
+        yield
+    finally:
+        _working.reset(token)
+
+
+def bring_back() -> None:
+    """Load what works now again: ComfyUI may have moved it out to make room for something else, the autoencoder for one.
+
+    Call it outside inference mode.
+    """
+    for model, more_bytes in _working.get():
+        load(model, more_bytes)
 
 
 def _need(stage: Callable[..., Any], model: DragModel, inputs: tuple) -> Need | None:

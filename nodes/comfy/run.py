@@ -38,7 +38,8 @@ def run(stage: Callable[..., Any], *inputs: Any, **more: Any) -> Any:
             logging.info("Drag-A-Video: %s %s", stage.__name__, needed)
             context = get_executing_context()
             messages.write_on_node(needed, context.node_id if context is not None else None)
-        result = stage(*map(normal, inputs), **{name: normal(value) for name, value in more.items()})
+        with memory.at_work(stage, inputs):
+            result = stage(*map(normal, inputs), **{name: normal(value) for name, value in more.items()})
     for value in (*inputs, *more.values()):
         if isinstance(value, Progress):
             value.finish()

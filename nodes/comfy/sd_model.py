@@ -7,6 +7,7 @@ goes on being ComfyUI's, with its tiling and offloading, and the text embedding 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import comfy.lora
@@ -18,6 +19,7 @@ from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint
 from torch import Tensor
 
 from ...dragvideo_core.types import DragModel, UserError, warn
+from . import memory
 
 Precision = Literal["auto", "fp32", "fp16", "bf16"]
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
@@ -127,15 +129,20 @@ class ComfyCodec:
 
     def encode(self, frames: Tensor) -> Tensor:
         """Frames (N, 3, H, W) in [0, 1] to latents (N, 4, H / 8, W / 8) as the denoiser sees them."""
-        with torch.inference_mode():
-            latents = self._vae.encode(frames.movedim(1, -1))
-        return latents.clone() * self.scaling_factor
+        return self._called(self._vae.encode, frames.movedim(1, -1)) * self.scaling_factor
 
     def decode(self, latents: Tensor) -> Tensor:
         """Latents (N, 4, h, w) as the denoiser sees them to frames (N, 3, 8 h, 8 w) in [0, 1]."""
-        with torch.inference_mode():
-            pictures = self._vae.decode(latents / self.scaling_factor)
-        return pictures.clone().movedim(-1, 1)
+        return self._called(self._vae.decode, latents / self.scaling_factor).movedim(-1, 1)
+
+    def _called(self, call: Callable[[Tensor], Tensor], values: Tensor) -> Tensor:
+        """What the VAE makes. ComfyUI moves the denoiser out where there is no room for both: a stage finds it there again."""
+        try:
+            with torch.inference_mode():
+                made = call(values)
+            return made.clone()
+        finally:
+            memory.bring_back()
 
 
 def _family(model: Any) -> str:

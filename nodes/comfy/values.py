@@ -16,9 +16,9 @@ from ...dragvideo_core.media.picture import clip_from_frames
 from ...dragvideo_core.points.sets import REFERENCE
 from ...dragvideo_core.stages.segment import segment
 from ...dragvideo_core.types import DragModel, PointTracks, Scores, UserError, VideoClip
+from ..sockets import DEFAULT_FPS
 from .memory import handed_on
 
-DEFAULT_FPS = 8.0  # of an IMAGE batch, which carries no frame rate
 MOST_DENOMINATOR = 1001  # frame rates are whole numbers, or whole numbers times 1000/1001
 
 
@@ -33,6 +33,16 @@ def to_clip(video: Any, fps: float = DEFAULT_FPS) -> VideoClip:
     if not isinstance(video, Tensor):
         raise UserError(f"expected an IMAGE batch or a VIDEO: got {type(video).__name__}. Check what is wired into 'video'.")
     return clip_from_frames(video, fps)
+
+
+def frames_of(video: Any, fps: float = DEFAULT_FPS) -> tuple[Tensor, float]:
+    """The frames (N, 3, H, W) of an IMAGE batch or a VIDEO, of any size, and their rate. UserError for anything else."""
+    if hasattr(video, "get_components"):
+        components = video.get_components()
+        video, fps = components.images, float(components.frame_rate)
+    if not isinstance(video, Tensor) or video.ndim != 4 or video.shape[-1] < 3 or 0 in video.shape:
+        raise UserError(f"expected an IMAGE batch or a VIDEO: got {type(video).__name__}. Check what is wired in.")
+    return video[..., :3].permute(0, 3, 1, 2).float(), fps
 
 
 def audio_of(video: Any) -> dict | None:
@@ -70,8 +80,8 @@ def to_edit_mask(mask: Tensor, clip: VideoClip) -> Tensor:
     segmenter.check(len(clip))
     if float(mask.max()) < 0.5:
         raise UserError(
-            f"the edit mask is nowhere white, so nothing could change: its largest value is {float(mask.max()):.2f}, and a pixel may "
-            "change from 0.5 on. Paint it white, or take the wire out of 'edit_mask'."
+            f"the edit mask is nowhere white, so nothing could change: its largest value is {float(mask.max()):.2f}, and a pixel "
+            "may change from 0.5 on. Paint it white, or take the wire out of 'edit_mask'."
         )
     nowhere = torch.zeros(0, 2)
     return torch.stack([segmenter.foreground(i, frame, nowhere)[None] for i, frame in enumerate(clip.frames)])

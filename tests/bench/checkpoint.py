@@ -47,4 +47,5 @@ def reduced_tracks(tracks: PointTracks, times: int) -> PointTracks:
     """The tracks in the pixels of the reduced clip; a pixel may change where any of its square may."""
     moved = {name: (getattr(tracks, name) + 0.5) / times - 0.5 for name in ("handles", "targets", "mask_points")}
     mask = functional.max_pool2d(tracks.edit_mask.float(), times).bool()
-    return replace(tracks, edit_mask=mask, **moved)
+    layer, front = (None if matte is None else functional.avg_pool2d(matte, times) for matte in (tracks.layer, tracks.front))
+    return replace(tracks, edit_mask=mask, layer=layer, front=front, **moved)

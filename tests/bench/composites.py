@@ -26,6 +26,7 @@ OVERSAMPLED = 2  # a crop of 256 px has at most 480 px of the film
 SOFT = 1.0  # px of the film: sigma of the cut-out's edge
 LOOK = 10.0  # px: radius of what is looked for around the handle
 FPS = 24.0
+GRID = 2  # px between the places where the field is undone
 NOWHERE = 1e5  # px: far outside of every film
 
 Warp = Callable[[np.ndarray], np.ndarray]  # places (.., 2) px of the result to where they come from
@@ -96,15 +97,19 @@ def _render(plan: Plan, i: int) -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 def _undone(plan: Plan, shift: np.ndarray) -> Warp:
-    """Where places of the true edit come from, when the field has moved by `shift` px: worked out once per pixel, then bicubic."""
-    line = np.arange(SIZE, dtype=np.float64)
+    """Where places of the true edit come from, when the field has moved by `shift` px: worked out every 2 px, then bicubic."""
+    line = np.arange(-GRID, SIZE + GRID, GRID, dtype=np.float64)
     grid = np.stack(np.meshgrid(line, line), -1)
     moves = (plan.field.inverse(grid - shift) + shift - grid).astype(np.float32)
-    moves[np.isnan(moves)] = NOWHERE
+    unsettled = np.isnan(moves).any(-1)
+    moves[unsettled] = 0
+    lost = cv2.dilate(unsettled.astype(np.uint8), np.ones((5, 5), np.uint8))  # what the bicubic kernel mixes with these
 
     def undo(places: np.ndarray) -> np.ndarray:
-        x, y = (np.ascontiguousarray(places[..., k], dtype=np.float32) for k in (0, 1))
-        return places + cv2.remap(moves, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        x, y = (np.ascontiguousarray(places[..., k] / GRID + 1, dtype=np.float32) for k in (0, 1))
+        source = places + cv2.remap(moves, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        source[cv2.remap(lost, x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE) > 0] = NOWHERE
+        return source
 
     return undo
 

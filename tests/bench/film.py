@@ -1,4 +1,4 @@
-"""`make bench-film`: edits of filmed clips whose true edits are known, no model needed.
+"""`make bench-film`: edits of filmed clips whose true edits are known. The rows that need a model come with `--with-model`.
 
 Composites (`composites.py`) are clips of six frames, pairs (`pairs.py`) single frames with a later frame as the true edit; both are
 256 x 256. Writes output/bench/film.json (rows; medians by variant, those of the composites and those of the pairs apart) and
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -18,30 +17,26 @@ from torch import Tensor
 
 from dragvideo_core.media import drawing
 
-from . import composites, flip, masked_films, pairs, plans, rows, sheets, without_model
+from . import composites, edits_of, flip, masked_films, pairs, plans, rows, sheets, variants, without_model
 from .cases import Case
 
 ROOT = Path(__file__).resolve().parents[2]
 CLIPS = ROOT.parent / "shared" / "assets" / "clips" / "davis_tap"
 OUT = ROOT / "output" / "bench"
 REACH = 48  # px that the part is looked for around its target
-BASELINE = "per-frame baseline"
 
 
-def measure(case: Case) -> tuple[list[rows.Row], list[tuple[str, list[Tensor]]], list[str]]:
-    """A case's rows, its part of the sheet, and the names of the edits on it."""
-    found, edits, tracks = [], {}, {}
-    for name, variant in without_model.variants().items():
-        if variant.layer not in tracks:
-            tracks[variant.layer] = without_model.tracks_of(case, variant.layer)
-        began = time.perf_counter()
-        edits[name] = variant.edit(case.clip, tracks[variant.layer])
-        seconds = time.perf_counter() - began
-        found.append(rows.row(case, name, edits[name], tracks[variant.layer], seconds, reach=REACH))
-    return found, sheets.rows_of(case, tracks["none"], edits), list(edits)
+def measure(case: Case, names: list[str]) -> tuple[list[rows.Row], list[tuple[str, list[Tensor]]], list[str]]:
+    """A case's rows, its part of the sheet, and the names of the edits on it. names: variants with a model, may be none."""
+    found, edits, tracks = edits_of.without_model(case, REACH)
+    if names:
+        more, edited = edits_of.with_model(case, names, reach=REACH)
+        found, edits = found + more, edits | edited
+    edits.pop("unedited")
+    return found, sheets.rows_of(case, tracks, edits), list(edits)
 
 
-def run(folder: Path, count: int, say: Callable[[str], None] = print) -> tuple[dict, Tensor] | None:
+def run(folder: Path, count: int, names: list[str], say: Callable[[str], None] = print) -> tuple[dict, Tensor] | None:
     """What goes into the JSON, and the sheet (3, h, w); None where the folder has fewer than two clips with masks."""
     films = masked_films.load_films(folder)
     if len(films) < 2:
@@ -49,9 +44,9 @@ def run(folder: Path, count: int, say: Callable[[str], None] = print) -> tuple[d
     say(f"composing {count} clips and {count} pairs of frames from {len(films)} films ...")
     composed = [composites.compose(plan) for plan in plans.plan_composites(films, count)]
     paired = pairs.find_pairs(films, count)
-    found, drawn, names = [], [], []
+    found, drawn, shown = [], [], []
     for case in [*composed, *paired]:
-        of_case, part, names = measure(case)
+        of_case, part, shown = measure(case, names)
         found += of_case
         drawn += part
         for one in of_case:
@@ -61,26 +56,30 @@ def run(folder: Path, count: int, say: Callable[[str], None] = print) -> tuple[d
             )
     clips, in_pairs = ({case.name for case in part} for part in (composed, paired))
     of_pairs = [one for one in found if one["clip"] in in_pairs]
+    used = without_model.VARIANTS | variants.MAIN
     result = {
         "rows": found,
-        "median_by_variant": rows.median_by_variant(found, clips, BASELINE),
-        "median_by_variant_pairs": rows.median_by_variant(found, in_pairs, BASELINE),
-        "settings": {name: one.settings | {"layer": one.layer} for name, one in without_model.variants().items()},
+        "median_by_variant": rows.median_by_variant(found, clips, variants.BASELINE),
+        "median_by_variant_pairs": rows.median_by_variant(found, in_pairs, variants.BASELINE),
+        "settings": {
+            name: {"layer": used[name].layer, **used[name].settings} for name in dict.fromkeys(one["variant"] for one in found)
+        },
         "clips": [film.name for film in films],
         "flip": flip.available(),
         "table": f"Composites:\n\n{rows.table([one for one in found if one['clip'] in clips], clips)}\n\n"
         f"Pairs of frames:\n\n{rows.table(of_pairs, in_pairs)}",
     }
-    return result, sheets.sheet(drawn, names)
+    return result, sheets.sheet(drawn, shown)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", type=Path, default=CLIPS, help="folder of clips with frames and masks")
     parser.add_argument("--count", type=int, default=12, help="how many composites, and how many pairs")
+    parser.add_argument("--with-model", action="store_true", help="also the whole pack and the per-frame loop: slow")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    measured = run(options.clips, options.count)
+    measured = run(options.clips, options.count, list(variants.MAIN) if options.with_model else [])
     if measured is None:
         print(f"expected at least two clips with frames and masks in {options.clips}: there are none. Nothing was measured.")
         return

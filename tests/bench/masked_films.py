@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def followed(frames: np.ndarray, where: np.ndarray) -> tuple[np.ndarray, np.ndar
     corners = cv2.goodFeaturesToTrack(grey[0], 400, 0.003, 3, mask=where.astype(np.uint8))
     if corners is None:
         return np.zeros((0, 2)), np.zeros((0, 2))
-    window = {"winSize": (21, 21), "maxLevel": 4}
+    window = {"winSize": (13, 13), "maxLevel": 4}
     there, seen, _ = cv2.calcOpticalFlowPyrLK(grey[0], grey[1], corners, None, **window)
     back, seen_back, _ = cv2.calcOpticalFlowPyrLK(grey[1], grey[0], there, None, **window)
     good = (seen & seen_back).ravel().astype(bool) & (np.linalg.norm(back - corners, axis=-1).ravel() < 1)
@@ -63,10 +64,14 @@ def ground_motion(film: MaskedFilm, first: int, last: int) -> np.ndarray:
     """The similarity (3, 3) that takes places of the ground from frame `first` to a later frame `last`."""
     total = np.eye(3)
     for i in range(first, last):
-        near_thing = cv2.dilate(film.masks[i].astype(np.uint8), np.ones((25, 25), np.uint8)).astype(bool)
-        before, after = followed(film.frames[i : i + 2], ~near_thing)
-        if len(before) >= 8:
-            step, _ = cv2.estimateAffinePartial2D(before, after, ransacReprojThreshold=1.5)
-            if step is not None:
-                total = np.concatenate([step, [[0, 0, 1]]]) @ total
+        total = _ground_step(film, i) @ total
     return total
+
+
+@functools.lru_cache(maxsize=1024)
+def _ground_step(film: MaskedFilm, i: int) -> np.ndarray:
+    """The same from frame i to the next; nothing moves where the ground shows too little."""
+    near_thing = cv2.dilate(film.masks[i].astype(np.uint8), np.ones((25, 25), np.uint8)).astype(bool)
+    before, after = followed(film.frames[i : i + 2], ~near_thing)
+    found = cv2.estimateAffinePartial2D(before, after, ransacReprojThreshold=1.5)[0] if len(before) >= 8 else None
+    return np.eye(3) if found is None else np.concatenate([found, [[0.0, 0.0, 1.0]]])

@@ -25,6 +25,8 @@ MASK_RADIUS = 34.0  # px: half side of a mask point's square at this size (`mask
 MARGIN = 10  # px that handle and target keep from the picture's edge
 SMALLER = 4  # times, for the search of parts
 ROOM = 60  # px of the film around the part, for its own motion
+CORNERS = 8  # whose motion is the handle's
+RIM = 9  # px of the film
 COARSE = 4  # px between the places that are checked
 
 
@@ -157,15 +159,17 @@ def _crop_around(place: np.ndarray, side: float, film: MaskedFilm, rng: np.rando
 
 
 def _with_own_motion(plan: Plan, reach: float) -> Plan:
-    """The plan with the motion that the thing has near the handle, within half of `reach` px of the film; NaN where it is lost."""
+    """The plan with the motion of the corners nearest to the handle, within 0.7 of `reach` px of the film; NaN where it is lost."""
     film, start = plan.cut_out, plan.crop.to_film(plan.field.handle)
     here, shifts = start, [np.zeros(2)]
     rows, columns = np.mgrid[: film.masks.shape[1], : film.masks.shape[2]]
     for i in range(plan.first, plan.first + (FRAMES - 1) * STRIDE):
         near = (np.hypot(columns - here[0], rows - here[1]) < max(0.7 * reach, 16)) & film.masks[i]
         around = tuple(slice(max(0, int(at - reach - ROOM)), int(at + reach + ROOM)) for at in here[::-1])
-        before, after = followed(film.frames[(slice(i, i + 2), *around)], near[around])
-        here = here + (np.median(after - before, 0) if len(before) >= 4 else np.nan)
+        inner = cv2.erode(near.astype(np.uint8), np.ones((RIM, RIM), np.uint8))[around]  # corners that see nothing of the ground
+        before, after = followed(film.frames[(slice(i, i + 2), *around)], inner)
+        nearest = np.linalg.norm(before - here, axis=-1).argsort()[:CORNERS]  # the rest of the part may swing otherwise
+        here = here + (np.median((after - before)[nearest], 0) if len(before) >= 4 else np.nan)
         if np.isnan(here).any():
             return replace(plan, shifts=np.full((FRAMES, 2), np.nan))
         shifts.append(here - start)

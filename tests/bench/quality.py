@@ -13,7 +13,6 @@ import argparse
 import json
 import multiprocessing
 import os
-import time
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -24,9 +23,8 @@ from torch import Tensor
 
 from dragvideo_core.media import drawing
 from dragvideo_core.points import flow
-from dragvideo_core.types import PointTracks
 
-from . import cases, checkpoint, flip, rows, sheets, variants, without_model
+from . import cases, edits_of, flip, rows, sheets, variants, without_model
 from .cases import Case
 
 OUT = Path(__file__).resolve().parents[2] / "output" / "bench"
@@ -39,34 +37,6 @@ TARGETS = {  # of its medians: what they have to reach, and which way
     "spread_ratio": (0.5, "<="),
     "propagation_px": (1.5, "<="),
 }
-Edited = dict[str, Tensor]  # by the variants' names: frames (N, 3, H, W) in pixels of the case's clip
-
-
-def without(case: Case) -> tuple[list[rows.Row], Edited, PointTracks]:
-    """Rows and edits that need no model, and the points as they were followed, without a layer."""
-    found, edits, tracks = [], {}, {}
-    for name, variant in without_model.variants().items():
-        if variant.layer not in tracks:
-            tracks[variant.layer] = without_model.tracks_of(case, variant.layer)
-        began = time.perf_counter()
-        edits[name] = variant.edit(case.clip, tracks[variant.layer])
-        found.append(rows.row(case, name, edits[name], tracks[variant.layer], time.perf_counter() - began))
-    return found, edits, tracks["none"]
-
-
-def with_model(case: Case, names: list[str], file: Path | None = None) -> tuple[list[rows.Row], Edited]:
-    """Rows and edits of these variants of `variants.MAIN` and `variants.ABLATIONS`."""
-    chosen = {name: (variants.MAIN | variants.ABLATIONS)[name] for name in names}
-    prepared = variants.prepare(case, {variant.layer for variant in chosen.values()}, file)
-    found, edits = [], {}
-    for name, variant in chosen.items():
-        began = time.perf_counter()
-        edited, result = variant.edit(prepared)
-        seconds = time.perf_counter() - began
-        edits[name] = checkpoint.reduced(edited, prepared.times).frames
-        tracks = checkpoint.reduced_tracks(prepared.tracks[variant.layer], prepared.times)
-        found.append(rows.row(case, name, edits[name], tracks, seconds, len(result.losses)))
-    return found, edits
 
 
 def edit_all(
@@ -74,9 +44,9 @@ def edit_all(
 ) -> tuple[list[rows.Row], list[tuple[str, list[Tensor]]], list[str]]:
     """A case's rows, its part of the sheet, and the names of the edits on it. names: variants with a model, may be none."""
     warnings.simplefilter("ignore")
-    found, edits, tracks = without(case)
+    found, edits, tracks = edits_of.without_model(case)
     if names:
-        more, edited = with_model(case, names, file)
+        more, edited = edits_of.with_model(case, names, file)
         found += more
         edits |= {name: frames for name, frames in edited.items() if name in variants.MAIN}
     edits.pop("unedited")
@@ -104,7 +74,7 @@ def run(options: argparse.Namespace, say: Callable[[str], None] = print) -> tupl
                     f"gain {row['inside_gain_db']:+.2f} dB, {row['seconds']:.2f} s"
                 )
     medians = rows.median_by_variant(found, clips, variants.BASELINE)
-    used = without_model.variants() | variants.MAIN | variants.ABLATIONS
+    used = without_model.VARIANTS | variants.MAIN | variants.ABLATIONS
     result = {
         "rows": found,
         "median": {key: medians[HEADLINE][key] for key in TARGETS} if HEADLINE in medians else {},

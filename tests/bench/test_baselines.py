@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -37,8 +39,6 @@ def test_displacements_bring_the_part_near_its_target_and_keep_the_outside(case,
 
 @pytest.mark.parametrize("displaced", [today.displaced, inpaint4drag.displaced])
 def test_a_frame_that_shows_no_point_stays_as_it_is(case, tracks, displaced):
-    from dataclasses import replace
-
     hidden = replace(tracks, visible=torch.zeros_like(tracks.visible))
     assert torch.allclose(displaced(case.clip.frames, hidden), case.clip.frames, atol=1e-6)
 
@@ -54,7 +54,7 @@ def test_inpaint4drag_leaves_no_ghost_where_the_true_edit_shows_ground(case, tra
 
 def test_a_true_edit_scores_as_perfect(case, tracks):
     found = row(case, "true", case.true_edit.frames, tracks, 0.0)
-    assert found["distance_ratio"] < 0.05 and found["inside_psnr_db"] > 90 or found["inside_gain_db"] > 20
+    assert found["distance_ratio"] < 0.05 and found["inside_psnr_db"] == 100
     assert found["sharpness"] == 1 and abs(found["ghost"]) < 1e-6 and found["hole_psnr_db"] == 100 and found["layer_iou"] == 1
 
 
@@ -70,7 +70,5 @@ def test_strokes_lie_on_the_thing_and_off_it_and_can_be_picked():
 
 
 def test_layer_iou_is_of_what_the_edit_knew(case, tracks):
-    from dataclasses import replace
-
     assert layer_iou(tracks, case.layer) == 1
     assert layer_iou(replace(tracks, layer=torch.zeros_like(case.layer)), case.layer) == 0

@@ -44,8 +44,8 @@ def test_bending_keeps_lengths_along_the_centre_line():
 
 
 def test_too_much_is_said_by_nan_and_not_by_a_wrong_place():
-    one = Field("moved", np.array([40.0, 60.0]), np.array([50.0, 60.0]), -60.0, 0.0)
-    places = np.stack(np.meshgrid(np.arange(100.0), np.arange(100.0)), -1)
+    one = Field("turned", np.array([40.0, 60.0]), np.array([80.0, 30.0]), 1.0, 1.2)
+    places = np.stack(np.meshgrid(np.arange(-200.0, 300.0, 5), np.arange(-200.0, 300.0, 5)), -1)
     back = one.inverse(places)
     settled = ~np.isnan(back).any(-1)
     assert not settled.all() and np.abs(one.forward(back[settled]) - places[settled]).max() <= 0.011

@@ -1,65 +1,81 @@
-"""The benchmark's own arithmetic: a perfect edit and no edit at all get the scores that they deserve."""
+"""The benchmark of drawn clips: a perfect edit and no edit at all get the scores that they deserve, and every row the same keys."""
 
-from dataclasses import replace
+from __future__ import annotations
+
+import json
 
 import pytest
-import torch
-from bench import cases, quality
+from bench import cases, edits_of, quality, rows, sheets, variants, without_model
 
-from dragvideo_core import embedded
+from dragvideo_core.embedded.train import TRAINING_SEED
+from dragvideo_core.pipeline import Settings
 from dragvideo_core.stages.pick import pick
-from dragvideo_core.stages.propagate import propagate
-from dragvideo_core.stages.segment import segment
 from dragvideo_core.temporal import metrics
-from dragvideo_core.types import DragResult
-
-NOTHING = DragResult(
-    offsets={35: torch.zeros(3, 4, 32, 32)},
-    handle_path=torch.zeros(1, 3, 1, 9, 2),
-    losses=torch.zeros(0, 2),
-    arrived=torch.ones(1).bool(),
-)
 
 
 @pytest.fixture(scope="module")
-def prepared():
-    case = cases.plain(1, frames=3)[0]
-    model = embedded.drag_model()
-    clip = case.demo.clip
-    tracks = propagate(clip, pick(case.picks, clip.size, len(clip)), segment(), model, replace(quality.PROPAGATE, ensemble=1))
-    return quality.Prepared(case, clip, 1, model, model, tracks, tracks, inversion=None)
+def case():
+    return cases.plain(1, frames=3)[0]
 
 
-def test_no_edit_leaves_the_whole_way_and_a_true_edit_none(prepared):
-    nothing, _ = quality.measure(prepared, "nothing", lambda p: (p.case.demo.clip, NOTHING))
-    perfect, _ = quality.measure(prepared, "perfect", lambda p: (p.case.demo.true_edit, NOTHING))
+@pytest.fixture(scope="module")
+def measured(case):
+    return edits_of.without_model(case)
+
+
+def test_no_edit_leaves_the_whole_way_and_a_true_edit_none(case, measured):
+    found, _, tracks = measured
+    nothing = next(one for one in found if one["variant"] == "unedited")
+    perfect = rows.row(case, "perfect", case.true_edit.frames, tracks, 0.0)
     assert nothing["distance_ratio"] == pytest.approx(1, abs=0.2) and nothing["inside_gain_db"] == 0
     assert nothing["inside_ssim"] == pytest.approx(nothing["inside_ssim_unedited"]) and nothing["smoothness_px"] == 0
+    assert nothing["ghost"] == pytest.approx(1) and nothing["hole_psnr_db"] < 20 and nothing["outside_changed"] == 0
     assert perfect["distance_ratio"] < 0.05 and perfect["inside_gain_db"] > 20 and perfect["inside_ssim"] > 0.99
-    assert perfect["outside_psnr_db"] == 100
+    assert perfect["outside_psnr_db"] == 100 and perfect["sharpness"] == 1
+    assert perfect["ghost"] == 0 and perfect["hole_psnr_db"] == 100
 
 
-def test_ratios_are_of_the_medians_of_the_plain_clips(prepared):
-    row = {"distance_ratio": 0.1, "inside_gain_db": 4.0, "outside_psnr_db": 60.0, "propagation_px": 1.0}
-    rows = [
-        {"clip": "a", "variant": "ours", "smoothness_px": 1.0, "distance_spread_px": 0.5, **row},
-        {"clip": "a", "variant": "per-frame baseline", "smoothness_px": 2.0, "distance_spread_px": 2.0, **row},
-        {"clip": "special", "variant": "ours", "smoothness_px": 99.0, "distance_spread_px": 99.0, **row},
-    ]
-    found = quality.medians(rows, {"a"})
-    assert set(found) == set(quality.TARGETS)
-    assert found["smoothness_ratio"] == 0.5 and found["spread_ratio"] == 0.25 and found["inside_gain_db"] == 4
+def test_every_row_has_the_same_keys_and_its_settings(case, measured):
+    found, edits, _ = measured
+    assert [one["variant"] for one in found] == list(edits) == list(without_model.VARIANTS)
+    assert all(one.keys() == found[0].keys() for one in found)
+    medians = rows.median_by_variant(found, {case.name}, variants.BASELINE)
+    assert all(one.keys() == medians["unedited"].keys() for one in medians.values())
+    assert set(quality.TARGETS) <= medians["unedited"].keys()
+    json.dumps(rows.without_nan({"rows": found, "medians": medians}), allow_nan=False)
+    assert all(json.dumps(one.settings) for one in (without_model.VARIANTS | variants.MAIN | variants.ABLATIONS).values())
+
+
+def test_a_layered_displacement_is_nearer_to_the_true_edit_than_none_and_leaves_no_ghost(measured):
+    by_name = {one["variant"]: one for one in measured[0]}
+    layered, today = by_name["layered displacement alone"], by_name["displacement of today"]
+    assert layered["inside_gain_db"] > today["inside_gain_db"] > 0 and layered["distance_ratio"] < 0.1
+    assert abs(layered["ghost"]) < 0.3 and layered["layer_iou"] > 0.95
+
+
+def test_the_paper_is_edited_by_its_own_settings():
+    said = variants.ABLATIONS["the paper"].settings
+    assert said["drag"]["iterations"] == 60 and not said["drag"]["warm_start"] and said["propagate"]["tracker"] == "dift"
+    assert tuple(said["drag"]["steps"]) == Settings.paper().drag.steps
+
+
+def test_a_sheet_has_two_rows_a_clip_and_a_column_for_each_edit(case, measured):
+    _, edits, tracks = measured
+    drawn = sheets.rows_of(case, tracks, edits)
+    assert len(drawn) == 2 and all(len(pictures) == len(edits) + 2 for _, pictures in drawn)
+    assert sheets.sheet(drawn, list(edits)).shape[-1] > (len(edits) + 2) * sheets.SIDE
 
 
 def test_the_clips_are_neither_those_of_training_nor_those_that_settings_were_chosen_on():
-    from dragvideo_core.embedded.train import TRAINING_SEED
-
     names = [case.name for case in cases.plain()]
     assert len(set(names)) == 12 and len({name.split()[0] for name in names}) >= 3
     assert cases.FIRST_SEED > 109 and cases.FIRST_SEED + 12 < TRAINING_SEED
 
 
-def test_every_special_case_can_be_picked():
+def test_every_special_case_can_be_picked_and_knows_its_layers():
     for case in cases.special(frames=3):
-        picks = pick(case.picks, case.demo.clip.size, 3)
-        assert len(picks.handles) >= 1 and metrics.psnr(case.demo.true_edit.frames, case.demo.clip.frames) < 40
+        picks = pick(case.picks, case.clip.size, 3)
+        assert len(picks.handles) >= 1 and metrics.psnr(case.true_edit.frames, case.clip.frames) < 40
+        assert case.layer.shape == case.true_layer.shape == (3, 1, *case.clip.size)
+        assert ((case.layer - case.true_layer).abs() > 0.5).any()
+    assert cases.special(frames=3)[0].front.max() > 0.9

@@ -79,8 +79,10 @@ def test_flip_is_nothing_between_equal_pictures_and_grows_with_the_difference():
 
 def test_medians_have_the_same_keys_for_every_variant_and_ratios_to_the_baseline():
     base = {"clip": "a", "distance_ratio": 0.1, "seconds": 1.0}
-    ours = [base | {"clip": clip, "variant": "ours", "smoothness_px": value, "distance_spread_px": 0.5} for clip, value in
-            (("a", 1.0), ("b", 3.0), ("special", 99.0))]
+    ours = [
+        base | {"clip": clip, "variant": "ours", "smoothness_px": value, "distance_spread_px": 0.5}
+        for clip, value in (("a", 1.0), ("b", 3.0), ("special", 99.0))
+    ]
     slow = [base | {"variant": "baseline", "smoothness_px": 2.0, "distance_spread_px": math.nan}]
     found = rows.median_by_variant([*ours, *slow], {"a", "b"}, "baseline")
     assert found["ours"].keys() == found["baseline"].keys()

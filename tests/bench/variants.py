@@ -13,7 +13,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from dragvideo_core import embedded
+from dragvideo_core.pipeline import Settings
 from dragvideo_core.stages.decode import DecodeSettings, decode
+from dragvideo_core.stages.displace import DisplaceSettings, displace
 from dragvideo_core.stages.drag import DragSettings, drag
 from dragvideo_core.stages.invert import InvertSettings, invert
 from dragvideo_core.stages.tune import TuneSettings, tune
@@ -93,17 +95,20 @@ def ours(
     lora: bool = True,
     invert_settings: InvertSettings = INVERT,
 ) -> Variant:
-    """This pack's edit."""
+    """This pack's edit. With a layer it starts from the layered displacement."""
 
     def edit(prepared: Prepared) -> tuple[VideoClip, DragResult]:
         clip, tracks = prepared.case.clip, prepared.tracks[layer] if sets else prepared.single
         model = prepared.tuned if lora else prepared.model
         is_shared = lora and invert_settings == INVERT
         inversion = prepared.inversion if is_shared else invert(clip, model, invert_settings)
-        result = drag(inversion, tracks, model, settings)
-        return decode(clip, inversion, result, tracks, model, decode_settings)[0], result
+        displaced = None if layer == "none" else displace(clip, tracks)
+        result = drag(inversion, tracks, model, settings, displaced=displaced)
+        return decode(clip, inversion, result, tracks, model, decode_settings, displaced=displaced)[0], result
 
     stages = {"invert": invert_settings, "drag": settings, "decode": decode_settings, **({"tune": TUNE} if lora else {})}
+    if layer != "none":
+        stages["displace"] = DisplaceSettings()
     said = {name: dataclasses.asdict(one) for name, one in stages.items()}
     return Variant(edit, layer, {**said, "propagate": dataclasses.asdict(PROPAGATE) | ({} if sets else {"set_side": 1})})
 
@@ -121,17 +126,37 @@ def _per_frame(prepared: Prepared) -> tuple[VideoClip, DragResult]:
     return decode(clip, inversion, result, tracks, model, replace(DECODE, stride=1))[0], result
 
 
+def the_paper() -> Variant:
+    """The paper's own settings in every stage (`Settings.paper()`), but for the size of the mask's squares, which the case sets."""
+    paper = Settings.paper()
+    followed = replace(paper.propagate, mask_radius=PROPAGATE.mask_radius)
+
+    def edit(prepared: Prepared) -> tuple[VideoClip, DragResult]:
+        case, clip = prepared.case, prepared.case.clip
+        tracks = tracks_of(case, "none", followed, prepared.model)
+        model = tune(clip, prepared.model, paper.tune)
+        inversion = invert(clip, model, paper.invert)
+        result = drag(inversion, tracks, model, paper.drag)
+        return decode(clip, inversion, result, tracks, model, paper.decode)[0], result
+
+    stages = {"propagate": followed, "tune": paper.tune, "invert": paper.invert, "drag": paper.drag, "decode": paper.decode}
+    return Variant(edit, "none", {name: dataclasses.asdict(one) for name, one in stages.items()})
+
+
 def _said_of_baseline() -> dict[str, Any]:
     return {"iterations": DRAG.iterations, "learning_rate": DRAG.learning_rate, "arrive": DRAG.arrive, "stride": 1}
 
 
 MAIN: dict[str, Variant] = {
     "ours": ours(),
+    "ours, layer given": ours(layer="given"),
+    "ours, layer found": ours(layer="found"),
     BASELINE: Variant(_per_frame, "none", _said_of_baseline()),
 }
 FOUR = replace(DRAG, steps=PAPER_STEPS, learning_rate=0.01)
 PAPER = DragSettings(iterations=DRAG.iterations, reach=0.0)
 ABLATIONS: dict[str, Variant] = {
+    "the paper": the_paper(),
     "no warm start": ours(replace(DRAG, warm_start=False)),
     "the paper's settings": in_full(PAPER),
     "the paper's, no warm start": in_full(replace(PAPER, warm_start=False)),

@@ -25,7 +25,7 @@ def test_the_papers_settings_are_the_papers():
 
 def test_the_papers_settings_have_nothing_of_ours():
     paper = Settings.paper()
-    assert not paper.drag.lock and not paper.drag.warm_start and paper.drag.reach == 0
+    assert paper.displace is None and not paper.drag.lock and not paper.drag.warm_start and paper.drag.reach == 0
     assert (paper.drag.turns, paper.drag.key_every) == (1, 1) and not paper.decode.lock
 
 
@@ -43,7 +43,7 @@ def test_with_the_papers_settings_eq_5_is_a_plain_sum():
     torch.testing.assert_close(of_step[42].gradient, wanted)
 
 
-@pytest.mark.parametrize("stage", ["load", "propagate", "tune", "invert", "drag", "decode", "evaluate"])
+@pytest.mark.parametrize("stage", ["load", "propagate", "displace", "tune", "invert", "drag", "decode", "evaluate"])
 def test_the_defaults_are_the_stages_own(stage):
     own = getattr(Settings(), stage)
     assert asdict(own) == asdict(type(own)())

@@ -128,6 +128,7 @@ class ComfyUI:
         if os.environ.get("COMFYUI_FRONTEND_ROOT"):
             command += ["--front-end-root", str(Path(os.environ["COMFYUI_FRONTEND_ROOT"]).resolve())]
         environment = dict(os.environ)
+        environment.setdefault("OMP_WAIT_POLICY", "passive")  # see the Makefile
         environment.pop("PYTHONDONTWRITEBYTECODE", None)  # it would double the time of every start
         with self.log_file.open("wb") as log:
             out = None if self.show_log else log

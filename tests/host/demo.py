@@ -19,6 +19,7 @@ OUTPUT = ROOT / "output" / "demo"
 SECONDS = 1800  # longer than any machine that is still useful takes
 FILES = {"edited": "edited.mp4", "before_after": "before_after.png"}  # what a saved file's name begins with -> our name
 SCORES = "scores.json"
+TIMES = "seconds.json"
 
 
 def demo_graph(comfy: ComfyUI) -> Graph:
@@ -26,7 +27,7 @@ def demo_graph(comfy: ComfyUI) -> Graph:
     return ui_to_api(json.loads(WORKFLOW.read_text(encoding="utf-8")), comfy.object_info())
 
 
-def collect(comfy: ComfyUI, run: Run, folder: Path) -> dict[str, Path]:
+def collect(comfy: ComfyUI, run: Run, graph: Graph, folder: Path) -> dict[str, Path]:
     """Fetch the demo's results into `folder`; raises `HostError` where one is missing."""
     folder.mkdir(parents=True, exist_ok=True)
     found: dict[str, Path] = {}
@@ -40,11 +41,25 @@ def collect(comfy: ComfyUI, run: Run, folder: Path) -> dict[str, Path]:
         if scores is not None:
             found[SCORES] = folder / SCORES
             found[SCORES].write_text(json.dumps(scores, indent=2) + "\n", encoding="utf-8")
+    found[TIMES] = folder / TIMES
+    found[TIMES].write_text(json.dumps(seconds_of(run, graph), indent=2) + "\n", encoding="utf-8")
     missing = {*FILES.values(), SCORES} - found.keys()
     if missing:
         shown = json.dumps(run.outputs)[:1000]
         raise HostError(f"the demo ran, but made no {', '.join(sorted(missing))}: its nodes showed {shown}")
     return found
+
+
+def seconds_of(run: Run, graph: Graph) -> dict[str, Any]:
+    """How long each node of a run took, by its title, and the whole: kept beside the results, and nowhere bounded."""
+    starts = [(event.seconds, event.data.get("node")) for event in run.of("executing")]
+    ends = [seconds for seconds, _ in starts[1:]] + [run.events[-1].seconds]
+    nodes: dict[str, float] = {}
+    for (start, node), end in zip(starts, ends, strict=True):
+        if node is not None:
+            title = graph.get(node, {}).get("_meta", {}).get("title", node)
+            nodes[title] = round(nodes.get(title, 0.0) + end - start, 2)
+    return {"whole": round(run.events[-1].seconds, 2), "nodes": nodes}
 
 
 def _saved_files(output: dict[str, Any]) -> list[dict[str, str]]:
@@ -128,7 +143,7 @@ def run_demo(comfy: ComfyUI, folder: Path, on_event: Callable[[Event], None]) ->
     if run.status != "success":
         told = f"{run.error['node_type']}: {run.error['exception_message']}" if run.error else run.status
         raise HostError(f"the demo graph ended with: {told}\n{comfy.log_tail()}")
-    return Demo(graph, run, collect(comfy, run, folder))
+    return Demo(graph, run, collect(comfy, run, graph, folder))
 
 
 def main() -> None:

@@ -114,8 +114,10 @@ class Canvas:
         return self.node("widget.element.querySelector('.dav-note').textContent")
 
     def has_picture(self) -> bool:
-        """Is there more than one colour where the frame is? An empty frame is grey with few lines."""
+        """Is there more than one colour where the frame is, and no word that it is missing? Marks have a few colours as well."""
         return self.node("""(() => {
+            const note = widget.element.querySelector('.dav-note').textContent;
+            if (/No picture yet|cannot show|forgotten|Press Run/.test(note)) return false;
             const canvas = widget.element.querySelector('.dav-stage canvas');
             const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
             const seen = new Set();

@@ -89,7 +89,7 @@ def correct_and_run_again(page: ComfyPage, seed: int, picture: Path) -> None:
     """
     ids = build(page, review_graph(seed))
     review = Canvas(page, ids["carry"], name="corrections")
-    assert "Queue once" in review.note and review.text == ""
+    assert "Press Run once" in review.note and review.text == ""
     size = review.node_size()
     found = middles(run_from_page(page), ids["carry"])
     review.center()

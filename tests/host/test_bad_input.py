@@ -1,7 +1,6 @@
 """Bad input in a real ComfyUI: one clear error on the node at once, and the server stays healthy."""
 
 import json
-import time
 
 import av
 import numpy as np
@@ -18,7 +17,6 @@ GOOD = {
     "mask_points": [[60, 40], [70, 40]],
 }
 DRAWN = {"kind": "creature", "seed": 3, "frames": 2, "occluded": False, "drag_x": 0.0, "drag_y": 0.0}
-SECONDS = 10  # an error that comes later came after long work
 
 
 def clip() -> dict:
@@ -40,7 +38,6 @@ def load_graph(file: str) -> Graph:
 
 def error_of(comfy: ComfyUI, graph: Graph) -> tuple[str, str]:
     """The type of the node that the page shows the error on, and its text."""
-    started = time.monotonic()
     try:
         run = comfy.run(graph, timeout=60)
     except Refused as refused:
@@ -48,8 +45,8 @@ def error_of(comfy: ComfyUI, graph: Graph) -> tuple[str, str]:
         answer = (graph[node]["class_type"], " ".join(f"{error['message']} {error['details']}" for error in told["errors"]))
     else:
         assert run.status == "error", f"the graph ended with {run.status}"
+        assert not run.of("progress", run.error["node_id"])  # an error that comes later came after long work
         answer = run.error["node_type"], run.error["exception_message"]
-    assert time.monotonic() - started < SECONDS
     return answer
 
 

@@ -123,6 +123,7 @@ globalThis.Path2D = class {
   rect() {}
   arc() {}
   closePath() {}
+  addPath() {}
 };
 globalThis.Image = class {
   async decode() {

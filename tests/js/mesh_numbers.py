@@ -10,13 +10,15 @@ import json
 from pathlib import Path
 
 import numpy as np
+import torch
 
-from dragvideo_core.displacement import backward_map, compose, mesh, pulls, rigid
-from dragvideo_core.stages import displace
+from dragvideo_core.displacement import backward_map, bending, compose, folds, mesh, pulls, rigid
+from dragvideo_core.points.edit_mask import around_drags
+from dragvideo_core.stages.displace import DisplaceSettings
 
 FILE = Path(__file__).with_suffix(".json")
 SIZE = (64, 96)  # (H, W)
-STIFFNESS = displace.DisplaceSettings().stiffness
+ROUNDS = round(bending.MOST_ROUNDS * DisplaceSettings().stiffness ** 2)
 CASES = {  # name: (mask squares, layer discs or None; pairs of handle and target)
     "one arrow, no layer": ([(40, 30, 24)], None, [((36, 30), (46, 27))]),
     "a pin and an arrow": ([(40, 30, 24)], None, [((30, 30), (30, 30)), ((48, 34), (53, 41))]),
@@ -61,33 +63,37 @@ def numbers(name: str) -> dict:
     spacing = mesh.spacing_for(SIZE)
     origin = tuple(int(v) for v in np.round(handles[0].mean(0)))
     longest = np.linalg.norm(moves, axis=-1).max()
-    beyond = 0 if layer_discs is None else spacing * (1 + int(np.ceil(longest / spacing)))
+    beyond = spacing * (1 + int(np.ceil(longest / spacing)))
     net = mesh.layer_mesh(region, layer, mask, spacing, origin, beyond)
-    asked = pulls.frame_pulls(net, handles, moves, np.ones(handles.shape[:2], bool), SIZE)
-    bent = rigid.bend(net, asked, round(displace.MOST_ROUNDS * STIFFNESS**2), displace.STIFF)
-    moved, had_folds = backward_map.unfolded(net, bent)
+    asked = pulls.frame_pulls(net, handles, moves, np.ones(handles.shape[:2], bool))
+    pulled = np.zeros(len(net.vertices), bool)
+    pulled[net.cells[mesh.place_in(net, asked.points)[0]]] = True
+    moved, had_folds = folds.unfolded(net, rigid.bend(net, asked, ROUNDS), pulled)
     warp = backward_map.backward(net, moved, SIZE)
-    y, x = np.nonzero(warp.lands)
+    y, x = np.nonzero(warp.moves)
+    places = warp.places[y, x]
+    x, y = x + warp.box[1].start, y + warp.box[0].start
     some = slice(None, None, max(1, len(x) // 60))
     return {
         "size": [SIZE[1], SIZE[0]],
         "mask": runs(mask),
         "layer": runs(layer),
         "region": runs(region),
-        "sets": [{"points": points, "move": (move[0]).tolist()} for points, move in zip(handles.tolist(), moves)],
+        "sets": [{"points": points, "move": (move[0]).tolist()} for points, move in zip(handles.tolist(), moves, strict=True)],
         "spacing": spacing,
         "origin": list(origin),
         "beyond": beyond,
-        "rounds": round(displace.MOST_ROUNDS * STIFFNESS**2),
-        "stiff": displace.STIFF,
+        "has_layer": layer_discs is not None,
+        "rounds": ROUNDS,
+        "stiff": rigid.STIFF,
         "had_folds": bool(had_folds),
         "vertices": [len(net.vertices), *net.vertices.sum(0).tolist()],
         "cells": [len(net.cells), *net.cells.sum(0).tolist()],
         "edges": [len(net.edges), *net.edges.sum(0).tolist()],
         "held": runs(net.held),
         "moved": np.round(moved[::2], 3).ravel().tolist(),
-        "landed": int(warp.lands.sum()),
-        "places": [[int(c), int(r), *np.round(warp.places[r, c].astype(float), 3).tolist()] for r, c in zip(y[some], x[some])],
+        "moving": len(x),
+        "places": np.round(np.stack([x, y, *places.T], -1).astype(float), 3)[some].tolist(),
     }
 
 
@@ -98,9 +104,19 @@ def runs(mask: np.ndarray) -> list[int]:
     return np.diff(np.concatenate([[0], changes, [mask.size]])).tolist()
 
 
+def masks() -> list[dict]:
+    """The edit mask around the drags of each case, where nobody painted one."""
+    found = []
+    for _, _, pairs in CASES.values():
+        handles, targets = (torch.tensor([ends], dtype=torch.float32) for ends in zip(*pairs, strict=True))
+        mask = around_drags(handles, targets, SIZE)[0, 0].numpy()
+        found.append({"size": [SIZE[1], SIZE[0]], "pairs": pairs, "mask": runs(mask)})
+    return found
+
+
 def text() -> str:
     """What the file holds."""
-    return json.dumps({name: numbers(name) for name in CASES}, separators=(",", ":")) + "\n"
+    return json.dumps({"cases": {name: numbers(name) for name in CASES}, "masks": masks()}, separators=(",", ":")) + "\n"
 
 
 if __name__ == "__main__":

@@ -10,11 +10,12 @@ const SIZE = 512; // the stage is so large that a pixel of the picture is one of
 const MARGIN = 6;
 const FRAMES = [0, 1, 2, 3].map((index) => ({ filename: `${index}.jpg`, subfolder: "", type: "temp" }));
 
-let picker, told;
+let picker, told, followed;
 beforeEach(() => {
   told = [];
+  followed = null;
   const hooks = { onChange: (text) => told.push(text), viewUrl: ({ filename }) => filename };
-  picker = new PointPicker({ ...hooks, readGraph: () => ({ source: null, settings: DEFAULT_SETTINGS }) });
+  picker = new PointPicker({ ...hooks, readGraph: () => ({ source: null, settings: DEFAULT_SETTINGS, followed }) });
   picker.executed({ drag_a_video_frames: FRAMES, drag_a_video_size: [[SIZE, SIZE]] });
 });
 
@@ -160,4 +161,36 @@ test("the mask can be cleared alone", () => {
   const answer = picker.status.question.children.find((one) => one.value === "Mask");
   fire(answer, "click");
   assert.deepEqual([data().pairs, data().mask_points], [pairs, []]);
+});
+
+test("a drag is shown by the layer that the last run found, if it is of this frame and size", async () => {
+  const run = (frame, size) => ({
+    drag_a_video_tracks: [{ frame, size }],
+    drag_a_video_layer: [{ filename: "layer.jpg" }],
+  });
+  for (const [found, expected] of [
+    [run(0, [SIZE, SIZE]), "layer.jpg"],
+    [run(1, [SIZE, SIZE]), undefined],
+    [run(0, [64, 64]), undefined],
+    [null, undefined],
+  ]) {
+    followed = found;
+    picker.after.start();
+    await new Promise((resolve) => setTimeout(resolve));
+    assert.equal(picker.after.layer?.src, expected);
+  }
+});
+
+test("B shows before and after: the other of the two in a drag, and for good at rest", () => {
+  mouse("pointerdown", [100, 100]);
+  mouse("pointermove", [130, 100]);
+  assert.ok(picker.after.dragged);
+  key("b");
+  assert.deepEqual([picker.after.isOff, picker.after.isWanted], [true, false]);
+  mouse("pointerup", [130, 100]);
+  assert.equal(picker.after.dragged, null);
+  key("b");
+  assert.equal(picker.after.isWanted, true);
+  mouse("pointerdown", [300, 300]);
+  assert.equal(picker.after.isOff, false, "the next drag is shown again");
 });

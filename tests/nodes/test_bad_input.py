@@ -55,7 +55,7 @@ def test_a_blank_canvas_gets_its_frame_before_it_is_refused(comfy: Comfy, points
 
 
 def test_points_on_a_frame_that_is_not_there(comfy: Comfy):
-    refused_on(comfy.run(pick_on_demo_clip(comfy, graphs.picks(frame=5))), "pick", "frame from 0 to 1", "5")
+    refused_on(comfy.run(pick_on_demo_clip(comfy, graphs.picks(frame=5))), "pick", "frame from 1 to 2", "6")
 
 
 def test_points_of_another_size_are_rescaled(comfy: Comfy):
@@ -63,12 +63,14 @@ def test_points_of_another_size_are_rescaled(comfy: Comfy):
     assert outcome.values["pick"][0].handles.tolist() == [[20.5, 40.5]]
 
 
-def test_frames_whose_size_is_no_multiple_of_64_name_the_node_that_helps(comfy: Comfy):
+def test_frames_whose_size_is_no_multiple_of_64_name_the_node_that_helps(comfy: Comfy, random_weights):
     graph = {
         "image": graphs.node("EmptyImage", width=100, height=64, batch_size=1, color=0),
-        "pick": graphs.node("DragAVideo_Pick", video=["image", 0], points=graphs.picks()),
+        "model": graphs.defaults(comfy, "DragAVideo_EmbeddedModel"),
+        "tune": graphs.defaults(comfy, "DragAVideo_Tune", video=["image", 0], model=["model", 0]),
+        "show": graphs.node("PreviewAny", source=["tune", 0]),
     }
-    refused_on(comfy.run(graph), "pick", "multiples of 64", "100 x 64", "Load Video")
+    refused_on(comfy.run(graph), "tune", "multiples of 64", "100 x 64", "Load Video")
 
 
 def test_an_unreadable_video(comfy: Comfy):

@@ -83,3 +83,24 @@ def test_boxes_start_the_mask_and_ask_for_an_arrow(comfy: Comfy):
     assert seed["picks"]["pairs"] == [] and seed["picks"]["mask_points"] == [[30, 30]]
     mine = json.dumps({**json.loads(DRAWN), "seed": seed["key"]})
     assert given(comfy, mine, output=5).status == "success"
+
+
+def test_the_layer_found_from_strokes_goes_back_to_the_page(comfy: Comfy, random_weights):
+    """Of the frame that was drawn on, in black and white: the picker shows a drag by it."""
+    strokes = [
+        {"kind": "thing", "radius": 4, "points": [[60, 60], [64, 70]]},
+        {"kind": "ground", "radius": 4, "points": [[5, 5], [120, 5]]},
+    ]
+    drawn = {**json.loads(graphs.picks((60, 60), (70, 60), mask_points=[])), "version": 2, "strokes": strokes}
+    graph = {
+        "clip": graphs.defaults(comfy, "DragAVideo_DemoClip", frames=2),
+        "model": graphs.node("DragAVideo_EmbeddedModel", subject="creature"),
+        "pick": graphs.node("DragAVideo_Pick", video=["clip", 0], points=json.dumps(drawn)),
+        "follow": graphs.defaults(
+            comfy, "DragAVideo_Propagate", video=["clip", 0], picks=["pick", 0], model=["model", 0], tracker="flow"
+        ),
+    }
+    outcome = comfy.run(graph)
+    assert outcome.status == "success", outcome.error
+    assert json.loads(outcome.values["pick"][1])["strokes"] == strokes
+    assert len(outcome.ui["follow"]["drag_a_video_layer"]) == 1

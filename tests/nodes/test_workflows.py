@@ -13,7 +13,7 @@ from PIL import Image
 from .executor import ROOT, Comfy
 
 WORKFLOWS = sorted((ROOT / "workflows").glob("*.json"))
-STAGES = ["Load", "Pick", "Segment", "Propagate", "Tune", "Invert", "Drag", "Decode", "Evaluate"]
+STAGES = ["Load", "Pick", "Segment", "Propagate", "Displace", "Tune", "Invert", "Drag", "Decode", "Evaluate"]
 TITLE = 30  # px of a node's title bar, which lies above its position
 
 DRAWN = [path for path in WORKFLOWS if "DragAVideo_DemoClip" in path.read_text(encoding="utf-8")]

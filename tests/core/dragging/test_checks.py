@@ -26,6 +26,7 @@ def inversion():
         ({"learning_rate": 0}, "positive"),
         ({"max_move": 0}, "positive"),
         ({"iterations": -1}, "not be negative"),
+        ({"refine": -1}, "not be negative"),
         *(({key: value}, "key_every and turns must be at least 1") for key, value in [("key_every", 0), ("turns", 0)]),
         *(({"reach": value}, "key_every and turns must be at least 1") for value in (-1.0, 1e9, float("nan"))),
     ],

@@ -20,10 +20,10 @@ def latents(model):
     return small_inversion(model).latents
 
 
-def replayed(model, latents, offsets, mask=None, answering="same_frame", steps=(3, 2, 1, 0), after=lambda x, step: x, told=None):
+def replayed(model, latents, offsets, mask=None, answering="same_frame", steps=(3, 2, 1, 0), after=lambda x, step: x, counted=None):
     mask = torch.ones(3, 1, 16, 16) if mask is None else mask
     chunks = batches.Chunks(model, 256, 3, 2)
-    return Replay(model, latents, offsets, mask, answering).run(steps, chunks, (told or []).append, after)
+    return Replay(model, latents, offsets, mask, answering).run(steps, chunks, ([] if counted is None else counted).append, after)
 
 
 @pytest.mark.parametrize("answering", ["same_frame", "first_frame", "all_frames", "off"])
@@ -44,13 +44,13 @@ def test_outside_the_mask_the_latents_are_the_clips(model, latents):
 
 
 def test_what_is_done_after_a_jump_is_gone_on_from(model, latents):
-    steps, told = [], []
+    steps, counted = [], []
 
     def after(x, step):
         steps.append(step)
         return x + 1 if step == 0 else x
 
     zero = {3: torch.zeros_like(latents[0])}
-    made = replayed(model, latents, zero, after=after, steps=(3, 1, 0), told=told)
+    made = replayed(model, latents, zero, after=after, steps=(3, 1, 0), counted=counted)
     torch.testing.assert_close(made, latents[0] + 1, rtol=1e-3, atol=1e-3)
-    assert steps == [1, 0] and told == [2, 3, 5, 6]
+    assert steps == [1, 0] and counted == [2, 3, 5, 6]

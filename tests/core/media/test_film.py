@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import shutil
 import subprocess
 import warnings
@@ -21,6 +20,7 @@ from dragvideo_core.media.film import Film, open_film
 from dragvideo_core.media.film_writer import FilmWriter
 from dragvideo_core.types import UserError
 
+from ..stages.test_load_films import combed, combs, mjpeg, photo
 from .test_film_writer import noise
 
 
@@ -127,22 +127,6 @@ def test_ten_bits_are_not_eight(tmp_path):
 # ------------------------------------------------------------------------------------------------- interlaced
 
 
-def combed(count: int = 6) -> np.ndarray:
-    """A bar that moves 8 px from field to field: odd rows show the later moment."""
-    frames = np.full((count, 64, 128, 3), 30, np.uint8)
-    for i in range(count):
-        for field in (0, 1):
-            left = 16 * i + 8 * field
-            frames[i, field::2, left : left + 24] = 220
-    return frames
-
-
-def combs(rgb: np.ndarray) -> float:
-    """How much rows differ from the mean of their neighbours: large where two moments are interleaved."""
-    rows = rgb[..., 0].astype(float)
-    return float(np.abs(rows[1:-1] - (rows[:-2] + rows[2:]) / 2).mean())
-
-
 @pytest.mark.parametrize("suffix", ["mp4", "ts"])
 def test_interlaced_frames_are_deinterlaced_and_it_is_said(tmp_path, suffix):
     options = {"x264-params": "tff=1"} if suffix == "mp4" else {"flags": "+ilme+ildct"}
@@ -166,27 +150,6 @@ def test_progressive_frames_are_left_alone(tmp_path):
 
 
 # ------------------------------------------------------------------------------------------------- side data, WebP
-
-
-def photo(orientation: int) -> bytes:
-    """A JPEG whose EXIF says which way up it is."""
-    held, exif = io.BytesIO(), Image.Exif()
-    exif[0x0112], exif[0x010F] = orientation, "A Camera"
-    Image.fromarray(corpus.quarters(128, 64)[0]).save(held, "JPEG", quality=95, exif=exif.tobytes())
-    return held.getvalue()
-
-
-def mjpeg(path: Path, pictures: list[bytes]) -> Path:
-    """A film of JPEG pictures as they are."""
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("mjpeg", rate=10)
-        stream.width, stream.height, stream.pix_fmt = 128, 64, "yuvj420p"
-        for index, data in enumerate(pictures):
-            packet = av.Packet(data)
-            packet.stream, packet.pts, packet.dts, packet.time_base = stream, index, index, Fraction(1, 10)
-            packet.is_keyframe = True
-            container.mux(packet)
-    return path
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "mov", "avi"])
@@ -286,6 +249,22 @@ def test_broken_sound_does_not_stop_the_picture(tmp_path):
         for frame in film.frames():
             writer.write(frame)
     assert greys(open_film(tmp_path / "out.mp4")) == [i % 32 for i in range(60)]
+
+
+@pytest.mark.faults
+def test_sound_of_no_known_codec_is_left_out_and_it_is_said(tmp_path):
+    path = corpus.write(tmp_path / "s.mp4", corpus.grey_frames(12), sound=np.zeros((1, 4000), np.float32), sound_codec="aac")
+    path.write_bytes(path.read_bytes().replace(b"mp4a", b"what").replace(b"esds", b"what"))
+    film = open_film(path)
+    assert not film.header.has_sound
+    with (
+        pytest.warns(VideoWarning, match="its sound in 's.mp4' cannot be read"),
+        FilmWriter(tmp_path / "o.mp4", like=film) as writer,
+    ):
+        for frame in film.frames():
+            writer.write(frame)
+    copy = open_film(tmp_path / "o.mp4")
+    assert greys(copy) == list(range(12)) and not copy.header.has_sound and not copy.header.loses_sound
 
 
 @pytest.mark.faults

@@ -7,10 +7,11 @@ import torch
 from core.tiny import rows_of, tiny_clip, tiny_model, tiny_tracks
 
 from dragvideo_core.diffusion import memory
+from dragvideo_core.points.sampling import cell_centres
 from dragvideo_core.stages.decode import DecodeSettings, decode
 from dragvideo_core.stages.drag import DragSettings, drag
 from dragvideo_core.stages.invert import InvertSettings, invert
-from dragvideo_core.types import UserError
+from dragvideo_core.types import Displacement, UserError, VideoClip
 
 QUICK = DragSettings(iterations=3, learning_rate=0.05)
 FEW = DragSettings(steps=(3, 2), iterations=2, learning_rate=0.05, warm_start=False, turns=1)
@@ -95,3 +96,45 @@ def test_keys_and_values_of_all_frames_are_planned_for_and_refused_where_they_do
     with pytest.raises(UserError, match="keys and values of 3 frames.*same_frame"):
         decode(clip, inversion, edit, tiny_tracks(), model, settings, lambda *progress: calls.append(progress))
     assert calls == []
+
+
+def displacement(clip: VideoClip, painted: bool) -> Displacement:
+    """A square of noise inside of the mask, over ground of which some was made up or none was."""
+    frames = clip.frames.clone()
+    frames[..., 8:24, 8:24] = torch.rand(3, 16, 16, generator=torch.Generator().manual_seed(0))
+    still = cell_centres(clip.size, clip.size).expand(len(clip), -1, -1, -1)
+    freed = torch.zeros(len(clip), 1, *clip.size, dtype=torch.bool)
+    freed[..., 32:48, 8:24] = painted
+    return Displacement(frames, still, torch.zeros_like(freed).float(), freed, ~freed & False, torch.ones_like(freed).float())
+
+
+def test_what_moved_keeps_its_pixels_and_the_model_paints_the_rest(clip, inversion, model, edit):
+    displaced = displacement(clip, painted=True)
+    kept, free = (
+        decode(clip, inversion, edit, tiny_tracks(), model, DecodeSettings(keep_pixels=keep), displaced=displaced)[0].frames
+        for keep in (True, False)
+    )
+    freed = displaced.freed.expand_as(kept)
+    assert torch.equal(kept[~freed], displaced.frames[~freed])
+    assert (kept - displaced.frames)[freed].abs().max() > 1e-3
+    assert (free - displaced.frames)[..., 8:24, 8:24].abs().mean() > 0.05
+    assert torch.equal(free[..., 32:], clip.frames[..., 32:])
+
+
+def test_where_nothing_is_left_to_paint_the_model_is_not_asked(clip, inversion, model, edit):
+    displaced, made = displacement(clip, painted=False), []
+    rows = rows_of(
+        model.denoiser,
+        lambda: made.append(decode(clip, inversion, edit, tiny_tracks(), model, DecodeSettings(), displaced=displaced)),
+    )
+    (edited, latents), mask = made[0], tiny_tracks().edit_mask
+    assert rows == 0 and torch.equal(edited.frames, torch.where(mask, displaced.frames, clip.frames))
+    torch.testing.assert_close(latents, model.vae.encode(displaced.frames))
+
+
+def test_a_displacement_of_another_clip_is_refused(clip, inversion, model, edit):
+    other = displacement(tiny_clip(2), painted=True)
+    with pytest.raises(UserError, match="displacement has 2 frames.*same clip"):
+        decode(clip, inversion, edit, tiny_tracks(), model, displaced=other)
+    with pytest.raises(UserError, match="displacement has 2 frames.*same clip"):
+        drag(inversion, tiny_tracks(), model, QUICK, displaced=other)

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from dragvideo_core.stages.displace import DisplaceSettings, displace
+from dragvideo_core.stages.displace import DisplaceSettings, bend_layers, displace, render
 from dragvideo_core.types import PointTracks, UserError, VideoClip
 
 SIZE = (128, 192)
@@ -98,7 +98,7 @@ def test_without_a_layer_the_rim_of_the_mask_is_held():
     mask = box(40, 40, 100, 90)
     clip, tracks = scene(mask=mask)
     done = displace(clip, tracks)
-    assert torch.allclose(moved(done, 72, 52), torch.tensor([12.0, -8.0]), atol=0.1)
+    assert torch.allclose(moved(done, 72, 52), torch.tensor([12.0, -8.0]), atol=0.2)
     assert moved(done, 41, 65).norm() < 1.5 and moved(done, 70, 89).norm() < 1.5
     assert not done.freed.any()
 
@@ -118,6 +118,97 @@ def test_what_is_not_finite_is_told(name, value):
     bad.view(-1)[3] = value
     with pytest.raises(UserError, match="NaN"):
         displace(clip, replace(tracks, **{name: bad}))
+
+
+def hidden_scene():
+    """A disc that a pole hides in the middle one of three frames, where its set is hidden and lost."""
+    y, x = torch.meshgrid(torch.arange(SIZE[0]), torch.arange(SIZE[1]), indexing="ij")
+    whole = ((x - 70) ** 2 + (y - 60) ** 2 <= 14**2).float()
+    pole = torch.zeros(3, *SIZE)
+    pole[1, :, 66:75] = 1
+    clip, tracks = scene(layer=whole[None], pairs=(((70.0, 60.0), (84.0, 60.0)),), count=3)
+    frames = torch.where(pole[:, None] > 0, torch.tensor([0.1, 0.1, 0.9])[:, None, None], clip.frames)
+    visible, handles = tracks.visible.clone(), tracks.handles.clone()
+    visible[1] = False
+    handles[1] = handles[1] + torch.tensor([-60.0, 0.0])
+    layer = (whole * (1 - pole))[:, None]
+    targets = tracks.targets + handles - tracks.handles
+    moved_tracks = replace(tracks, visible=visible, handles=handles, targets=targets, layer=layer, front=pole[:, None])
+    return VideoClip(frames, clip.source_index, 8.0), moved_tracks, clip
+
+
+def test_hidden_behind_a_pole_it_moves_as_in_the_frames_around_and_the_pole_stays_whole():
+    clip, tracks, bare = hidden_scene()
+    done = displace(clip, tracks)
+    assert torch.equal(done.frames[1, :, :, 66:75], clip.frames[1, :, :, 66:75])
+    assert torch.allclose(moved(done, 88, 60, 1), torch.tensor([14.0, 0.0]), atol=0.3)
+    assert (done.matte[1, 0, 60, 75:97] > 0.9).all()
+    came_out = done.frames[1, :, 54:67, 80:88] - bare.frames[1, :, 54:67, 66:74]  # hidden in this frame, shown in the others
+    assert came_out.abs().mean() < 0.02
+
+
+def test_a_frame_whose_points_are_off_the_layer_takes_its_neighbours_way():
+    clip, tracks = scene(layer=box(48, 48, 75, 71), count=3)
+    handles = tracks.handles.clone()
+    handles[1] += torch.tensor([80.0, 30.0])
+    done = displace(clip, replace(tracks, handles=handles, targets=tracks.targets + handles - tracks.handles))
+    inside = done.matte[0, 0] > 0.5
+    assert torch.equal(done.matte[1, 0] > 0.5, inside)
+    assert torch.allclose(done.backward[1][inside], done.backward[0][inside], atol=0.1)
+
+
+def test_an_empty_layer_in_one_frame_leaves_that_frame_alone():
+    clip, tracks = scene(layer=box(48, 48, 75, 71), count=3)
+    layer = tracks.layer.clone()
+    layer[1] = 0
+    done = displace(clip, replace(tracks, layer=layer))
+    assert torch.equal(done.frames[1], clip.frames[1]) and not torch.equal(done.frames[0], clip.frames[0])
+
+
+def test_a_layer_that_is_full_or_empty_everywhere():
+    clip, tracks = scene(layer=box(48, 48, 75, 71))
+    full = displace(clip, replace(tracks, layer=torch.ones_like(tracks.layer)))
+    assert moved(full, 72, 52).norm() > 12
+    with pytest.raises(UserError, match="empty in every frame"):
+        displace(clip, replace(tracks, layer=torch.zeros_like(tracks.layer)))
+
+
+def test_of_two_pieces_only_the_one_with_the_handle_moves():
+    layer = (box(48, 48, 75, 71) + box(110, 48, 140, 71)).clamp(max=1)
+    clip, tracks = scene(layer=layer)
+    done = displace(clip, tracks)
+    assert torch.equal(done.frames[..., 100:], clip.frames[..., 100:])
+    assert torch.allclose(moved(done, 72, 52), torch.tensor([12.0, -8.0]), atol=0.1)
+
+
+def test_two_opposed_pairs_turn_a_thing():
+    layer = box(48, 48, 75, 71)
+    clip, tracks = scene(layer=layer, pairs=(((53.0, 60.0), (53.0, 68.0)), ((70.0, 60.0), (70.0, 52.0))))
+    done = displace(clip, tracks)
+    assert moved(done, 53, 67)[1] > 5 and moved(done, 70, 53)[1] < -5
+    assert done.stretch[0, 0][done.matte[0, 0] > 0.9].median() < 1.2
+
+
+def test_what_leaves_the_picture_goes_on_beyond_its_border():
+    """A bar that runs out of the picture is drawn inwards: its end does not come into sight."""
+    mask = box(0, 10, 180, 118)
+    clip, tracks = scene(layer=box(0, 50, 60, 70), mask=mask, pairs=(((50.0, 60.0), (62.0, 60.0)),))
+    done = displace(clip, tracks)
+    assert (done.matte[0, 0, 52:69, 0] > 0.9).all() and not done.freed[0, 0, 52:69, :40].any()
+
+
+def test_the_bent_mesh_can_be_drawn_at_twice_the_size():
+    clip, tracks = scene(layer=box(48, 48, 75, 71))
+    bents = bend_layers(clip, tracks)
+    small = render(clip, tracks, bents)
+    larger = {
+        name: getattr(tracks, name).float().repeat_interleave(2, -1).repeat_interleave(2, -2) for name in ("edit_mask", "layer")
+    }
+    large_clip = VideoClip(clip.frames.repeat_interleave(2, -1).repeat_interleave(2, -2), clip.source_index, clip.fps)
+    large = render(large_clip, replace(tracks, edit_mask=larger["edit_mask"] > 0, layer=larger["layer"]), bents)
+    there = (large.backward[0, 104, 144] + 0.5) / 2 - 0.5
+    assert torch.allclose(there, small.backward[0, 52, 72] - 0.25, atol=0.05)
+    assert torch.allclose(torch.nn.functional.avg_pool2d(large.matte, 2), small.matte, atol=0.15)
 
 
 def test_a_handle_on_no_layer_is_told_with_the_nearest_place():

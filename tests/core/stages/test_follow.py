@@ -64,11 +64,11 @@ def test_a_mask_is_judged_before_the_edit():
     with warnings_go_to(texts.append):
         follow(tiny_clip(3), tiny_picks(), drifting(), mask)
     assert len(texts) == 2
-    assert "black in frame 1:" in texts[0] and "target 1 lies outside the edit mask in frame 2 " in texts[1]
+    assert "black in frame 2:" in texts[0] and "target 1 lies outside the edit mask in frame 3 " in texts[1]
 
 
 def test_squares_that_do_not_reach_the_target_are_told():
-    with pytest.warns(UserWarning, match="target 1 lies outside the edit mask in frames 0, 1, 2 and c"):
+    with pytest.warns(UserWarning, match="target 1 lies outside the edit mask in frames 1, 2, 3 and c"):
         follow(tiny_clip(3), tiny_picks(), drifting(), settings=FollowSettings(mask_radius=8.0))
 
 

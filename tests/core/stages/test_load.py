@@ -289,7 +289,6 @@ def test_grey_is_repeated_and_alpha_is_over_black():
         (torch.zeros(2, 64, 64, 2), 24, r"\(N, H, W, C\)"),
         (torch.zeros(2, 64, 64, 3, dtype=torch.uint8), 24, "uint8"),
         (torch.zeros(0, 64, 64, 3), 24, "N >= 1"),
-        (torch.zeros(1, 64, 65, 3), 24, "'Load Video' node"),
         (torch.full((1, 64, 64, 3), torch.nan), 24, "NaN"),
         (torch.zeros(1, 64, 64, 3), 0, "frame rate"),
         (torch.zeros(1, 64, 64, 3), float("nan"), "frame rate"),

@@ -65,7 +65,42 @@ def test_kjnodes_points_are_handles_and_targets(kjnodes):
     assert picks.mask_points.shape == (0, 2)
 
 
+STROKE = {"kind": "thing", "radius": 4, "points": [[10, 20], [30.5, 40]]}
+
+
+def test_strokes_come_out_scaled_with_the_clip():
+    ground = {"kind": "ground", "radius": 2.5, "points": [[0, 0]]}
+    picks = pick(text(version=2, strokes=[STROKE, ground]), (128, 256), 1)
+    assert [stroke.kind for stroke in picks.strokes] == ["thing", "ground"]
+    assert [stroke.radius for stroke in picks.strokes] == [8, 5]
+    assert picks.strokes[0].points.tolist() == [[20.5, 40.5], [61.5, 80.5]]
+
+
+def test_the_first_version_has_no_strokes_and_the_second_needs_none():
+    assert pick(text(), SIZE, 1).strokes == () == pick(text(version=2), SIZE, 1).strokes
+
+
+def test_a_stroke_may_run_over_the_border_of_the_picture():
+    over = STROKE | {"points": [[10, 20], [500, -30]]}
+    assert pick(text(version=2, strokes=[over]), SIZE, 1).strokes[0].points.tolist() == [[10, 20], [500, -30]]
+
+
 BAD = {
+    "strokes are no list": (text(version=2, strokes={"a": 1}), 'a list as "strokes"'),
+    "a stroke is null": (text(version=2, strokes=[None]), "in every stroke"),
+    "a stroke of another kind": (text(version=2, strokes=[STROKE | {"kind": "sky"}]), '"thing" or "ground"'),
+    "a stroke without a radius": (text(version=2, strokes=[{**STROKE, "radius": None}]), "a radius .* for stroke 1, got None"),
+    "a radius of 0": (text(version=2, strokes=[STROKE | {"radius": 0}]), "a radius .* for stroke 1, got 0"),
+    "a radius of true": (text(version=2, strokes=[STROKE | {"radius": True}]), "a radius .* for stroke 1, got True"),
+    "a radius of NaN": (text(version=2, strokes=[STROKE | {"radius": float("nan")}]), "NaN"),
+    "a stroke without points": (text(version=2, strokes=[STROKE | {"points": []}]), "at least one point in stroke 1"),
+    "a stroke of texts": (text(version=2, strokes=[STROKE | {"points": [["1", 2]]}]), "finite numbers as a point of stroke 1"),
+    "a stroke outside": (
+        text(version=2, strokes=[STROKE, STROKE | {"points": [[-9, 5], [128, 64]]}]),
+        r"stroke 2 \(over the thing\) inside the 128 x 64 picture, got all of it outside",
+    ),
+    "too many strokes": (text(version=2, strokes=[STROKE] * 201), "at most 200"),
+    "a stroke of too many points": (text(version=2, strokes=[STROKE | {"points": [[1, 2]] * 501}]), "at most 500"),
     "empty": ("", "an empty text"),
     "no JSON": ("{version: 1", "JSON"),
     "not a text": (None, "NoneType"),
@@ -95,8 +130,8 @@ BAD = {
     "size of one": (text(size=[64]), '"size"'),
     "size of text": (text(size="64"), '"size"'),
     "broken size": (text(size=[64.5, 64]), '"size"'),
-    "frame beyond": (text(frame=5), "a frame from 0 to 4, got 5"),
-    "frame before": (text(frame=-1), "a frame from 0 to 4"),
+    "frame beyond": (text(frame=5), "a frame from 1 to 5, got 6"),
+    "frame before": (text(frame=-1), "a frame from 1 to 5"),
     "frame of text": (text(frame="0"), '"frame"'),
     "too many pairs": (text(pairs=[(1, 2, 3, 4)] * 257), "at most 256"),
     "too many mask points": (text(mask_points=[(1, 2)] * 1025), "at most 1024"),
@@ -127,7 +162,23 @@ JSON = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=4)
         | st.dictionaries(
-            st.sampled_from(["version", "size", "frame", "pairs", "mask_points", "handle", "target", "x", "y", "positive"]),
+            st.sampled_from(
+                [
+                    "version",
+                    "size",
+                    "frame",
+                    "pairs",
+                    "mask_points",
+                    "strokes",
+                    "kind",
+                    "radius",
+                    "points",
+                    "handle",
+                    "x",
+                    "y",
+                    "positive",
+                ]
+            ),
             inner,
             max_size=5,
         )
@@ -137,7 +188,7 @@ JSON = st.recursive(
 
 
 @pytest.mark.fuzz
-@given(data=JSON, field=st.sampled_from(["version", "size", "frame", "pairs", "mask_points", None]))
+@given(data=JSON, field=st.sampled_from(["version", "size", "frame", "pairs", "mask_points", "strokes", None]))
 @settings(max_examples=300, deadline=None)
 def test_any_json_gives_points_or_a_user_error(data, field):
     given_text = json.dumps(data) if field is None else text(raw={field: data})

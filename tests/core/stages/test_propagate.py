@@ -5,6 +5,7 @@ import torch
 from core.tiny import tiny_clip, tiny_model, tiny_picks
 
 from dragvideo_core.points import dift, finders
+from dragvideo_core.points.edit_mask import around_drags, targets_outside
 from dragvideo_core.points.flow import Flow
 from dragvideo_core.points.sampling import cell_centres
 from dragvideo_core.points.sets import inside
@@ -80,9 +81,12 @@ def test_shapes_and_mask_of_squares():
     assert tracks.edit_mask[0, 0, 30, 24] and not tracks.edit_mask[0, 0, 60, 120]
 
 
-def test_without_mask_points_everything_may_change():
+def test_without_mask_points_what_lies_near_the_drag_may_change_in_every_frame():
     picks = replace(tiny_picks(), mask_points=torch.zeros(0, 2))
-    assert propagate(tiny_clip(1), picks, Everything(), tiny_model(), QUICK).edit_mask.all()
+    tracks = propagate(shifted_clip(4), picks, Everything(), tiny_model(), QUICK)
+    handles, targets = tracks.handles.mean(2), tracks.targets.mean(2)
+    torch.testing.assert_close(tracks.edit_mask, around_drags(handles, targets, (64, 64)))
+    assert not tracks.edit_mask.all() and not targets_outside(tracks.edit_mask, targets).any()
 
 
 def test_background_points_move_with_their_nearest_foreground_point():
@@ -121,8 +125,22 @@ def test_a_target_outside_every_square_is_told_before_the_work():
     model.denoiser.register_forward_pre_hook(told_first)
     with warnings_go_to(texts.append):
         propagate(tiny_clip(2), picks, Everything(), model, replace(QUICK, mask_radius=40.0))
-    assert len(texts) == 1 and "target 1 lies outside the edit mask in frame 0" in texts[0] and "Pick Points" in texts[0]
+    assert len(texts) == 1 and "target 1 lies outside the edit mask in frame 1" in texts[0] and "Pick Points" in texts[0]
     assert told(lambda: propagate(tiny_clip(1), tiny_picks(), Everything(), tiny_model(), QUICK)) == []
+
+
+def test_a_pin_holds_its_place_and_nothing_is_told_of_it():
+    """A pair whose target is its handle, inside the mask or out of it."""
+    both = replace(
+        tiny_picks(),
+        handles=torch.tensor([[20.0, 30.0], [60.0, 60.0]]),
+        targets=torch.tensor([[26.0, 30.0], [60.0, 60.0]]),
+        mask_points=torch.tensor([[24.0, 30.0]]),
+    )
+    tracks = []
+    texts = told(lambda: tracks.append(propagate(tiny_clip(3), both, Everything(), tiny_model(), replace(FLOW, mask_radius=100.0))))
+    assert texts == []
+    assert torch.allclose(tracks[0].handles[:, 1], tracks[0].targets[:, 1], atol=1e-3)
 
 
 def left_half(frames: int = 3) -> torch.Tensor:
@@ -139,7 +157,7 @@ def test_a_given_mask_is_used_and_judged_in_the_place_of_the_squares():
     assert told(lambda: tracks.append(propagate(tiny_clip(3), far, Everything(), model, settings, edit_mask=left_half()))) == []
     assert torch.equal(tracks[0].edit_mask, left_half())
     texts = told(lambda: propagate(tiny_clip(3), tiny_picks(), Everything(), model, FLOW, edit_mask=~left_half()))
-    assert len(texts) == 1 and "target 1 lies outside the edit mask in frame 0" in texts[0]
+    assert len(texts) == 1 and "target 1 lies outside the edit mask in frame 1" in texts[0]
 
 
 def test_a_given_mask_is_fitted_where_that_is_asked_for():
@@ -172,7 +190,7 @@ def test_a_mask_that_is_black_or_away_from_the_target_in_some_frames_is_told_wit
     mask[3] = ~left_half(1)
     texts = told(lambda: propagate(clip, tiny_picks(), Everything(), tiny_model(), FLOW, edit_mask=mask))
     assert len(texts) == 2
-    assert "black in frame 1:" in texts[0] and "target 1 lies outside the edit mask in frame 3 " in texts[1]
+    assert "black in frame 2:" in texts[0] and "target 1 lies outside the edit mask in frame 4 " in texts[1]
 
 
 @pytest.mark.parametrize("tracker", ["flow", "auto", "dift"])
@@ -225,7 +243,7 @@ def test_chunks_do_not_change_the_tracks():
 def test_picks_of_another_clip_are_refused():
     with pytest.raises(UserError, match="64 x 64 frames, but the clip here is 128 x 64"):
         propagate(tiny_clip(1, 64, 128), tiny_picks(), Everything(), tiny_model(), QUICK)
-    with pytest.raises(UserError, match="frame 3"):
+    with pytest.raises(UserError, match="frame 4"):
         propagate(tiny_clip(2), tiny_picks(frame=3), Everything(), tiny_model(), QUICK)
 
 
@@ -240,7 +258,7 @@ def test_a_correction_moves_the_set_and_the_rest_goes_on_from_there():
     torch.testing.assert_close(tracks.targets[2, 0, 4], torch.tensor([62.0, 8.0]), atol=1e-4, rtol=0)
 
 
-@pytest.mark.parametrize("frame, pair, words", [(9, 0, "frames 0 to 1"), (1, 4, "pair 5"), (0, 0, "where the points were picked")])
+@pytest.mark.parametrize("frame, pair, words", [(9, 0, "2 frames"), (1, 4, "pair 5"), (0, 0, "where the points were picked")])
 def test_a_correction_that_fits_nothing_is_refused(frame, pair, words):
     with pytest.raises(UserError, match=words):
         propagate(

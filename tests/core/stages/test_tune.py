@@ -107,10 +107,17 @@ def test_after_three_it_stops_with_a_clear_error_and_what_was_there_is_kept(monk
 
 
 @pytest.mark.faults
-def test_a_diverged_lora_is_not_handed_on_without_a_word():
-    settings = TuneSettings(rank=8, learning_rate=3.0, passes=30, batch=1)
+def test_a_diverged_lora_is_not_handed_on_without_a_word(monkeypatch):
+    """A loss that rises step by step, far above its start."""
+    plain, calls = tune_stage._Drawn.loss, []
+
+    def rising(self, *inputs):
+        calls.append(1)
+        return plain(self, *inputs) * len(calls)
+
+    monkeypatch.setattr(tune_stage._Drawn, "loss", rising)
     with pytest.warns(UserWarning, match="diverged: its loss rose from .* to .*learning_rate"):
-        tune(tiny_clip(1), tiny_model(), settings)
+        tune(tiny_clip(1), tiny_model(), TuneSettings(rank=2, passes=30, batch=1))
 
 
 def test_a_lora_that_learns_is_not_called_diverged(recwarn):

@@ -22,7 +22,7 @@ from dragvideo_core.types import UserError
 pytestmark = [pytest.mark.fuzz, pytest.mark.timeout(300)]
 
 CAP = 20  # frames that are asked for
-SECONDS = 10  # for one file
+SECONDS = 10  # of this process, which a busy machine does not make more, for one file
 MEMORY = 400e6  # bytes that any of them may take at its peak
 TONE = np.full((1, 2000), 0.5, np.float32)
 NOISE = np.random.default_rng(0).integers(0, 90, (10, 64, 64, 3), np.uint8)
@@ -127,7 +127,7 @@ def files(tmp_path_factory) -> list[Path]:
 
 def fate(path: Path, limits: dict) -> str:
     """What becomes of a file: "loaded" or "refused"; fails where neither is done properly."""
-    began = time.monotonic()
+    began = time.process_time()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -140,7 +140,7 @@ def fate(path: Path, limits: dict) -> str:
         assert path.name in str(error) and 30 < len(str(error)) < 1000, error
         return "refused"
     finally:
-        assert time.monotonic() - began < SECONDS, path.name
+        assert time.process_time() - began < SECONDS, path.name
 
 
 def peak_bytes() -> int | None:

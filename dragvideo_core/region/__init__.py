@@ -1,0 +1,1 @@
+"""A part of every frame: cut out of a large film, edited, and put back."""

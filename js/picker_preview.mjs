@@ -1,0 +1,54 @@
+/** When the picker shows the frame as the drag will leave it: while an arrow is dragged, and at rest where asked for. */
+
+import { addPair } from "./points_state.mjs";
+import { PreviewCanvas } from "./preview_canvas.mjs";
+
+export class PickerPreview {
+  constructor(picker) {
+    this.picker = picker;
+    this.canvas = new PreviewCanvas();
+    this.isWanted = false; // also while nothing is dragged
+    this.isOff = false; // for the drag that goes on now
+    this.layer = null; // of the last run, on the frame that the points sit on: a picture, white where the thing is
+  }
+
+  /** A drag may begin: it shows the frame after it, by the layer that the last run found. */
+  start() {
+    this.isOff = false;
+    this.#loadLayer();
+  }
+
+  /** An arrow that is being made or changed now, as picks; null where there is none. */
+  get dragged() {
+    const { draft, history, present, arrowStart, hovered, stage } = this.picker;
+    if (draft && draft.pairs !== history.present.pairs) return draft;
+    return arrowStart && hovered ? addPair(present, arrowStart, stage.toPicture(hovered)) : null;
+  }
+
+  /** Before or after, the other of the two. */
+  toggle() {
+    if (this.dragged) this.isOff = !this.isOff;
+    else this.isWanted = !this.isWanted;
+    this.picker.show();
+  }
+
+  /** The picture, or how the drag leaves it. */
+  shown(picture) {
+    const { dragged } = this;
+    const { present, pixels, isDrawable } = this.picker;
+    if (!picture || !isDrawable || (dragged ? this.isOff : !this.isWanted)) return picture;
+    return this.canvas.of(picture, dragged ?? present, pixels, this.layer);
+  }
+
+  /** Fetches the layer that the last run found, where it is of this frame. */
+  async #loadLayer() {
+    const { present, pictures, readGraph } = this.picker;
+    const { followed } = readGraph();
+    const tracks = followed?.drag_a_video_tracks?.[0];
+    const saved = followed?.drag_a_video_layer?.[0];
+    const isSize = (size) => size.every((side, axis) => side === present.size[axis]);
+    const wanted = (this.wanted = saved && tracks?.frame === present.frame && isSize(tracks.size) ? saved : null);
+    const found = wanted && (await pictures.ofRun(wanted).catch(() => null));
+    if (wanted === this.wanted) this.layer = found?.picture ?? null;
+  }
+}

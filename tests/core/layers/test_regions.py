@@ -1,0 +1,106 @@
+"""What a segmenter is asked while the points are followed: each pair alone, its points on the thing, nothing else."""
+
+from dataclasses import replace
+
+import torch
+from core.tiny import tiny_clip, tiny_model, tiny_picks
+
+from dragvideo_core.layers.find import asked_layer
+from dragvideo_core.layers.regions import Regions
+from dragvideo_core.stages.propagate import PropagateSettings, propagate
+
+CLIP = tiny_clip(3)
+
+
+class Recording:
+    """The thing is the picture's left half, of which a disc around the first prompt is given; keeps what it was asked."""
+
+    masks, front, asks_points = None, None, True
+
+    def __init__(self):
+        self.asked = []
+
+    def check(self, frames):
+        """Any clip will do."""
+
+    def free(self):
+        """Nothing is held."""
+
+    def foreground(self, index, frame, prompts):
+        self.asked.append((index, prompts))
+        rows, columns = torch.meshgrid(torch.arange(64), torch.arange(64), indexing="ij")
+        near = (columns - prompts[0, 0]) ** 2 + (rows - prompts[0, 1]) ** 2 <= 12**2
+        return near & (columns < 32)
+
+
+def points() -> torch.Tensor:
+    """Two pairs of three points, the third of each on the ground, and two mask points."""
+    return torch.tensor([[10.0, 10], [12, 12], [40, 10], [10, 50], [12, 52], [40, 50], [11, 11], [50, 30]])
+
+
+def test_each_pair_is_asked_alone_with_its_points_on_the_thing():
+    segmenter = Recording()
+    on_thing = Regions(segmenter, CLIP, None, pairs=2, members=3).of_picks(0, points())
+    assert on_thing.tolist() == [True, True, False, True, True, False, True, False]
+    first, second = segmenter.asked[:2], segmenter.asked[2:]
+    assert [prompts.tolist() for _, prompts in first] == [[[12, 12]], [[12, 52]]]  # the handles: the middle of each set
+    assert [prompts.tolist() for _, prompts in second] == [[[10, 10], [12, 12]], [[10, 50], [12, 52]]]
+
+
+def test_the_region_is_the_union_over_the_pairs():
+    regions = Regions(Recording(), CLIP, None, 2, 3)
+    regions.of_picks(0, points())
+    assert regions.found[0, 0, 10, 10] and regions.found[0, 0, 50, 10] and not regions.found[0, 0, 10, 40]
+
+
+def test_hidden_points_are_no_prompts_and_a_pair_of_hidden_points_is_not_asked_for():
+    segmenter = Recording()
+    regions, seen = Regions(segmenter, CLIP, None, 2, 3), torch.ones(8, dtype=torch.bool)
+    before = regions.of_picks(0, points())
+    seen[[0, 3, 4, 5]] = False
+    segmenter.asked.clear()
+    regions.of_frame(1, points(), before, seen, 0)
+    assert [prompts.tolist() for _, prompts in segmenter.asked] == [[[12, 12]]]
+
+
+def test_with_every_pair_hidden_the_region_moves_on():
+    segmenter = Recording()
+    regions, hidden = Regions(segmenter, CLIP, None, 2, 3), torch.zeros(8, dtype=torch.bool)
+    before = regions.of_picks(0, points())
+    segmenter.asked.clear()
+    regions.of_frame(1, points(), before, hidden, 0)
+    both = regions.found[0] & regions.found[1]
+    assert not segmenter.asked and both.sum() > 0.7 * (regions.found[0] | regions.found[1]).sum()
+
+
+def test_a_layer_that_is_known_is_not_asked_for():
+    segmenter, layer = Recording(), torch.zeros(3, 1, 64, 64)
+    layer[..., :20] = 1
+    on_thing = Regions(segmenter, CLIP, layer, 2, 3).of_picks(0, points())
+    assert not segmenter.asked and on_thing.tolist() == [True, True, False, True, True, False, True, False]
+
+
+def test_mask_points_and_points_on_the_ground_are_never_prompts_in_a_propagation():
+    """Fault: all points of all sets, mask points and ground points were prompts of one mask."""
+    picks = replace(
+        tiny_picks(),
+        handles=torch.tensor([[26.0, 20.0], [20.0, 44.0]]),
+        targets=torch.tensor([[30.0, 16.0], [24.0, 48.0]]),
+        mask_points=torch.tensor([[50.0, 30.0], [10.0, 30.0]]),
+    )
+    segmenter = Recording()
+    settings = PropagateSettings(tracker="flow", mask_radius=96.0, set_spacing=64.0)  # 8 px here: a column of the first set is off
+    tracks = propagate(CLIP, picks, segmenter, tiny_model(), settings)
+    assert tracks.layer.shape == (3, 1, 64, 64) and not tracks.is_foreground[0, 0].all()
+    for index, prompts in segmenter.asked:
+        at_mask_points = torch.cdist(prompts, tracks.mask_points[index]).amin(1) < 0.01
+        assert len(prompts) <= 9 and not at_mask_points.any() and (prompts[:, 0] < 32.5).all()
+    assert len([index for index, _ in segmenter.asked if index == 1]) == 2  # once for each pair
+
+
+def test_points_that_are_known_in_every_frame_are_asked_for_in_the_same_way():
+    segmenter, picks = Recording(), tiny_picks(frame=1)
+    handles = torch.tensor([[22.0, 30.0], [24.0, 30.0], [40.0, 30.0]]).expand(3, 1, 3, 2)
+    layer = asked_layer(CLIP, picks, segmenter, handles, torch.ones(3, 1, 3, dtype=torch.bool))
+    assert layer.shape == (3, 1, 64, 64) and [index for index, _ in segmenter.asked] == [1, 1, 2, 0]
+    assert all((prompts[:, 0] < 32).all() for _, prompts in segmenter.asked)
