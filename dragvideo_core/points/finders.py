@@ -111,6 +111,7 @@ class FlowFinder:
             place, own = here.clone(), torch.full_like(doubt, torch.inf)
             place[asked], gap = self._follow(j, i, known.place[asked])
             own[asked] = gap + INHERITED * known.doubt[asked] + STEP
+            own = own.masked_fill((place - here).abs().amax(-1) > self.window, torch.inf)  # the look-alike over there
             candidates.append((place, own))
             best, doubt = torch.where((own < doubt)[:, None], place, best), torch.minimum(own, doubt)
         self.doubt = doubt
