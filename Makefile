@@ -66,7 +66,7 @@ bench-speed: install
 	@cd tests && PYTHONPATH=.. exec ../.venv/bin/python -m bench.speed
 
 bench-footage: install
-	@cd tests && PYTHONPATH=.. exec ../.venv/bin/python -m bench.footage
+	@cd tests && PYTHONPATH=.. exec ../.venv/bin/python -m bench.footage $(ARGS)
 
 check: install
 	@.venv/bin/ruff format --check -q . || { echo "run: .venv/bin/ruff format ." >&2; exit 1; }

@@ -12,6 +12,7 @@ from .displace import Displace
 from .drag import Drag
 from .edit import CombineEdits, LoadEdit, SaveEdit
 from .evaluate import Evaluate
+from .film import DragFilm
 from .follow import UseTracks
 from .invert import Invert
 from .load import LoadVideo
@@ -31,6 +32,7 @@ NODES = [
     Propagate,
     UseTracks,
     Displace,
+    DragFilm,
     Tune,
     Invert,
     Drag,

@@ -90,9 +90,20 @@ def _inherited(bents: list[Bent | None], to_next: list[np.ndarray], to_last: lis
         for i in order:
             bent, giver = bents[i], reached[i + step] if 0 <= i + step < len(bents) else None
             if bent is not None and not bent.pulled.any():
-                reached[i] = None if giver is None else replace(bent, moved=_at(giver, bent.mesh, flows[i])[0])
+                reached[i] = None if giver is None else replace(bent, moved=_whole_way(giver, bent.mesh, flows[i]))
         passed.append(reached)
     return [_middle(bent, [one for one in pair if one is not None]) for bent, *pair in zip(bents, *passed, strict=True)]
+
+
+def _whole_way(giver: Bent, mesh: Mesh, flows: np.ndarray) -> np.ndarray:
+    """The giver's displacement at every vertex of another frame's mesh, (V, 2) px: that of the nearest vertex where it has none."""
+    moved, is_there = _at(giver, mesh, flows)
+    if is_there.all() or not is_there.any():
+        return moved
+    known, missing = mesh.vertices[is_there], mesh.vertices[~is_there]
+    nearest = np.linalg.norm(missing[:, None] - known, axis=-1).argmin(1)
+    moved[~is_there] = moved[is_there][nearest]
+    return moved
 
 
 def _middle(bent: Bent | None, found: list[Bent]) -> Bent | None:

@@ -6,15 +6,15 @@ points are and which of them can be seen there (`find`), and told where they wer
 the background go with their neighbours, and people correct.
 
 DIFT (Sec. 3.2) matches a point's descriptors of the first and of the latest frame, and needs no small motion. Flow adds
-up the motion of the pixels. It has two candidates: from the latest frame in which the point was seen, and straight from
-the first frame; the one with the shorter round trip counts. The straight way keeps small errors from adding up, and
-finds a point again after something has passed in front of it (the idea of Neoral et al. 2023, Multi-Flow Tracking, with
-two flows in the place of many). Both are measured in tests/bench/footage.py.
+up the motion of the pixels. It has several candidates: straight from the first frame, and from frames at several distances
+in which the point was seen (Multi-Flow Tracking: Neoral et al. 2023, with the round trip in the place of a learned doubt).
+The one with the least doubt counts, its own and some of that of the place it starts from, averaged with those that agree.
+Long ways keep small errors from adding up, and find a point again after something has passed in front of it. Far frames are
+asked only for the points that are in doubt. Measured in tests/bench/footage.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,11 +23,24 @@ from torch import Tensor
 
 from ..types import Size, size_of
 from . import dift
-from .flow import optical_flow
+from .flow import DIS, Flow
 from .sampling import lookup
 
-LATEST = 8  # frames: a point that was lost for longer is looked for from the first frame only
+STRIDES = (1, 2, 4, 8)  # frames between the two of a flow
+STEP = 0.01  # px^2: the least doubt of a flow
+INHERITED = 0.1  # of the doubt about the place where a flow starts
+AGREE = 3.0  # px: candidates so near to the best one are averaged with it
+ELSEWHERE = 4.0  # px^2: doubt about a place that was found in another way than by flow
+SURE = 0.02  # px^2: with less doubt no further flow is measured
 RELATIVE, ABSOLUTE = 0.01, 0.5  # of Sundaram et al. 2010: squared round trip <= 0.01 * squared flows + 0.5 px^2
+
+
+class Features(Protocol):
+    """DIFT features (C, h, w) of each frame; whether they are there already can be asked without making them."""
+
+    def __getitem__(self, i: int) -> Tensor: ...
+
+    def __contains__(self, i: int) -> bool: ...
 
 
 class Finder(Protocol):
@@ -44,75 +57,94 @@ class Finder(Protocol):
 
 
 class DiftFinder:
-    """By descriptors: features (C, h, w) of every frame, of pictures of `size` (H, W)."""
+    """By descriptors: features (C, h, w) of every frame, of pictures of `size` (H, W), asked for when a frame is searched."""
 
-    def __init__(self, features: Sequence[Tensor], size: Size, i: int, here: Tensor, window: float, tolerance: float):
+    def __init__(self, features: Features, size: Size, i: int, here: Tensor, window: float, tolerance: float):
         """window, tolerance: px that a point moves at most, and by which it may miss its origin on the way back."""
         self.features, self.size, self.window, self.tolerance = features, size, window, tolerance
         self.restart(i, here, torch.ones(len(here), dtype=torch.bool))
-        self.latest = self.first
+        self.latest: Tensor | None = None
 
     def restart(self, i: int, here: Tensor, certain: Tensor) -> None:
         """All points begin anew: the descriptors of one frame serve them all."""
-        self.origin, self.source = here, self.features[i]
-        self.first = dift.sample(self.source, here, self.size)
+        self.origin, self.start = here, i
 
     def find(self, i: int, here: Tensor) -> tuple[Tensor, Tensor]:
-        features = self.features[i]
-        found, _ = dift.match(self.first + self.latest, features, self.size, around=here, window=self.window)
+        features, source = self.features[i], self.features[self.start]
+        first = dift.sample(source, self.origin, self.size)
+        wanted = first + (first if self.latest is None else self.latest)
+        found, _ = dift.match(wanted, features, self.size, around=here, window=self.window)
         again = dift.sample(features, found, self.size)
-        back, _ = dift.match(again, self.source, self.size, around=self.origin, window=self.window)
+        back, _ = dift.match(again, source, self.size, around=self.origin, window=self.window)
         return found, (back - self.origin).norm(dim=-1) <= self.tolerance
 
     def settle(self, i: int, here: Tensor, seen: Tensor) -> None:
-        self.latest = torch.where(seen[:, None], dift.sample(self.features[i], here, self.size), self.latest)
+        if i not in self.features:
+            return
+        now = dift.sample(self.features[i], here, self.size)
+        before = dift.sample(self.features[self.start], self.origin, self.size) if self.latest is None else self.latest
+        self.latest = torch.where(seen[:, None], now, before)
 
 
 class FlowFinder:
-    """By optical flow between the frames (N, 3, H, W)."""
+    """By optical flow between the frames (N, 3, H, W), straight from frames at several distances in which a point was seen."""
 
-    def __init__(self, frames: Tensor, i: int, here: Tensor, window: float):
+    def __init__(self, frames: Tensor, i: int, here: Tensor, window: float, flow: Flow = DIS):
         """window: px that a point moves from frame to frame at most."""
-        self.frames, self.window = frames, window
-        self.first = self.latest = _Known(torch.full((len(here),), i), here)
+        self.frames, self.window, self.between = frames, window, flow.between
+        self.first = torch.full((len(here),), i)
+        self.known = {i: _Known(here, torch.zeros(len(here)))}
 
     def restart(self, i: int, here: Tensor, certain: Tensor) -> None:
-        self.first = self.first.with_new(certain, i, here)
+        for j, known in self.known.items():
+            self.known[j] = known.without(certain)
+        self.first = self.first.masked_fill(certain, i)
+        self.known[i] = _Known(here, torch.where(certain, 0.0, torch.inf))
 
     def find(self, i: int, here: Tensor) -> tuple[Tensor, Tensor]:
-        flows: dict[int, tuple[Tensor, Tensor]] = {}
-        straight, error_straight = self._follow(self.first, i, flows, len(self.frames))
-        chained, error_chained = self._follow(self.latest, i, flows, LATEST)
-        found = torch.where((error_straight < error_chained)[:, None], straight, chained)
-        return found, torch.minimum(error_straight, error_chained).isfinite()
+        best, doubt, candidates = here.clone(), torch.full((len(here),), torch.inf), []
+        for j, is_first in self._sources(i):
+            known = self.known[j]
+            asked = known.doubt.isfinite() & ((self.first == j) if is_first else (doubt > SURE))
+            if not bool(asked.any()):
+                continue
+            place, own = here.clone(), torch.full_like(doubt, torch.inf)
+            place[asked], gap = self._follow(j, i, known.place[asked])
+            own[asked] = gap + INHERITED * known.doubt[asked] + STEP
+            own = own.masked_fill((place - here).abs().amax(-1) > self.window, torch.inf)  # the look-alike over there
+            candidates.append((place, own))
+            best, doubt = torch.where((own < doubt)[:, None], place, best), torch.minimum(own, doubt)
+        self.doubt = doubt
+        return _mean_near(best, candidates), doubt.isfinite()
 
     def settle(self, i: int, here: Tensor, seen: Tensor) -> None:
-        self.latest = self.latest.with_new(seen, i, here)
+        certain = self.known[i].doubt == 0 if i in self.known else torch.zeros_like(seen)  # put there by hand
+        doubt = torch.where(certain, 0.0, self.doubt.clamp(max=ELSEWHERE))
+        self.known[i] = _Known(here, doubt.masked_fill(~seen, torch.inf))
 
-    def _follow(self, known: _Known, i: int, flows: dict, most: int) -> tuple[Tensor, Tensor]:
-        """Places (P, 2) in frame i by the flow from where they were known, at most so many frames away, and the squared
-        round trip (P,) px^2: infinite where it is too long for the point to be visible."""
-        found, error = known.place.clone(), torch.full((len(known.place),), torch.inf)
+    def _sources(self, i: int) -> list[tuple[int, bool]]:
+        """The frames to come from, each with whether it is for the points that began there: those, then the near ones, then far
+        ones."""
+        near = [j for stride in STRIDES for j in (i - stride, i + stride) if j in self.known and (self.first != j).any()]
+        return [*((j, True) for j in self.first.unique().tolist() if j != i), *((j, False) for j in near)]
+
+    def _follow(self, j: int, i: int, start: Tensor) -> tuple[Tensor, Tensor]:
+        """Places (P, 2) in frame i of places (P, 2) in frame j by flow, and the squared round trip (P,) px^2: infinite where
+        it is too long for the point to be visible."""
         size = size_of(self.frames)
-        for j in known.frame.unique().tolist():
-            apart = abs(i - j)
-            if apart > most:
-                continue
-            if j not in flows:
-                pair = self.frames[j], self.frames[i]
-                flows[j] = optical_flow(*pair), optical_flow(*reversed(pair))
-            chosen = known.frame == j
-            there, back = flows[j]
-            go = lookup(there[None], known.place[chosen][None], size)[0]
-            place = known.place[chosen] + go
-            come = lookup(back[None], place[None], size)[0]
-            gap = (go + come).square().sum(-1)
-            tolerated = RELATIVE * (go.square().sum(-1) + come.square().sum(-1)) + ABSOLUTE
-            inside = ((place >= 0) & (place <= torch.tensor([size[1] - 1, size[0] - 1]))).all(-1)
-            near = go.abs().amax(-1) <= self.window * apart
-            found[chosen] = place
-            error[chosen] = gap.masked_fill(~((gap <= tolerated) & inside & near), torch.inf)
-        return found, error
+        there, back = self._flows(j, i)
+        go = lookup(there[None], start[None], size)[0]
+        place = start + go
+        come = lookup(back[None], place[None], size)[0]
+        gap = (go + come).square().sum(-1)
+        tolerated = RELATIVE * (go.square().sum(-1) + come.square().sum(-1)) + ABSOLUTE
+        inside = ((place >= 0) & (place <= torch.tensor([size[1] - 1, size[0] - 1]))).all(-1)
+        near = go.abs().amax(-1) <= self.window * abs(i - j)
+        return place, gap.masked_fill(~((gap <= tolerated) & inside & near), torch.inf)
+
+    def _flows(self, j: int, i: int) -> tuple[Tensor, Tensor]:
+        pair = self.frames[j], self.frames[i]
+        return self.between(*pair), self.between(*reversed(pair))
 
 
 class SurestFinder:
@@ -127,7 +159,9 @@ class SurestFinder:
 
     def find(self, i: int, here: Tensor) -> tuple[Tensor, Tensor]:
         found, sure = self.flow.find(i, here)
-        other, seen = self.features.find(i, here)
+        if bool(sure.all()):
+            return found, sure
+        other, seen = self.features.find(i, here)  # costs the model's time
         return torch.where(sure[:, None], found, other), sure | seen
 
     def settle(self, i: int, here: Tensor, seen: Tensor) -> None:
@@ -135,13 +169,24 @@ class SurestFinder:
             finder.settle(i, here, seen)
 
 
+def _mean_near(best: Tensor, candidates: list[tuple[Tensor, Tensor]]) -> Tensor:
+    """The mean of the candidates, places (P, 2) and doubts (P,), near the best place (P, 2), the less doubted counting more."""
+    if not candidates:
+        return best
+    places, doubts = (torch.stack(part) for part in zip(*candidates, strict=True))
+    near = doubts.isfinite() & ((places - best).norm(dim=-1) <= AGREE)
+    weight = torch.where(near, 1 / doubts, 0.0)[..., None]
+    total = weight.sum(0)
+    return torch.where(total > 0, (places * weight).sum(0) / total.clamp(min=1e-9), best)
+
+
 @dataclass(frozen=True)
 class _Known:
-    """Where each point was in a frame in which it was seen."""
+    """Where each point was in a frame, and how far that is in doubt."""
 
-    frame: Tensor  # (P,) int64
     place: Tensor  # (P, 2) px
+    doubt: Tensor  # (P,) px^2, the squared round trips that led there; infinite where the point was not seen
 
-    def with_new(self, new: Tensor, i: int, here: Tensor) -> _Known:
-        """The same but for the `new` (P,) points, which are at `here` (P, 2) in frame i."""
-        return _Known(self.frame.masked_fill(new, i), torch.where(new[:, None], here, self.place))
+    def without(self, points: Tensor) -> _Known:
+        """The same, but these points (P,) bool were not seen."""
+        return _Known(self.place, self.doubt.masked_fill(points, torch.inf))

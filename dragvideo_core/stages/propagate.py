@@ -15,11 +15,16 @@ from ..layers.regions import Regions
 from ..points import dift, finders
 from ..points import edit_mask as edit_masks
 from ..points import sets as points
+from ..points.flow import DIS, Flow
+from ..points.pieces import as_pieces, carry_with_sets
 from ..types import Correction, DragModel, OnProgress, PointPicks, PointTracks, Segmenter, UserError, VideoClip, ignore_progress
 
 OUTSIDE = (
     "Add a mask point near it on the Pick Points node, paint the wired mask over it, or turn 'fit_mask' on on the Propagate node."
 )
+
+
+TORN = 0.4  # of the spacing: a member that its set would have to be bent by so much to hold is on something else
 
 
 @dataclass(frozen=True)
@@ -43,11 +48,12 @@ def propagate(
     clip: VideoClip,
     picks: PointPicks,
     segmenter: Segmenter,
-    model: DragModel | None,
+    model: DragModel | None = None,
     settings: PropagateSettings = PropagateSettings(),
     on_progress: OnProgress = ignore_progress,
     corrections: Sequence[Correction] = (),
     edit_mask: Tensor | None = None,
+    flow: Flow = DIS,
 ) -> PointTracks:
     """Carry handle sets, targets and mask points from the picks' frame to all others, forward and backward.
 
@@ -63,6 +69,7 @@ def propagate(
     """
     try:
         _check(clip, picks, corrections)
+        _check_model(model, settings)
         layers.check(picks, segmenter, len(clip))
         if edit_mask is not None:
             edit_masks.check_given(edit_mask, len(clip), clip.size)
@@ -84,7 +91,7 @@ def propagate(
             corrected.setdefault(one.frame, {})[one.pair] = one.handle
         layer = layers.known_layer(clip, picks, segmenter, on_progress)
         regions = Regions(segmenter, clip, layer, len(picks.handles), settings.set_side**2)
-        carried = _carry(clip, start, picks.frame, regions, model, settings, scale, corrected, on_progress)
+        carried = _carry(clip, start, picks.frame, regions, model, settings, scale, corrected, on_progress, flow)
     finally:
         segmenter.free()
 
@@ -142,6 +149,14 @@ def _check(clip: VideoClip, picks: PointPicks, corrections: Sequence[Correction]
             )
 
 
+def _check_model(model: DragModel | None, settings: PropagateSettings) -> None:
+    if model is None and settings.tracker == "dift":
+        raise UserError(
+            "the tracker 'dift' follows points by the model's features, and there is no model: expected one. Wire a model into the "
+            "Propagate node, or choose the tracker 'auto' or 'flow'."
+        )
+
+
 def _carry(
     clip: VideoClip,
     start: Tensor,
@@ -152,31 +167,38 @@ def _carry(
     scale: float,
     corrected: dict[int, dict[int, Tensor]],
     on_progress: OnProgress,
+    flow: Flow,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Points (P, 2) of one frame in all frames: places (N, P, 2), is_foreground (N, P), visible (N, P).
 
     A hidden point, and one outside the picture, moves like its nearest visible foreground point, as a background point does.
+    A set holds together, and mask points move with the set nearest to them (`points/pieces.py`).
     corrected: frame -> handle number -> where its centre really is.
     """
     count, members = len(clip), settings.set_side**2
+    sets = regions.pairs * members  # the points of the sets; the mask points come after them
     places = start.expand(count, -1, -1).clone()
     foreground = torch.ones(count, len(start), dtype=torch.bool)
     visible = torch.ones_like(foreground)
     visible[frame] = points.inside(start, clip.size)
     foreground[frame] = regions.of_picks(frame, start)
-    new_finder, looked = _finders(clip, start, frame, model, settings, scale, on_progress)
+    new_finder, looked = _finders(clip, start, frame, model, settings, scale, on_progress, flow)
     done, total = looked + 1, looked + count  # the frame of the picks is done
     for order in (range(frame + 1, count), range(frame - 1, -1, -1)):
         here, before, source, finder = start, foreground[frame], frame, new_finder()
         for i in order:
             found, seen = finder.find(i, points.nearest_inside(here, clip.size))
             here = points.carry_background(here, before & seen, found)
+            here, torn = _whole(start[:sets], here, (before & seen)[:sets], members, max(1.0, TORN * settings.set_spacing * scale))
+            seen = seen & ~torn
             for handle, centre in corrected.get(i, {}).items():
                 chosen = torch.zeros_like(seen)
                 chosen[handle * members : (handle + 1) * members] = True
                 here = here + chosen[:, None] * (centre - here[handle * members + members // 2])
                 seen = seen | chosen
                 finder.restart(i, here, chosen)
+            members_of = [part[:sets].unflatten(0, (-1, members)) for part in (start, here, before & seen)]
+            here = torch.cat([here[:sets], carry_with_sets(start[sets:], *members_of)])
             seen = seen & points.inside(here, clip.size)
             places[i], visible[i] = here, seen
             finder.settle(i, here, seen)
@@ -187,6 +209,20 @@ def _carry(
     return places, foreground, visible
 
 
+def _whole(start: Tensor, here: Tensor, seen: Tensor, members: int, tolerance: float) -> tuple[Tensor, Tensor]:
+    """All points (P, 2) with the sets, which are the first of them, made whole; and which (P,) were torn off.
+
+    start (J * members, 2) px: the sets as they were picked; seen (J * members,): the members that the sets are held by.
+    """
+    count = len(start)
+    as_picked, now, is_seen = (part.unflatten(0, (-1, members)) for part in (start, here[:count], seen))
+    placed, agree = (part.flatten(0, 1) for part in as_pieces(as_picked, now, is_seen, tolerance))
+    torn = torch.zeros(len(here), dtype=torch.bool)
+    torn[:count] = seen & ~agree
+    held = torch.where((seen | ~is_seen.any(1).repeat_interleave(members))[:, None], placed, here[:count])
+    return torch.cat([held, here[count:]]), torn
+
+
 def _finders(
     clip: VideoClip,
     start: Tensor,
@@ -195,41 +231,56 @@ def _finders(
     settings: PropagateSettings,
     scale: float,
     on_progress: OnProgress,
+    flow: Flow,
 ) -> tuple[Callable[[], finders.Finder], int]:
     """What makes the settings' finder for one direction, and how many frames had to be looked at for it already."""
-    window = settings.window * scale
+    window, tolerance = settings.window * scale, settings.round_trip * scale
 
     def by_flow() -> finders.FlowFinder:
-        return finders.FlowFinder(clip.frames, frame, start, window)
+        return finders.FlowFinder(clip.frames, frame, start, window, flow)
 
-    if settings.tracker == "flow":
+    if settings.tracker == "flow" or model is None:
         return by_flow, 0
-    if model is None:
-        raise UserError(f"'tracker' {settings.tracker} needs a model: got none. Wire one in, or choose 'flow'.")
-    features = _features(clip, model, settings, dift.RECIPES[settings.recipe], on_progress)
-    tolerance = settings.round_trip * scale
+    features = _Features(clip, model, settings)
 
     def by_features() -> finders.DiftFinder:
         return finders.DiftFinder(features, clip.size, frame, start, window, tolerance)
 
     if settings.tracker == "dift":
+        features.make_all(on_progress)
         return by_features, len(clip)
-    return lambda: finders.SurestFinder(by_flow(), by_features()), len(clip)
+    return lambda: finders.SurestFinder(by_flow(), by_features()), 0
 
 
-def _features(
-    clip: VideoClip, model: DragModel, settings: PropagateSettings, recipe: dift.Recipe, on_progress: OnProgress
-) -> list[Tensor]:
-    """DIFT descriptors of each frame: (C, h, w) on the CPU."""
-    chunks = batches.Chunks(model, memory.cells_of(model, clip.size), len(clip), settings.chunk)
-    latents = batches.encode(model, clip.frames, chunks)
+class _Features:
+    """DIFT features of each frame, (C, h, w) on the CPU: made when they are first asked for, and kept."""
 
-    def describe(part: slice) -> Tensor:
-        generator = torch.Generator().manual_seed(settings.seed)  # the same noises for every chunk
-        return dift.describe(model, latents[part].to(model.device), recipe, settings.ensemble, generator).cpu()
+    def __init__(self, clip: VideoClip, model: DragModel, settings: PropagateSettings):
+        self.clip, self.model, self.settings = clip, model, settings
+        self._made: dict[int, Tensor] = {}
 
-    described: list[Tensor] = []
-    for part, features in chunks.map(describe):
-        described.extend(features)
-        on_progress(part.stop, 2 * len(clip), None)
-    return described
+    def __contains__(self, i: int) -> bool:
+        return i in self._made
+
+    def __getitem__(self, i: int) -> Tensor:
+        if i not in self._made:
+            self._make(range(i, i + 1), ignore_progress)
+        return self._made[i]
+
+    def make_all(self, on_progress: OnProgress) -> None:
+        """The features of all frames, as many at a time as fit into memory."""
+        self._make(range(len(self.clip)), on_progress)
+
+    def _make(self, frames: range, on_progress: OnProgress) -> None:
+        model, settings = self.model, self.settings
+        chunks = batches.Chunks(model, memory.cells_of(model, self.clip.size), len(frames), settings.chunk)
+        latents = batches.encode(model, self.clip.frames[frames.start : frames.stop], chunks)
+
+        def describe(part: slice) -> Tensor:
+            generator = torch.Generator().manual_seed(settings.seed)  # the same noises for every chunk
+            recipe = dift.RECIPES[settings.recipe]
+            return dift.describe(model, latents[part].to(model.device), recipe, settings.ensemble, generator).cpu()
+
+        for part, described in chunks.map(describe):
+            self._made.update(zip(frames[part], described, strict=True))
+            on_progress(part.stop, 2 * len(self.clip), None)

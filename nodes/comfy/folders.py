@@ -121,6 +121,20 @@ def new_edit_path(save_as: str) -> Path:
     return path
 
 
+def new_film_path(save_as: str, ending: str) -> Path:
+    """A file for a new film in the output folder: the name with the next free number, its folder made.
+
+    UserError for names that no file can have or that lead out of the folder.
+    """
+    name, output = save_as.strip(), Path(folder_paths.get_output_directory())
+    numbered = (_new_file(output, f"{name}_{number:05}{ending}") for number in itertools.count(1))
+    path = next(path for path in numbered if path is None or not path.exists()) if name else None
+    if path is None or path.is_relative_to(unfinished().folder.resolve()):
+        raise UserError(f"'save_as' must be a file name inside the output folder: got {_shown(name)}. Example: drag-a-video/film.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
 def output_name(path: Path) -> str:
     """How ComfyUI names a file of its output folder."""
     return f"{path.relative_to(Path(folder_paths.get_output_directory()).resolve()).as_posix()} [output]"

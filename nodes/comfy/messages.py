@@ -56,6 +56,13 @@ def save_for_page(frames: Tensor) -> list[dict[str, str]]:
     return saved
 
 
+def film_on_node(path: Path) -> dict:
+    """What shows a film of the output folder on its node, as core's Save Video does."""
+    inside = path.relative_to(Path(folder_paths.get_output_directory()).resolve())
+    saved = {"filename": inside.name, "subfolder": inside.parent.as_posix() if inside.parent.parts else "", "type": "output"}
+    return {"images": [saved], "animated": (True,)}
+
+
 def left_out() -> Any:
     """In the place of an output that a node cannot make this time: what hangs on it does not run."""
     return ExecutionBlocker(None)

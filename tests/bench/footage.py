@@ -1,13 +1,17 @@
-"""How well points are followed on filmed clips, against tracks that people marked (`make bench-footage`).
+"""How well points are followed on filmed clips, against tracks that people marked (`make bench-footage`, ARGS="--clips DIR").
 
-The clips: three of DAVIS with the point tracks of TAP-Vid, where this machine has them (`CLIPS`). Points start on the
-first frame; errors are distances to the true place where the point is visible, in px of a 256 x 256 picture (TAP-Vid's
-scale), whatever size was followed at. Beside the trackers of `propagate`: "still" (points stay put) and "chained flow"
+The clips: all in a folder that have frames/*.jpg and tracks.npz (DAVIS with the point tracks of TAP-Vid), by default `CLIPS`.
+Points start on the first frame; errors are distances to the true place where the point is visible, in px of a 256 x 256
+picture (TAP-Vid's scale), whatever size was followed at. The measures are TAP-Vid's (Doersch et al. 2022, Sec. 3): the average
+share of visible points within 1, 2, 4, 8 and 16 px (delta), the average Jaccard (AJ), which also counts points wrongly called
+visible or hidden, and the share of frames in which visible or hidden is right (occlusion). Beside the trackers of
+`propagate`: "still" (points stay put) and "chained flow"
 (DIS flow from frame to frame and nothing else, visible where flow there and back agree).
 """
 
 from __future__ import annotations
 
+import argparse
 import itertools
 import json
 import time
@@ -31,10 +35,11 @@ from dragvideo_core.types import DragModel, PointPicks, VideoClip
 ROOT = Path(__file__).resolve().parents[2]
 CLIPS = ROOT.parent / "shared" / "assets" / "clips" / "davis_tap"
 OUTPUT = ROOT / "output" / "bench" / "footage.json"
-NAMES = ("blackswan", "goat", "horsejump-high")
 SIZES = (128, 256)  # px, square: the embedded model's own size, and TAP-Vid's
 SCALE = 256  # px that errors are told at
 ALL = "all"
+THRESHOLDS = (1, 2, 4, 8, 16)  # px
+TRACKERS = ("still", "dift", "chained flow", "flow", "auto")
 
 
 @dataclass(frozen=True)
@@ -72,43 +77,75 @@ def follow(filmed: Filmed, tracker: str, model: DragModel) -> tuple[Tensor, Tens
     return tracks.handles[:, :, 0], tracks.visible[:, :, 0]
 
 
-def measure(names: Sequence[str] = NAMES, sizes: Sequence[int] = SIZES, folder: Path = CLIPS) -> list[dict]:
-    """One row per clip (and one for all points of all clips), size and tracker; none where the clips are not here."""
-    if not all((folder / name / "tracks.npz").is_file() for name in names):
-        return []
+def tap_vid(places: Tensor, visible: Tensor, true_places: Tensor, true_visible: Tensor) -> dict[str, float]:
+    """TAP-Vid's measures in percent, of places (N, P, 2) at its scale and visible (N, P); the first frame does not count."""
+    gap, seen, truly = (places - true_places).norm(dim=-1)[1:], visible[1:], true_visible[1:]
+    within, jaccard = [], []
+    for threshold in THRESHOLDS:
+        near = gap < threshold
+        right = (near & seen & truly).sum()
+        wrong = (seen & ~(near & truly)).sum()
+        within.append((near & truly).sum() / truly.sum())
+        jaccard.append(right / (truly.sum() + wrong))
+    means = {"delta": torch.stack(within).mean(), "aj": torch.stack(jaccard).mean(), "occlusion": (seen == truly).float().mean()}
+    return {name: 100 * float(value) for name, value in means.items()}
+
+
+def names_in(folder: Path) -> list[str]:
+    """The clips in a folder."""
+    return sorted(path.parent.name for path in folder.glob("*/tracks.npz") if any((path.parent / "frames").glob("*.jpg")))
+
+
+def measure(
+    folder: Path = CLIPS, sizes: Sequence[int] = SIZES, trackers: Sequence[str] = TRACKERS, names: Sequence[str] | None = None
+) -> list[dict]:
+    """One row per clip, and one for all clips (the mean of TAP-Vid's measures, the other figures over all points), for each size
+    and tracker; none where there are no clips."""
+    names = names_in(folder) if names is None else names
     model, rows = drag_model(), []
-    for size in sizes:
+    for size in sizes if names else ():
         clips = [load_filmed(name, size, folder) for name in names]
-        for tracker in ("still", "dift", "chained flow", "flow", "auto"):
-            gaps, agree, seconds = [], [], 0.0
+        for tracker in trackers:
+            of_clips, gaps, agree = [], [], []
             for filmed in clips:
-                began = time.perf_counter()
+                start = time.perf_counter()
                 places, visible = follow(filmed, tracker, model)
-                took = time.perf_counter() - began
-                gap = (places - filmed.places).norm(dim=-1)[1:] * SCALE / size
+                seconds = time.perf_counter() - start
+                scale = SCALE / size
+                scores = tap_vid(places * scale, visible, filmed.places * scale, filmed.visible)
+                gap = (places - filmed.places).norm(dim=-1)[1:] * scale
                 gaps.append(gap[filmed.visible[1:]])
                 agree.append((visible == filmed.visible)[1:].flatten())
-                seconds += took
-                rows.append(_row(filmed.name, size, tracker, gaps[-1], agree[-1], took))
-            rows.append(_row(ALL, size, tracker, torch.cat(gaps), torch.cat(agree), seconds))
+                of_clips.append(_row(filmed.name, size, tracker, gaps[-1], agree[-1], seconds) | scores)
+            mean = {name: float(np.mean([row[name] for row in of_clips])) for name in ("delta", "aj", "occlusion")}
+            seconds = sum(row["seconds"] for row in of_clips)
+            rows += [*of_clips, _row(ALL, size, tracker, torch.cat(gaps), torch.cat(agree), seconds) | mean]
     return rows
 
 
 def table(rows: Sequence[dict]) -> str:
     """The rows for a terminal."""
-    lines = [f"{'clip':<16}{'size':>5}  {'tracker':<14}{'median px':>10}{'mean px':>9}{'< 4 px':>8}{'visibility':>12}{'s':>7}"]
+    lines = [
+        f"{'clip':<16}{'size':>5}  {'tracker':<14}{'delta':>7}{'AJ':>7}{'occlusion':>11}{'median px':>11}"
+        f"{'mean px':>9}{'< 4 px':>8}{'s':>7}"
+    ]
     for row in rows:
         lines.append(
-            f"{row['clip']:<16}{row['size']:>5}  {row['tracker']:<14}{row['median_px']:>10.2f}{row['mean_px']:>9.2f}"
-            f"{row['within_4_px']:>8.0%}{row['visibility_right']:>12.0%}{row['seconds']:>7.1f}"
+            f"{row['clip']:<16}{row['size']:>5}  {row['tracker']:<14}{row['delta']:>7.1f}{row['aj']:>7.1f}{row['occlusion']:>11.1f}"
+            f"{row['median_px']:>11.2f}{row['mean_px']:>9.2f}{row['within_4_px']:>8.0%}{row['seconds']:>7.1f}"
         )
     return "\n".join(lines)
 
 
 def main() -> None:
-    rows = measure()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clips", type=Path, default=CLIPS, help="folder of clips, each with frames/*.jpg and tracks.npz")
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="px: pictures are squeezed to these sides")
+    parser.add_argument("--trackers", nargs="+", default=TRACKERS, choices=TRACKERS)
+    asked = parser.parse_args()
+    rows = measure(asked.clips, asked.sizes, asked.trackers)
     if not rows:
-        print(f"no filmed clips here: expected {', '.join(NAMES)} in ../shared/assets/clips/davis_tap. Nothing was measured.")
+        print(f"no filmed clips: expected folders with frames/*.jpg and tracks.npz in {asked.clips}. Nothing was measured.")
         return
     OUTPUT.parent.mkdir(parents=True, exist_ok=True)
     OUTPUT.write_text(json.dumps({"scale_px": SCALE, "rows": rows}, indent=1) + "\n", encoding="utf-8")

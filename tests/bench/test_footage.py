@@ -26,6 +26,21 @@ def test_flow_trackers_follow_a_moving_picture_and_still_points_do_not(tracker):
     assert (still - filmed.places).norm(dim=-1)[3].tolist() == [6.0, 6.0]
 
 
+def test_tap_vids_measures_of_a_perfect_track_and_of_one_that_is_off():
+    true, seen = torch.rand(4, 3, 2) * 200, torch.ones(4, 3, dtype=torch.bool)
+    assert footage.tap_vid(true, seen, true, seen) == {"delta": 100.0, "aj": 100.0, "occlusion": 100.0}
+    off = footage.tap_vid(true + torch.tensor([3.0, 0.0]), seen, true, seen)  # within 4, 8 and 16 px
+    assert off == pytest.approx({"delta": 60.0, "aj": 60.0, "occlusion": 100.0})
+
+
+def test_average_jaccard_counts_points_that_are_wrongly_called_visible_or_hidden():
+    true, seen = torch.zeros(2, 4, 2), torch.tensor([[True] * 4, [True, True, True, False]])
+    hidden = torch.tensor([[True] * 4, [True, True, False, False]])
+    shown = torch.ones(2, 4, dtype=torch.bool)
+    assert footage.tap_vid(true, hidden, true, seen) == pytest.approx({"delta": 100.0, "aj": 200 / 3, "occlusion": 75.0})
+    assert footage.tap_vid(true, shown, true, seen) == pytest.approx({"delta": 100.0, "aj": 75.0, "occlusion": 75.0})
+
+
 def test_without_the_clips_nothing_is_measured(tmp_path):
     assert footage.measure(folder=tmp_path) == []
 

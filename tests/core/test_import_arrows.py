@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "temporal": {"types", "temporal", "points", "diffusion"},
     "ground": {"types", "ground", "points"},
     "layers": {"types", "layers", "points"},
+    "region": {"types", "region"},
     "displacement": {"types", "displacement", "ground", "layers", "points"},
     "dragging": {"types", "dragging", "displacement", "points", "diffusion", "files"},
     "embedded": {"types", "diffusion", "embedded"},
@@ -30,8 +31,9 @@ IDEAS = {*MAY_IMPORT}
 MAY_IMPORT |= {
     "stages": IDEAS,
     "pipeline": {*IDEAS, "stages"},
-    "dragvideo_core": {*IDEAS, "stages", "pipeline"},
-    "nodes": {*IDEAS, "stages", "pipeline", "nodes"},
+    "film_edit": {*IDEAS, "stages"},
+    "dragvideo_core": {*IDEAS, "stages", "pipeline", "film_edit"},
+    "nodes": {*IDEAS, "stages", "pipeline", "film_edit", "nodes"},
     "root": {"nodes"},
 }
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-CORE_NODES = ("nodes_preview_any.py", "nodes_video.py", "nodes_mask.py", "nodes_string.py")  # of comfy_extras
+CORE_NODES = ("nodes_preview_any.py", "nodes_primitive.py", "nodes_video.py", "nodes_mask.py", "nodes_string.py")  # of comfy_extras
 
 
 @dataclass

@@ -6,6 +6,7 @@ from core.tiny import tiny_clip, tiny_model, tiny_picks
 
 from dragvideo_core.points import dift, finders
 from dragvideo_core.points.edit_mask import around_drags, targets_outside
+from dragvideo_core.points.flow import Flow
 from dragvideo_core.points.sampling import cell_centres
 from dragvideo_core.points.sets import inside
 from dragvideo_core.stages import propagate as propagate_module
@@ -356,3 +357,33 @@ def test_the_surest_finder_takes_flow_where_it_is_sure_and_dift_elsewhere():
     assert found.tolist() == [[1, 1], [8, 8], [9, 9]] and seen.tolist() == [True, True, False]
     finder.settle(1, found, seen)
     assert len(flow.told) == len(features.told) == 1
+
+
+def test_auto_asks_no_model_where_flow_is_sure_and_needs_none():
+    model, clip = tiny_model(), shifted_clip(2, frames=3)
+    model.denoiser.register_forward_pre_hook(lambda *asked: pytest.fail("the model was asked"))
+    auto = propagate(clip, tiny_picks(), Everything(), model, QUICK)
+    assert auto.visible.all()
+    assert torch.equal(auto.handles, propagate(clip, tiny_picks(), Everything(), None, QUICK).handles)
+
+
+def test_dift_without_a_model_is_refused():
+    with pytest.raises(UserError, match="Wire a model"):
+        propagate(shifted_clip(2), tiny_picks(), Everything(), None, replace(QUICK, tracker="dift"))
+
+
+def test_a_flow_from_elsewhere_takes_the_place_of_our_own():
+    still = Flow("still", lambda first, second: torch.zeros(2, *first.shape[-2:]))
+    tracks = propagate(shifted_clip(4), tiny_picks(), Everything(), None, FLOW, flow=still)
+    assert torch.equal(tracks.handles[2], tracks.handles[0])
+
+
+def test_mask_points_stay_together():
+    """The ground under one mask point goes another way than the handle: the mask does not break."""
+    clip = shifted_clip(2, frames=4)
+    frames = clip.frames.clone()
+    frames[:, :, :16] = clip.frames[:1, :, :16]  # stays
+    picks = replace(tiny_picks(), mask_points=torch.tensor([[24.0, 8.0], [24.0, 30.0], [34.0, 27.0]]))
+    tracks = propagate(replace(clip, frames=frames), picks, Everything(), None, FLOW)
+    apart = tracks.mask_points - tracks.mask_points[:, :1]
+    torch.testing.assert_close(apart, apart[:1].expand_as(apart), atol=1e-3, rtol=0)

@@ -1,0 +1,94 @@
+"""Drag a Film: a whole film in, a whole film out, without a model."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from comfy_api.latest import InputImpl, io
+
+from ..dragvideo_core.film_edit import FilmSettings, drag_a_film
+from ..dragvideo_core.stages.displace import DisplaceSettings
+from ..dragvideo_core.types import Segmenter, UserError
+from . import sockets
+from .comfy import folders, messages
+from .comfy.run import progress, run
+
+ENDINGS = {"h264": ".mp4", "hevc": ".mp4", "ffv1": ".mkv"}
+
+
+class DragFilm(io.ComfyNode):
+    """Edits a whole film without a model: every frame, at the film's own size and rate, with its sound and its colours. The part
+    moves as a piece; what is outside of the edit stays as it is. Pick the points on a frame of the same VIDEO."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        codec = io.Combo.Input(
+            "codec",
+            options=list(ENDINGS),
+            default="h264",
+            tooltip="h264 plays everywhere. hevc makes smaller files. ffv1 loses nothing and makes large .mkv files.",
+        )
+        return sockets.schema(
+            cls,
+            node_id="DragAVideo_Film",
+            display_name="Drag a Film",
+            is_output_node=True,
+            search_aliases=["whole film", "quick drag", "full resolution", "1080p"],
+            inputs=[
+                io.Video.Input("video", tooltip="The film, from Load Video. It is read as it is needed, never all at once."),
+                io.String.Input("points", tooltip="The points as JSON: Pick Points' output 'points'.", force_input=True),
+                sockets.Segmenter.Input(
+                    "segmenter",
+                    optional=True,
+                    tooltip="From SAM Segment: the thing's layer on the picked frame. Without it: strokes, if you painted some.",
+                ),
+                sockets.setting(
+                    DisplaceSettings, "stiffness", "How the part bends. 0: like rubber. 1: like a board.", 0.0, 1.0, 0.05
+                ),
+                codec,
+                sockets.setting(FilmSettings, "quality", "0 loses nothing, 51 is worst. For h264 and hevc.", 0, 51),
+                io.String.Input(
+                    "save_as", default="drag-a-video/film", tooltip="The file's name in the output folder; a number is added."
+                ),
+            ],
+            outputs=[
+                io.Video.Output("edited_video", display_name="video", tooltip="The edited film."),
+                io.String.Output("file", display_name="file", tooltip="Its file."),
+            ],
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        video: Any,
+        points: str,
+        stiffness: float,
+        codec: str,
+        quality: int,
+        save_as: str,
+        segmenter: Segmenter | None = None,
+    ) -> io.NodeOutput:
+        settings = FilmSettings(DisplaceSettings(stiffness), codec=codec, quality=quality)
+        path = folders.new_film_path(save_as, ENDINGS[codec])
+        with tempfile.TemporaryDirectory() as scratch, messages.warnings_on_node(cls.hidden.unique_id):
+            source = _file_of(video, Path(scratch))
+            run(drag_a_film, source, points, path, settings, segmenter, progress())
+        return io.NodeOutput(InputImpl.VideoFromFile(str(path)), str(path), ui=messages.film_on_node(path))
+
+
+def _file_of(video: Any, scratch: Path) -> Path:
+    """The file behind a VIDEO; one that has none is written into the scratch folder without loss."""
+    source = video.get_stream_source() if hasattr(video, "get_stream_source") else None
+    if isinstance(source, str):
+        return Path(source)
+    if not hasattr(video, "save_to"):
+        raise UserError(f"expected a VIDEO: got {type(video).__name__}. Wire in Load Video's output.")
+    file = scratch / "film.mp4"
+    if source is not None:
+        file.write_bytes(source.getbuffer() if hasattr(source, "getbuffer") else source.read())
+    else:
+        video.save_to(str(file))
+    return file

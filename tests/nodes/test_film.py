@@ -1,0 +1,64 @@
+"""Drag a Film as ComfyUI runs it: a VIDEO goes in, a file and a VIDEO come out."""
+
+from __future__ import annotations
+
+import json
+
+import av
+import numpy as np
+import pytest
+
+from . import graphs
+from .executor import Comfy
+
+SIDE, COUNT = (64, 96), 5
+
+
+@pytest.fixture
+def film(comfy: Comfy) -> str:
+    generator = np.random.default_rng(0)
+    picture = np.kron(generator.integers(0, 255, (16, 24, 3)), np.ones((4, 4, 1))).astype(np.uint8)
+    path = comfy.base / "input" / "small.mkv"
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("ffv1", rate=10)
+        stream.height, stream.width, stream.pix_fmt = *SIDE, "yuv444p"
+        for _ in range(COUNT):
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
+        file.mux(stream.encode())
+    return path.name
+
+
+def graph(comfy: Comfy, film: str, pair: dict, **more) -> dict:
+    points = {"version": 1, "size": [SIDE[1], SIDE[0]], "frame": 0, "pairs": [pair], "mask_points": []}
+    return {
+        "load": graphs.node("LoadVideo", file=film),
+        "points": graphs.node("PrimitiveString", value=json.dumps(points)),
+        "film": graphs.defaults(comfy, "DragAVideo_Film", video=["load", 0], points=["points", 0], **more),
+        "show": graphs.node("PreviewAny", source=["film", 1]),
+    }
+
+
+ARROW = {"handle": [48, 32], "target": [56, 32]}
+
+
+def test_a_film_goes_in_and_a_file_with_all_its_frames_comes_out(comfy: Comfy, film: str):
+    outcome = comfy.run(graph(comfy, film, ARROW, codec="ffv1", save_as="films/one"))
+    assert outcome.status == "success", outcome.error
+    edited, file = outcome.values["film"]
+    assert file.endswith("one_00001.mkv") and str(comfy.base / "output") in file
+    components = edited.get_components()
+    assert tuple(components.images.shape) == (COUNT, *SIDE, 3) and components.frame_rate == 10
+    again = comfy.run(graph(comfy, film, {**ARROW, "target": [56, 30]}, codec="ffv1", save_as="films/one"))
+    assert again.values["film"][1].endswith("one_00002.mkv")  # nothing is overwritten
+
+
+@pytest.mark.parametrize("name", ["../out", "/tmp/out", "", "drag_a_video/unfinished/x"])
+def test_names_that_lead_out_of_the_output_folder_are_refused(comfy: Comfy, film: str, name: str):
+    outcome = comfy.run(graph(comfy, film, ARROW, save_as=name))
+    assert outcome.status != "success" and "save_as" in str(outcome.error)
+
+
+def test_pins_alone_are_refused_in_words(comfy: Comfy, film: str):
+    outcome = comfy.run(graph(comfy, film, {"handle": [48, 32], "target": [48, 32]}, save_as="films/pin"))
+    assert outcome.status != "success" and "pin" in str(outcome.error)
+    assert not list((comfy.base / "output" / "films").glob("pin*"))
