@@ -77,4 +77,5 @@ test-fast: install
 	@.venv/bin/python -m pytest -q -n 2 --dist worksteal tests/core tests/js
 
 test: check chromium .cache/lint/installed
-	@.venv/bin/python -m pytest -r fEs --durations=15
+	@.venv/bin/python -m pytest -r fEs --durations=15 -n 2 --dist worksteal tests/core tests/js tests/fuzz tests/bench
+	@.venv/bin/python -m pytest -r fEs --durations=15 tests/nodes tests/sd15 tests/host tests/lint

@@ -66,7 +66,7 @@ class Displace(io.ComfyNode):
     def execute(cls, video, tracks: PointTracks, fps: float = sockets.DEFAULT_FPS, **settings) -> io.NodeOutput:
         clip = values.to_clip(video, fps)
         with messages.warnings_on_node(cls.hidden.unique_id) as warned:
-            made = run(displace, clip, tracks, DisplaceSettings(**settings), progress(clip.frames))
+            made = run(displace, clip, tracks, DisplaceSettings(**settings), progress())
         ui = {
             "drag_a_video_frames": messages.save_for_page(made.frames),
             "drag_a_video_before": messages.save_for_page(clip.frames),

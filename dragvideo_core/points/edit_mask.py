@@ -84,10 +84,10 @@ def warn_of_targets(outside: Tensor, frames: list[int], advice: str) -> None:
         )
 
 
-def warn_of_black_frames(mask: Tensor) -> Tensor:
+def warn_of_black_frames(mask: Tensor, picks: PointPicks) -> Tensor:
     """A warning where some frames of the mask (N, 1, H, W) bool are black. Returns which are, (N,) bool."""
     black = ~mask.flatten(1).any(1)
-    if bool(black.any()):
+    if bool(black.any()) and bool(moving(picks).any()):  # pins alone change nothing anyway
         warn(f"the edit mask is black in {_named(black.nonzero().flatten().tolist())}: nothing will change there.")
     return black
 

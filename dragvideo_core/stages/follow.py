@@ -67,7 +67,7 @@ def follow(
         radius = settings.mask_radius * scale
         edit_mask = edit_masks.may_change(mask_points, moved.mean(2), there.mean(2), radius, clip.size)
     outside = edit_masks.targets_outside(edit_mask, there.mean(2)) & visible.any(2)
-    outside &= ~edit_masks.warn_of_black_frames(edit_mask)[:, None] & edit_masks.moving(picks)
+    outside &= ~edit_masks.warn_of_black_frames(edit_mask, picks)[:, None] & edit_masks.moving(picks)
     edit_masks.warn_of_targets(outside, list(range(len(clip))), OUTSIDE)
     layer = layers.known_layer(clip, picks, segmenter)
     if layer is None and segmenter.asks_points:

@@ -108,7 +108,7 @@ def propagate(
         if edit_mask is None and mask_points.shape[1]:
             mask_points = torch.cat([mask_points, way], 1)
     outside = edit_masks.targets_outside(mask, there.mean(2)) & visible[:, :count].unflatten(1, shape).any(2)
-    outside &= ~edit_masks.warn_of_black_frames(mask)[:, None] & ~unreached & edit_masks.moving(picks)
+    outside &= ~edit_masks.warn_of_black_frames(mask, picks)[:, None] & ~unreached & edit_masks.moving(picks)
     edit_masks.warn_of_targets(outside, list(range(len(clip))), OUTSIDE)
     if layer is None and segmenter.asks_points:
         layer = layers.layer_of_regions(clip, picks, regions.found)
