@@ -74,7 +74,7 @@ check: install
 	@.venv/bin/mypy --no-error-summary
 
 test-fast: install
-	@.venv/bin/python -m pytest -q -n 2 --dist worksteal tests/core tests/js
+	@.venv/bin/python -m pytest -q -n 2 --dist worksteal -m "not slow" tests/core tests/js
 
 test: check chromium .cache/lint/installed
 	@.venv/bin/python -m pytest -r fEs --durations=15 -n 2 --dist worksteal tests/core tests/js tests/fuzz tests/bench

@@ -55,7 +55,7 @@ def small_drag(
     plan = make_plan(inversion, tracks, model, settings, earlier)
     chunks = plan.chunks()
     if settings.warm_start:
-        first = initial.from_warm_start(plan, inversion, tracks, model, chunks)
+        first = initial.displaced(plan, inversion, tracks, None, model, chunks)
     else:
         first = initial.from_offsets(plan, inversion, earlier)
     measured = measure(plan, first, earlier, chunks, tick)

@@ -47,6 +47,7 @@ def test_words_are_known_and_others_left_out():
     assert not torch.equal(load().context("robot"), load().context(""))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", drawn_world.KINDS)
 def test_an_unseen_clip_is_there_again_after_inversion(model, kind):
     """By the denoiser alone: down the trajectory without the residuals that the decode stage would add."""
@@ -68,6 +69,7 @@ def test_point_sets_follow_their_true_tracks(model, kind):
     assert truth.propagation_error(demo, tracks_of(demo, model)) < max(3.0, 0.75 * float(moved))
 
 
+@pytest.mark.slow
 def test_handles_behind_a_pole_are_hidden_more_often_than_those_in_sight(model):
     """Over three clips together: in single ones the points can be lost for good behind the pole."""
     in_sight, behind = [], []
@@ -93,6 +95,7 @@ def test_a_true_edit_scores_well_and_no_edit_scores_badly(model):
     assert truth.tip_distances(demo, demo.clip).mean() == pytest.approx(np.hypot(*demo.drag), abs=1.5)
 
 
+@pytest.mark.slow
 def test_a_drag_brings_the_clip_nearer_to_the_true_edit(model):
     """The whole method, measured against what the generator draws: nearer in every frame, and inside the mask."""
     demo = clip_of("robot", seed=102, frames=2)

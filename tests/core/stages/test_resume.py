@@ -131,6 +131,7 @@ drag(inversion, tiny_tracks(), model, SETTINGS, kill, unfinished=Unfinished(Path
 """
 
 
+@pytest.mark.slow
 def test_a_killed_process_loses_nothing_that_was_written(tmp_path, inversion, model, whole):
     environment = dict(os.environ, PYTHONPATH=f"{ROOT}{os.pathsep}{ROOT / 'tests'}", OMP_NUM_THREADS=str(torch.get_num_threads()))
     done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], env=environment, capture_output=True, text=True)

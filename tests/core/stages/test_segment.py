@@ -262,6 +262,7 @@ def test_something_that_is_no_sam_says_so():
 # -------------------------------------------------------------------------------------------------------- checkpoints
 
 
+@pytest.mark.slow
 @pytest.mark.sam
 def test_a_real_format_vit_b_checkpoint(tmp_path):
     """The one test with 94 million weights: written, told by its shapes, read, asked twice, embedded once."""
