@@ -12,6 +12,7 @@ from comfy_api.latest import InputImpl, Types
 from torch import Tensor
 
 from ...dragvideo_core.exchange import tracks as given_tracks
+from ...dragvideo_core.layers.given import check_count
 from ...dragvideo_core.media.picture import clip_from_frames
 from ...dragvideo_core.points.sets import REFERENCE
 from ...dragvideo_core.stages.segment import segment
@@ -77,7 +78,7 @@ def to_edit_mask(mask: Tensor, clip: VideoClip) -> Tensor:
     UserError for another count, and where no pixel is as white as 0.5.
     """
     segmenter = segment(mask)
-    segmenter.check(len(clip))
+    check_count("edit", mask if mask.ndim == 3 else mask[None], len(clip))
     if float(mask.max()) < 0.5:
         raise UserError(
             f"the edit mask is nowhere white, so nothing could change: its largest value is {float(mask.max()):.2f}, and a pixel "

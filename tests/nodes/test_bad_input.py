@@ -30,7 +30,7 @@ def refused_on(outcome: Outcome, node: str, *words: str) -> None:
     "points, words",
     [
         ("{", ["JSON"]),
-        (json.dumps({**PICKS, "version": 2}), ["version"]),
+        (json.dumps({**PICKS, "version": 3}), ["version"]),
         (json.dumps({**PICKS, "pairs": [{"handle": [3, 4]}]}), ["pair 1", "target"]),
         (graphs.picks(handle=(400, 3)), ["handle 1", "128 x 128"]),
         ('[{"x": 1, "y": 2}]', ["1 handles, 0 targets"]),
@@ -129,7 +129,8 @@ def test_a_mask_of_another_count_than_the_clip_is_refused_before_the_work(comfy:
     graph[place]["inputs"]["mask" if place == "sam" else "edit_mask"] = ["masks", 0]
     refusing = "propagate" if place == "sam" else place
     outcome = comfy.run(graphs.up_to(graph, refusing))
-    refused_on(outcome, refusing, "one mask, or one for each frame", f"{count} masks")
+    what = "thing" if place == "sam" else "edit"
+    refused_on(outcome, refusing, f"one mask of the {what}, or one for each frame", f"{count} masks")
     assert not [data for data in outcome.of("progress") if data["node"] == refusing]
 
 
