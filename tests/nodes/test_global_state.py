@@ -104,11 +104,13 @@ def test_reading_the_shipped_model_draws_no_random_number():
 # -------------------------------------------------------------------------------------------------------------- caches
 
 # A segmenter keeps embeddings, keyed by the frames' bytes and bounded (tests/core/stages/test_segment.py): it belongs to an object,
-# which ComfyUI's own cache holds. Modules keep nothing.
+# which ComfyUI's own cache holds; so does a film its header and first frame (`cached_property`). Modules keep nothing but tables of
+# mathematics, which no prompt changes.
+TABLES = {"dragvideo_core/media/hdr.py:_gains", "dragvideo_core/media/hdr.py:_light_of_signal"}
 GROWS = {"append", "add", "update", "setdefault", "insert", "extend", "pop", "popitem", "clear", "remove", "discard"}
 MUTABLE = (ast.Dict, ast.List, ast.Set, ast.DictComp, ast.ListComp, ast.SetComp)
 MAKERS = {"dict", "list", "set", "OrderedDict", "defaultdict", "deque", "Counter", "WeakKeyDictionary", "WeakValueDictionary"}
-CACHES = {"cache", "lru_cache", "cached_property", "singledispatch"}
+CACHES = {"cache", "lru_cache", "singledispatch"}
 
 
 def name_of(node: ast.AST) -> str:
@@ -143,7 +145,7 @@ def kept_state(source: str, path: str) -> list[str]:
 def test_no_module_keeps_anything_between_prompts():
     files = [*(ROOT / "nodes").rglob("*.py"), *(ROOT / "dragvideo_core").rglob("*.py"), ROOT / "__init__.py"]
     found = [line for path in files for line in kept_state(path.read_text("utf-8"), path.relative_to(ROOT).as_posix())]
-    assert found == []
+    assert set(found) == TABLES
 
 
 @pytest.mark.parametrize(

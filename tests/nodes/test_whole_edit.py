@@ -18,7 +18,7 @@ LONG = ["propagate", "tune", "invert", "drag", "decode", "evaluate"]
 
 
 def test_values_have_comfyuis_shapes(edit: Outcome):
-    frames, true_edit, _, fps = edit.values["clip"]
+    frames, true_edit, _, fps = edit.values["clip"][:4]
     assert frames.shape == true_edit.shape == (3, 128, 128, 3) and fps == 8.0
     _, mask, preview = edit.values["propagate"][:3]
     assert mask.shape == (3, 128, 128) and set(mask.unique().tolist()) == {0.0, 1.0}
