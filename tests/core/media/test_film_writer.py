@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
@@ -249,25 +250,28 @@ def test_a_cancelled_film_leaves_nothing_and_the_old_one_as_it_was(plain, tmp_pa
     assert (tmp_path / "film.mp4").read_bytes() == b"old"
 
 
-@pytest.fixture
-def full_disk():
-    """Files can grow to so many bytes and no further."""
+@contextmanager
+def full_disk(room: int):
+    """Inside, files can grow to so many bytes and no further. No fixture: pytest reports a test before its fixtures end, and its own
+    output may go to a file."""
     resource = pytest.importorskip("resource")
     ignored, limits = signal.signal(signal.SIGXFSZ, signal.SIG_IGN), resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda room: resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    signal.signal(signal.SIGXFSZ, ignored)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, ignored)
 
 
 @pytest.mark.faults
 @pytest.mark.parametrize("room", [100, 40_000])
 @pytest.mark.parametrize("codec, suffix", [("ffv1", "mkv"), ("h264", "mp4")])
-def test_a_disk_that_fills_up_is_one_sentence_and_nothing_is_left(tmp_path, full_disk, room, codec, suffix):
+def test_a_disk_that_fills_up_is_one_sentence_and_nothing_is_left(tmp_path, room, codec, suffix):
     frames = np.random.default_rng(0).integers(0, 255, (8, 64, 96, 3), np.uint8)
     film = open_film(corpus.write(tmp_path / "in.mkv", frames, codec="ffv1", pixels="yuv420p"))
-    full_disk(room)
     says = pytest.raises(UserError, match=f"'out.{suffix}' cannot be written.*Nothing was left")
-    with says, FilmWriter(tmp_path / f"out.{suffix}", like=film, codec=codec, quality=1) as writer:
+    with says, full_disk(room), FilmWriter(tmp_path / f"out.{suffix}", like=film, codec=codec, quality=1) as writer:
         for frame in film.frames():
             writer.write(frame)
     assert [path.name for path in tmp_path.iterdir()] == ["in.mkv"]
