@@ -252,8 +252,10 @@ def test_a_cancelled_film_leaves_nothing_and_the_old_one_as_it_was(plain, tmp_pa
 
 @contextmanager
 def full_disk(room: int):
-    """Inside, files can grow to so many bytes and no further. No fixture: pytest reports a test before its fixtures end, and its own
-    output may go to a file."""
+    """Inside, files can grow to so many bytes and no further.
+
+    No fixture: pytest writes a test's result before its fixtures end, and its own output may go to a file.
+    """
     resource = pytest.importorskip("resource")
     ignored, limits = signal.signal(signal.SIGXFSZ, signal.SIG_IGN), resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
