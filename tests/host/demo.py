@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 import sys
@@ -25,6 +26,15 @@ TIMES = "seconds.json"
 def demo_graph(comfy: ComfyUI) -> Graph:
     """The API form of the demo workflow, for this server."""
     return ui_to_api(json.loads(WORKFLOW.read_text(encoding="utf-8")), comfy.object_info())
+
+
+def without_displacement(graph: Graph) -> Graph:
+    """A copy of the demo's graph in which Drag and Decode Edit work as the paper says: Drag iterates from the start."""
+    graph = copy.deepcopy(graph)
+    for node in graph.values():
+        if node["class_type"] in ("DragAVideo_Drag", "DragAVideo_Decode"):
+            node["inputs"].pop("displacement", None)
+    return graph
 
 
 def collect(comfy: ComfyUI, run: Run, graph: Graph, folder: Path) -> dict[str, Path]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import signal
 import time
@@ -12,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from host.comfyui import ComfyUI, Event, Graph, HostError, Run
-from host.demo import demo_graph
+from host.demo import demo_graph, without_displacement
 
 pytestmark = [pytest.mark.faults, pytest.mark.host]
 
@@ -40,7 +39,7 @@ def server(tmp_path_factory) -> Iterator[ComfyUI]:
 
 def small_graph(comfy: ComfyUI, seed: int, **changes) -> Graph:
     """The demo graph, quick; another seed draws another clip, so that nothing comes from ComfyUI's cache."""
-    graph = copy.deepcopy(demo_graph(comfy))
+    graph = without_displacement(demo_graph(comfy))
     for node in graph.values():
         node["inputs"] |= SMALL.get(node["class_type"], {})
         if node["class_type"] == "DragAVideo_DemoClip":
@@ -70,6 +69,8 @@ def test_cancelling_in_every_stage(server: ComfyUI, stage: str):
     node, asked = number_of(graph, stage), []
     if stage in ("Propagate", "Evaluate"):
         graph[node]["inputs"] |= {"ensemble": 16, "chunk": 1}  # work is left after the first report
+    if stage == "Propagate":
+        graph[node]["inputs"]["tracker"] = "dift"
 
     def on_event(event: Event) -> None:
         if event.kind == "progress" and event.data.get("node") == node and not asked:
