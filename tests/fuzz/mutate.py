@@ -12,6 +12,7 @@ from typing import Any
 NUMBERS = (0, -0.0, -1, 1, 0.5, 127.5, 1e9, -1e9, 10**10, 2**31, 2**63, -(2**64), 10**400, 1e308, -1e308, 5e-324)
 NOT_NUMBERS = (float("nan"), float("inf"), float("-inf"), None, True, False, "", "12", "nan", "\ud800", "\0", "x" * 5000)
 HOLDERS = ("[]", "{}", "[[]]", "[{}]", '{"x": 1}', '{"x": {}, "y": []}', "[1, 2, 3]", "[[1, 2]]", "[null, null]")
+MOST_CHARACTERS = 10**6  # of a changed document; what is too long for a parser has tests of its own
 TOKENS = ("1e400", "-1e400", "NaN", "Infinity", "9" * 5000, "\ufeff", "\x00", "\\ud800", "//", "'", '"', "[" * 400, "}" * 9)
 
 
@@ -27,6 +28,11 @@ def _places(value: Any, found: list) -> list:
         found.append((value, key))
         _places(part, found)
     return found
+
+
+def _times(value: Any, times: int) -> list:
+    """The value so many times, or once if that would be too long: a copy of copies of copies has 100 MB."""
+    return [value] * (times if len(json.dumps(value)) * times <= MOST_CHARACTERS else 1)
 
 
 def document(rng: Random, good: Any) -> Any:
@@ -45,9 +51,9 @@ def document(rng: Random, good: Any) -> Any:
         elif kind == 2:
             del holder[key]
         elif kind == 3:
-            holder[key] = [holder[key]] * rng.choice((1, 2, 2, 300))
+            holder[key] = _times(holder[key], rng.choice((1, 2, 2, 300)))
         elif kind == 4 and isinstance(holder, list):
-            holder[key:key] = [holder[key]] * rng.choice((1, 2, 2, 2, 600, 1500))
+            holder[key:key] = _times(holder[key], rng.choice((1, 2, 2, 2, 600, 1500)))
         elif kind == 5 and isinstance(holder, dict):
             holder[rng.choice(("x", "version", "handle", key + "2", "\ud800", ""))] = holder.pop(key)
         elif kind == 6:

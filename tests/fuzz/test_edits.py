@@ -136,7 +136,7 @@ def test_unfinished_work(tmp_path_factory, rng):
     folder.mkdir(exist_ok=True)
     like = {"a": torch.zeros(2, 3), "losses": torch.zeros(1, 2), "state": torch.zeros(5, dtype=torch.uint8)}
     (folder / "print.safetensors").write_bytes(damaged(rng, write_tensors(like, {"x": "[]"})))
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), watched():
         warnings.filterwarnings("ignore", "unfinished work could not be read")
         state = unfinished.Unfinished(folder).work("print").resumed()
     if state is not None and unfinished.fits(state, like, growing=("losses",)):
