@@ -207,8 +207,8 @@ class _Edit:
 
     def _cut(self, before: list[np.ndarray], copies: list[np.ndarray]) -> int | None:
         """Which of the copies begins another shot, None if none does."""
-        found = [index - len(before) for index in cuts([*before, *copies])]
-        return next((index for index in found if index >= 1 or (before and index == 0)), None)
+        jumps = [index - len(before) for index in cuts([*before, *copies])]
+        return next((index for index in jumps if index >= 1 or (before and index == 0)), None)
 
     def _shot_start(self, index: int) -> int:
         """The first frame of the shot of frame `index`."""

@@ -190,7 +190,7 @@ class Displacement:
     backward: Tensor  # (N, H, W, 2) float32 px, (x, y): where in the same frame each pixel comes from; itself where nothing moved
     matte: Tensor  # (N, 1, H, W) float32 in [0, 1]: how much of each pixel the displaced layer covers
     freed: Tensor  # (N, 1, H, W) bool: ground that the layer covered and covers no more
-    found: Tensor  # (N, 1, H, W) bool: freed ground that another frame shows; the rest of it is a smooth fill
+    shown_elsewhere: Tensor  # (N, 1, H, W) bool: freed ground that another frame shows; the rest of it is a smooth fill
     stretch: (
         Tensor  # (N, 1, H, W) float32: how many times as long the layer is there, along its most stretched direction; 1 = as it was
     )

@@ -74,7 +74,7 @@ class Displace(io.ComfyNode):
         }
         outputs = (
             values.to_image(made.frames),
-            values.to_mask(made.freed & ~made.found),
+            values.to_mask(made.freed & ~made.shown_elsewhere),
             values.to_mask(made.matte),
             values.handed_on(st_map(made.backward, made.matte)),
             made,

@@ -131,8 +131,8 @@ class LoadEdit(io.ComfyNode):
         clip = None if video is None else values.to_clip(video)
         with messages.warnings_on_node(cls.hidden.unique_id):
             run(check_source, saved, clip, model, EditSettings(use_anyway=use_anyway))
-        told = report(saved)
-        return io.NodeOutput(scaled(saved.edit, strength), saved.tracks, saved.points, told, ui={"text": [told]})
+        summary = report(saved)
+        return io.NodeOutput(scaled(saved.edit, strength), saved.tracks, saved.points, summary, ui={"text": [summary]})
 
 
 class CombineEdits(io.ComfyNode):

@@ -1,4 +1,4 @@
-"""Attention that is told whose keys and values to use: cross-branch (Sec. 3.3), and the text's, worked out once.
+"""Attention with chosen keys and values: cross-branch (Sec. 3.3), and the text's, worked out once.
 
 Cross-branch attention (MasaCtrl): the edited branch asks, the source branch answers.
 

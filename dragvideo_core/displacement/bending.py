@@ -106,10 +106,10 @@ def _whole_way(giver: Bent, mesh: Mesh, flows: np.ndarray) -> np.ndarray:
     return moved
 
 
-def _middle(bent: Bent | None, found: list[Bent]) -> Bent | None:
-    if bent is None or bent.pulled.any() or not found:
+def _middle(bent: Bent | None, neighbours: list[Bent]) -> Bent | None:
+    if bent is None or bent.pulled.any() or not neighbours:
         return bent
-    return replace(bent, moved=np.mean([one.moved for one in found], 0) * ~bent.mesh.held[:, None])
+    return replace(bent, moved=np.mean([one.moved for one in neighbours], 0) * ~bent.mesh.held[:, None])
 
 
 def _mean(bents: list[Bent | None], i: int, to_next: list[np.ndarray], to_last: list[np.ndarray]) -> Bent | None:

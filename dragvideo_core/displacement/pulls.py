@@ -55,11 +55,11 @@ def _on_mesh(mesh: Mesh, places: np.ndarray) -> np.ndarray:
 def _discs(mesh: Mesh, points: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """(J, 3): x, y, radius px. A disc reaches at most half the way to an anchor, and to a point that comes nearer or goes away."""
     held = mesh.vertices[mesh.held]
-    found = []
+    discs = []
     for j in range(len(points)):
         gaps, ends = (np.linalg.norm(places - places[j], axis=1) for places in (points, points + wanted))
         others = (gaps > 0) & ((ends < gaps / ALIKE) | (ends > gaps * ALIKE))
         to_held = np.linalg.norm(held - points[j], axis=1)
         reach = min(gaps[others].min(initial=np.inf), to_held.min(initial=np.inf)) / 2
-        found.append([*points[j], min(DISC * min(mesh.size), reach)])
-    return np.array(found).reshape(-1, 3)
+        discs.append([*points[j], min(DISC * min(mesh.size), reach)])
+    return np.array(discs).reshape(-1, 3)

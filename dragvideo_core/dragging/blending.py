@@ -19,7 +19,7 @@ MOST_STRETCH = 2.5  # times as long: beyond it pixels are smears
 def painted(displaced: Displacement) -> Tensor:
     """(N, 1, H, W) bool: where the model has the word."""
     stretched = (displaced.stretch > MOST_STRETCH) & (displaced.matte > 0.5)
-    return (displaced.freed & ~displaced.found) | stretched
+    return (displaced.freed & ~displaced.shown_elsewhere) | stretched
 
 
 def is_ground(displaced: Displacement) -> Tensor:

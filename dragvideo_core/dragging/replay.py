@@ -52,7 +52,7 @@ class Replay:
     ) -> Tensor:
         """Edited clean latents (N, 4, h, w).
 
-        steps: from the highest with an offset down to 0, those with offsets among them. on_jump is told how many frames have
+        steps: from the highest with an offset down to 0, those with offsets among them. on_jump gets how many frames have
         made a jump; after_jump may change the latents (N, 4, h, w) at the step that they have come to.
         """
         edited = latent_offsets.add_offset(self.latents[steps[0]], None, self.offsets[steps[0]], self.cell_mask)

@@ -35,14 +35,14 @@ def displacement(handles: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
         return torch.zeros(*mask.shape, 2)
     padded = np.pad(mask.cpu().numpy().astype(np.uint8), 1)
     distance = torch.from_numpy(cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1])
-    found = torch.zeros(*mask.shape, 2)
+    field = torch.zeros(*mask.shape, 2)
     inside = mask.nonzero().flip(1).float()  # (pixels, 2)
     away = torch.cdist(inside, targets.float(), compute_mode="donot_use_mm_for_euclid_dist")  # (pixels, P)
     edge = distance[mask][:, None] ** RIGIDITY
     weight = 1 / (away**4 + 1e-3)
     share = edge / (edge + away**RIGIDITY).clamp(min=1e-6) * weight / weight.sum(1, keepdim=True)
-    found[mask] = share @ (targets - handles)
-    return found
+    field[mask] = share @ (targets - handles)
+    return field
 
 
 def displacements(tracks: PointTracks) -> Tensor:
@@ -90,10 +90,10 @@ def moved_latents(
         frames = batches.decode(model, clean, chunks)
         lost = clean - batches.encode(model, frames, chunks)
     new = batches.encode(model, moved_frames(frames, moves), chunks) + lost
-    found = {}
+    displaced = {}
     for step in steps:
         alpha = model.alphas_cumprod[int(inversion.timesteps[step])].cpu()
         noise = (inversion.latents[step] - alpha.sqrt() * clean) / (1 - alpha).sqrt()
         moved = alpha.sqrt() * new + (1 - alpha).sqrt() * moved_noise(noise, moves)
-        found[step] = torch.where(stirred, moved, inversion.latents[step])
-    return found
+        displaced[step] = torch.where(stirred, moved, inversion.latents[step])
+    return displaced

@@ -150,25 +150,25 @@ def track(
     are those in the true edited clip; `points` are always given in the unedited frame.
     """
     points, drag = np.asarray(points, dtype=float), np.asarray(drag, dtype=float)
-    here = poses[frame]
-    spine = spine_of(here, 201)
+    own = poses[frame]
+    spine = spine_of(own, 201)
     distance = np.linalg.norm(points[:, None] - spine[None], axis=-1)
     nearest = distance.argmin(1)
     share = nearest / 200
     across = ((points - spine[nearest]) * normals_of(spine)[nearest]).sum(-1)
-    on_part = np.linalg.norm(points - here.tip, axis=-1) <= scene.head * 1.15
+    on_part = np.linalg.norm(points - own.tip, axis=-1) <= scene.head * 1.15
     on_tube = ~on_part & (distance.min(1) <= tube_radius(scene, share) + 0.5)
-    on_body = ~on_part & ~on_tube & _on_body(scene, here, points)
+    on_body = ~on_part & ~on_tube & _on_body(scene, own, points)
     mirror = scene.facing if scene.kind in ("creature", "robot") else 1.0
     positions, visible = [], []
     for pose in poses:
         moved = replace(pose, tip=pose.tip + drag)
         new_spine, new_normal = spine_of(moved, 201), normals_of(spine_of(moved, 201))
-        turn = rotation_by(mirror * (pose.tilt - here.tilt))
-        place = points + [pose.camera - here.camera, 0]
-        place = np.where(on_body[:, None], points + pose.root - here.root, place)
+        turn = rotation_by(mirror * (pose.tilt - own.tilt))
+        place = points + [pose.camera - own.camera, 0]
+        place = np.where(on_body[:, None], points + pose.root - own.root, place)
         place = np.where(on_tube[:, None], new_spine[nearest] + across[:, None] * new_normal[nearest], place)
-        place = np.where(on_part[:, None], moved.tip + (points - here.tip) @ turn.T, place)
+        place = np.where(on_part[:, None], moved.tip + (points - own.tip) @ turn.T, place)
         positions.append(place)
         hidden = np.zeros(len(points), bool) if pose.occluder is None else np.abs(place[:, 0] - pose.occluder) <= 4
         visible.append(~hidden & (place >= 0).all(-1) & (place <= SIZE - 1).all(-1))

@@ -33,16 +33,16 @@ def read_corrections(text: str, size: Size) -> list[Correction]:
     if len(text) > MAX_TEXT:
         raise _wrong(f"at most {MAX_TEXT} characters", f"{len(text)}")
     try:
-        found = json.loads(text)
+        data = json.loads(text)
     except (ValueError, RecursionError):
         raise _wrong("JSON", "a text that is none") from None
-    version = found.get("version") if isinstance(found, dict) else None
-    if type(version) is not int or version not in (OLD_VERSION, VERSION) or not isinstance(found.get("moves"), list):
+    version = data.get("version") if isinstance(data, dict) else None
+    if type(version) is not int or version not in (OLD_VERSION, VERSION) or not isinstance(data.get("moves"), list):
         raise _wrong(f'{{"version": {VERSION}, "size": [W, H], "moves": [...]}}', "another form or version")
-    if len(found["moves"]) > MAX_MOVES:
-        raise _wrong(f"at most {MAX_MOVES} moves", f"{len(found['moves'])}")
-    dragged_on = size if version == OLD_VERSION else _read_size(found.get("size"))
-    return [_read_move(move, dragged_on, size) for move in found["moves"]]
+    if len(data["moves"]) > MAX_MOVES:
+        raise _wrong(f"at most {MAX_MOVES} moves", f"{len(data['moves'])}")
+    dragged_on = size if version == OLD_VERSION else _read_size(data.get("size"))
+    return [_read_move(move, dragged_on, size) for move in data["moves"]]
 
 
 def _read_size(size: object) -> Size:

@@ -71,10 +71,10 @@ def _from_json(text: str) -> Tensor:
     if len(text) > MAX_TEXT:
         raise _wrong(f"text that begins {text[:60]!r}")
     try:
-        found = json.loads(text.replace("'", '"'))
-        if isinstance(found, list) and found and isinstance(found[0], dict):  # one track alone
-            found = [found]
-        return torch.tensor([[[float(point["x"]), float(point["y"])] for point in track] for track in found]).transpose(0, 1)
+        data = json.loads(text.replace("'", '"'))
+        if isinstance(data, list) and data and isinstance(data[0], dict):  # one track alone
+            data = [data]
+        return torch.tensor([[[float(point["x"]), float(point["y"])] for point in track] for track in data]).transpose(0, 1)
     except (ValueError, TypeError, LookupError, OverflowError, RuntimeError):  # RuntimeError: nested too deeply
         raise _wrong(f"text that begins {text[:60]!r}") from None
 

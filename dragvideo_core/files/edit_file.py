@@ -85,7 +85,7 @@ def save(path: Path, content: EditFile) -> None:
         if tensor is not None:
             tensors[name] = tensor.to(torch.float32 if (LAYOUT | MAY_BE_MISSING)[name][0] == "F32" else torch.uint8)
     clip = {"fingerprint": content.clip, "frames": count, "height": height, "width": width}
-    told = {
+    metadata = {
         MARK: VERSION,
         "clip": json.dumps(clip),
         "points": content.points,
@@ -93,7 +93,7 @@ def save(path: Path, content: EditFile) -> None:
         "rounds": json.dumps([asdict(made) for made in edit.rounds]),
     }
     try:
-        write(path, {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}, told)
+        write(path, {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}, metadata)
     except OSError as error:
         raise UserError(
             f"the edit could not be written to {path.name}: expected a folder with room that may be written to, got "
@@ -122,35 +122,35 @@ def header(path: Path) -> tuple[dict[str, tuple[str, tuple[int, ...]]], dict[str
         (length,) = struct.unpack("<Q", file.read(8))
         if length > min(MOST_HEADER, size - 8):
             raise ValueError(f"expected a header of at most {min(MOST_HEADER, size - 8)} bytes, got {length}")
-        found = _json(file.read(length).decode(), dict, "header")
-    told = found.pop("__metadata__", {})
-    if not isinstance(told, dict) or not all(isinstance(text, str) for text in told.values()):
+        entries = _json(file.read(length).decode(), dict, "header")
+    metadata = entries.pop("__metadata__", {})
+    if not isinstance(metadata, dict) or not all(isinstance(text, str) for text in metadata.values()):
         raise ValueError("expected texts as metadata")
     kinds = {}
-    for name, entry in found.items():
+    for name, entry in entries.items():
         shape = entry.get("shape") if isinstance(entry, dict) else None
         if not isinstance(shape, list) or not all(type(side) is int for side in shape):
             raise ValueError(f"expected a kind and a shape of {reprlib.repr(name)}, got {reprlib.repr(entry)}")
         kinds[name] = (str(entry.get("dtype")), tuple(shape))
-    return kinds, told
+    return kinds, metadata
 
 
 # ------------------------------------------------------------------------------------------------------------ checks
 
 
 def _load(path: Path) -> EditFile:
-    kinds, told = header(path)
-    if MARK not in told:
-        raise ValueError(f"expected '{MARK}' in its metadata, got {reprlib.repr(sorted(told))}")
-    if told[MARK] != VERSION:
-        raise ValueError(f"expected version {VERSION} of the layout, got {reprlib.repr(told[MARK])}: update Drag-A-Video")
+    kinds, metadata = header(path)
+    if MARK not in metadata:
+        raise ValueError(f"expected '{MARK}' in its metadata, got {reprlib.repr(sorted(metadata))}")
+    if metadata[MARK] != VERSION:
+        raise ValueError(f"expected version {VERSION} of the layout, got {reprlib.repr(metadata[MARK])}: update Drag-A-Video")
     sizes = _check_layout(kinds)
-    clip = _fields(told, "clip", {"fingerprint": str, "frames": int, "height": int, "width": int})
+    clip = _fields(metadata, "clip", {"fingerprint": str, "frames": int, "height": int, "width": int})
     if (clip["frames"], clip["height"], clip["width"]) != (sizes["N"], sizes["H"], sizes["W"]):
         raise ValueError(f"expected a clip of the mask's size {sizes}, got {clip}")
-    model = _fields(told, "model", {"fingerprint": str, "name": str})
-    rounds = _rounds(told.get("rounds", ""))
-    points = told.get("points", "")
+    model = _fields(metadata, "model", {"fingerprint": str, "name": str})
+    rounds = _rounds(metadata.get("rounds", ""))
+    points = metadata.get("points", "")
     if len(points) > MOST_TEXT:
         raise ValueError(f"expected points of at most {MOST_TEXT} characters, got {len(points)}")
     with safe_open(str(path), "pt") as file:
@@ -187,9 +187,9 @@ def _check_layout(kinds: dict[str, tuple[str, tuple[int, ...]]]) -> dict[str, in
         raise ValueError(f"expected the tensors {sorted(LAYOUT)} and offsets, got others: {reprlib.repr(odd)}")
     sizes: dict[str, int] = {}
     for name, (kind, axes) in wanted.items():
-        found, shape = kinds[name]
-        if found != kind or len(shape) != len(axes):
-            got = f"{reprlib.repr(found)} {reprlib.repr(shape)}"
+        stored, shape = kinds[name]
+        if stored != kind or len(shape) != len(axes):
+            got = f"{reprlib.repr(stored)} {reprlib.repr(shape)}"
             raise ValueError(f"expected {name} to be {kind} with {len(axes)} axes, got {got}")
         for axis, side in zip(axes, shape, strict=True):
             _check_axis(name, axis, side, sizes)
@@ -233,31 +233,31 @@ def _checked(name: str, kind: str, tensor: Tensor) -> Tensor:
 
 
 def _json(text: str, kind: type, what: str) -> Any:
-    found = json.loads(text)
-    if not isinstance(found, kind):
-        raise ValueError(f"expected a {kind.__name__} as {what}, got {reprlib.repr(found)}")
-    return found
+    value = json.loads(text)
+    if not isinstance(value, kind):
+        raise ValueError(f"expected a {kind.__name__} as {what}, got {reprlib.repr(value)}")
+    return value
 
 
-def _fields(told: dict[str, str], name: str, kinds: dict[str, type]) -> dict[str, Any]:
-    found = _json(told.get(name, ""), dict, name)
-    if found.keys() != kinds.keys() or any(type(found[key]) is not kind for key, kind in kinds.items()):
-        raise ValueError(f"expected {sorted(kinds)} as {name}, got {reprlib.repr(found)}")
-    if any(isinstance(value, str) and len(value) > 1000 for value in found.values()):
+def _fields(metadata: dict[str, str], name: str, kinds: dict[str, type]) -> dict[str, Any]:
+    entries = _json(metadata.get(name, ""), dict, name)
+    if entries.keys() != kinds.keys() or any(type(entries[key]) is not kind for key, kind in kinds.items()):
+        raise ValueError(f"expected {sorted(kinds)} as {name}, got {reprlib.repr(entries)}")
+    if any(isinstance(value, str) and len(value) > 1000 for value in entries.values()):
         raise ValueError(f"expected short texts in {name}")
-    return found
+    return entries
 
 
 def _rounds(text: str) -> tuple[Round, ...]:
-    found = _json(text, list, "rounds")
-    if len(found) > MOST_ROUNDS:
-        raise ValueError(f"expected at most {MOST_ROUNDS} rounds, got {len(found)}")
+    entries = _json(text, list, "rounds")
+    if len(entries) > MOST_ROUNDS:
+        raise ValueError(f"expected at most {MOST_ROUNDS} rounds, got {len(entries)}")
     kinds = {"settings": str, "iterations": int, "left_before": float, "left_after": float, "strength": float}
-    for made in found:
+    for made in entries:
         if not isinstance(made, dict) or made.keys() != kinds.keys():
             raise ValueError(f"expected {sorted(kinds)} of each round, got {reprlib.repr(made)}")
         for key, kind in kinds.items():
             if type(made[key]) is not kind or (kind is float and not math.isfinite(made[key])):
                 raise ValueError(f"expected a {kind.__name__} as {key} of a round, got {reprlib.repr(made[key])}")
         _json(made["settings"], dict, "settings of a round")
-    return tuple(Round(**made) for made in found)
+    return tuple(Round(**made) for made in entries)

@@ -144,22 +144,22 @@ def set_adam_state(optimiser: torch.optim.Adam, state: State) -> None:
     """Give Adam back what `adam_state` read."""
     count = sum(len(group["params"]) for group in optimiser.param_groups)
     names = ("step", "exp_avg", "exp_avg_sq")
-    told = {i: {name: state[f"adam.{i}.{name}"] for name in names} for i in range(count)}
-    optimiser.load_state_dict({"state": told, "param_groups": optimiser.state_dict()["param_groups"]})
+    moments = {i: {name: state[f"adam.{i}.{name}"] for name in names} for i in range(count)}
+    optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
 
 
 def _prune(newest: Path) -> None:
     """Keep few files, the newest first."""
-    found = []
+    states = []
     for path in newest.parent.iterdir():
         if path.suffix in (ENDING, WRITING) and path.is_file():
             stat = path.stat()
             if path.suffix == ENDING:
-                found.append((path != newest, -stat.st_mtime, stat.st_size, path))
+                states.append((path != newest, -stat.st_mtime, stat.st_size, path))
             elif time.time() - stat.st_mtime > STALE_SECONDS:
                 path.unlink(missing_ok=True)
     total = 0
-    for number, (_, _, size, path) in enumerate(sorted(found)):
+    for number, (_, _, size, path) in enumerate(sorted(states)):
         total += size
         if number >= MOST_FILES or total > MOST_BYTES:
             path.unlink(missing_ok=True)

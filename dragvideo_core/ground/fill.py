@@ -53,10 +53,10 @@ def fill_freed(frames: Tensor, covered: Tensor, freed: Tensor, on_progress: OnPr
     filled = _Ground([picture.copy() for picture in shown.pictures], [known.copy() for known in shown.known])
     motions = GroundMotions(shown.pictures, shown.known, holes)
     boxes = {i: _box(holes[i]) for i in busy}
-    found = torch.zeros_like(freed)
+    shown_elsewhere = torch.zeros_like(freed)
     for done, i in enumerate(busy):
         others = [j for j in range(len(frames)) if j != i]
-        found[i, 0] = torch.from_numpy(_take(i, holes[i], boxes[i], filled, shown, others, motions))
+        shown_elsewhere[i, 0] = torch.from_numpy(_take(i, holes[i], boxes[i], filled, shown, others, motions))
         on_progress(done + 1, 2 * len(busy), None)
     missing = {i: holes[i] & ~filled.known[i] for i in busy}
     made: list[int] = []
@@ -67,7 +67,7 @@ def fill_freed(frames: Tensor, covered: Tensor, freed: Tensor, on_progress: OnPr
             made.append(i)
         on_progress(len(busy) + done + 1, 2 * len(busy), None)
     ground = torch.from_numpy(np.stack(filled.pictures)).permute(0, 3, 1, 2).to(frames)
-    return torch.where(freed, ground, frames), found
+    return torch.where(freed, ground, frames), shown_elsewhere
 
 
 def _take(i: int, hole: Mask, box: Box, filled: _Ground, source: _Ground, others: Sequence[int], motions: GroundMotions) -> Mask:

@@ -89,7 +89,7 @@ def asked_layer(clip: VideoClip, picks: PointPicks, segmenter: Segmenter, handle
         before, source = first, picks.frame
         for i in order:
             before, source = regions.of_frame(i, places[i], before, seen[i], source), i
-    return layer_of_regions(clip, picks, regions.found)
+    return layer_of_regions(clip, picks, regions.masks)
 
 
 def front_of(segmenter: Segmenter, clip: VideoClip) -> Tensor | None:

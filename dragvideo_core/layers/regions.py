@@ -14,12 +14,12 @@ from .carry import moved
 
 
 class Regions:
-    """Which points lie on the thing; keeps what was found for each frame."""
+    """Which points lie on the thing; keeps the mask of each frame."""
 
     def __init__(self, segmenter: Segmenter, clip: VideoClip, layer: Tensor | None, pairs: int, members: int):
         """layer: (N, 1, H, W) where it is known already. Of all points the sets come first: `members` for each of the `pairs`."""
         self.segmenter, self.clip, self.pairs, self.members = segmenter, clip, pairs, members
-        self.found = torch.ones(len(clip), 1, *clip.size, dtype=torch.bool) if layer is None else layer >= 0.5
+        self.masks = torch.ones(len(clip), 1, *clip.size, dtype=torch.bool) if layer is None else layer >= 0.5
         self._is_known = layer is not None
 
     def of_picks(self, frame: int, places: Tensor) -> Tensor:
@@ -41,10 +41,10 @@ class Regions:
 
     def _split(self, frame: int, places: Tensor, prompts: Tensor, source: int) -> Tensor:
         if not self._is_known:
-            self.found[frame, 0] = self._ask(frame, places, prompts, source)
+            self.masks[frame, 0] = self._ask(frame, places, prompts, source)
         column = places[:, 0].round().long().clamp(0, self.clip.size[1] - 1)
         row = places[:, 1].round().long().clamp(0, self.clip.size[0] - 1)
-        return self.found[frame, 0][row, column]
+        return self.masks[frame, 0][row, column]
 
     def _ask(self, frame: int, places: Tensor, prompts: Tensor, source: int) -> Tensor:
         picture = self.clip.frames[frame]
@@ -54,5 +54,5 @@ class Regions:
         asked = [self.segmenter.foreground(frame, picture, points[chosen]) for points, chosen in sets if bool(chosen.any())]
         if asked:
             return torch.stack(asked).any(0)
-        layer = self.found[source, 0].float().numpy()  # every pair is hidden: the rest of the thing goes on as it moves
+        layer = self.masks[source, 0].float().numpy()  # every pair is hidden: the rest of the thing goes on as it moves
         return torch.from_numpy(moved(self.clip.frames[source], picture, layer) >= 0.5)

@@ -67,9 +67,9 @@ def draw_plot(title: str, lines: Mapping[str, Sequence[float]], across: str, up:
 
 def _draw_line(pen: ImageDraw.ImageDraw, places: Sequence[tuple[float, float] | None], colour: tuple[int, int, int]) -> None:
     """A line that is broken off where there is no place; dots where places are few."""
-    for here, there in itertools.pairwise(places):
-        if here and there:
-            pen.line((here, there), fill=colour, width=2 * _FINE)
+    for start, end in itertools.pairwise(places):
+        if start and end:
+            pen.line((start, end), fill=colour, width=2 * _FINE)
     if len(places) <= 32:
         for x, y in filter(None, places):
             pen.ellipse((x - 4 * _FINE, y - 4 * _FINE, x + 4 * _FINE, y + 4 * _FINE), fill=colour)

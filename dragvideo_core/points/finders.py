@@ -2,7 +2,7 @@
 surer of the two.
 
 A finder is made for one direction in time and keeps what it knows of the points. For each frame it is asked where the
-points are and which of them can be seen there (`find`), and told where they were put in the end (`settle`): points of
+points are and which of them can be seen there (`find`). Then it gets the places that were settled on (`settle`): points of
 the background go with their neighbours, and people correct.
 
 DIFT (Sec. 3.2) matches a point's descriptors of the first and of the latest frame, and needs no small motion. Flow adds
@@ -30,7 +30,7 @@ STRIDES = (1, 2, 4, 8)  # frames between the two of a flow
 STEP = 0.01  # px^2: the least doubt of a flow
 INHERITED = 0.1  # of the doubt about the place where a flow starts
 AGREE = 3.0  # px: candidates so near to the best one are averaged with it
-ELSEWHERE = 4.0  # px^2: doubt about a place that was found in another way than by flow
+ELSEWHERE = 4.0  # px^2: doubt about a place that comes from elsewhere than from flow
 SURE = 0.02  # px^2: with less doubt no further flow is measured
 RELATIVE, ABSOLUTE = 0.01, 0.5  # of Sundaram et al. 2010: squared round trip <= 0.01 * squared flows + 0.5 px^2
 
@@ -46,42 +46,42 @@ class Features(Protocol):
 class Finder(Protocol):
     """Follows P points away from one frame."""
 
-    def find(self, i: int, here: Tensor) -> tuple[Tensor, Tensor]:
+    def find(self, i: int, previous: Tensor) -> tuple[Tensor, Tensor]:
         """Where the points, (P, 2) px in the frame before, are in frame i: places (P, 2), seen (P,) bool."""
 
-    def restart(self, i: int, here: Tensor, certain: Tensor) -> None:
-        """In frame i the points are at `here` (P, 2), the `certain` (P,) ones surely: they begin anew there."""
+    def restart(self, i: int, places: Tensor, certain: Tensor) -> None:
+        """In frame i the points are at these places (P, 2) px, the `certain` (P,) ones surely: those are followed from there."""
 
-    def settle(self, i: int, here: Tensor, seen: Tensor) -> None:
-        """They were put at `here` (P, 2) in frame i; `seen` (P,) says which of them are really there."""
+    def settle(self, i: int, places: Tensor, seen: Tensor) -> None:
+        """The places (P, 2) px that were settled on in frame i; `seen` (P,) says at which of them the point is visible."""
 
 
 class DiftFinder:
     """By descriptors: features (C, h, w) of every frame, of pictures of `size` (H, W), asked for when a frame is searched."""
 
-    def __init__(self, features: Features, size: Size, i: int, here: Tensor, window: float, tolerance: float):
+    def __init__(self, features: Features, size: Size, i: int, places: Tensor, window: float, tolerance: float):
         """window, tolerance: px that a point moves at most, and by which it may miss its origin on the way back."""
         self.features, self.size, self.window, self.tolerance = features, size, window, tolerance
-        self.restart(i, here, torch.ones(len(here), dtype=torch.bool))
+        self.restart(i, places, torch.ones(len(places), dtype=torch.bool))
         self.latest: Tensor | None = None
 
-    def restart(self, i: int, here: Tensor, certain: Tensor) -> None:
-        """All points begin anew: the descriptors of one frame serve them all."""
-        self.origin, self.start = here, i
+    def restart(self, i: int, places: Tensor, certain: Tensor) -> None:
+        """All points are followed from this frame: its descriptors serve them all."""
+        self.origin, self.start = places, i
 
-    def find(self, i: int, here: Tensor) -> tuple[Tensor, Tensor]:
+    def find(self, i: int, previous: Tensor) -> tuple[Tensor, Tensor]:
         features, source = self.features[i], self.features[self.start]
         first = dift.sample(source, self.origin, self.size)
-        wanted = first + (first if self.latest is None else self.latest)
-        found, _ = dift.match(wanted, features, self.size, around=here, window=self.window)
-        again = dift.sample(features, found, self.size)
+        described = first + (first if self.latest is None else self.latest)
+        matched, _ = dift.match(described, features, self.size, around=previous, window=self.window)
+        again = dift.sample(features, matched, self.size)
         back, _ = dift.match(again, source, self.size, around=self.origin, window=self.window)
-        return found, (back - self.origin).norm(dim=-1) <= self.tolerance
+        return matched, (back - self.origin).norm(dim=-1) <= self.tolerance
 
-    def settle(self, i: int, here: Tensor, seen: Tensor) -> None:
+    def settle(self, i: int, places: Tensor, seen: Tensor) -> None:
         if i not in self.features:
             return
-        now = dift.sample(self.features[i], here, self.size)
+        now = dift.sample(self.features[i], places, self.size)
         before = dift.sample(self.features[self.start], self.origin, self.size) if self.latest is None else self.latest
         self.latest = torch.where(seen[:, None], now, before)
 
@@ -89,53 +89,53 @@ class DiftFinder:
 class FlowFinder:
     """By optical flow between the frames (N, 3, H, W), straight from frames at several distances in which a point was seen."""
 
-    def __init__(self, frames: Tensor, i: int, here: Tensor, window: float, flow: Flow = DIS):
+    def __init__(self, frames: Tensor, i: int, places: Tensor, window: float, flow: Flow = DIS):
         """window: px that a point moves from frame to frame at most."""
         self.frames, self.window, self.between = frames, window, flow.between
-        self.first = torch.full((len(here),), i)
-        self.known = {i: _Known(here, torch.zeros(len(here)))}
+        self.first = torch.full((len(places),), i)
+        self.estimates = {i: _Estimate(places, torch.zeros(len(places)))}
 
-    def restart(self, i: int, here: Tensor, certain: Tensor) -> None:
-        for j, known in self.known.items():
-            self.known[j] = known.without(certain)
+    def restart(self, i: int, places: Tensor, certain: Tensor) -> None:
+        for j, estimate in self.estimates.items():
+            self.estimates[j] = estimate.without(certain)
         self.first = self.first.masked_fill(certain, i)
-        self.known[i] = _Known(here, torch.where(certain, 0.0, torch.inf))
+        self.estimates[i] = _Estimate(places, torch.where(certain, 0.0, torch.inf))
 
-    def find(self, i: int, here: Tensor) -> tuple[Tensor, Tensor]:
-        best, doubt, candidates = here.clone(), torch.full((len(here),), torch.inf), []
+    def find(self, i: int, previous: Tensor) -> tuple[Tensor, Tensor]:
+        best, doubt, candidates = previous.clone(), torch.full((len(previous),), torch.inf), []
         for j, is_first in self._sources(i):
-            known = self.known[j]
-            asked = known.doubt.isfinite() & ((self.first == j) if is_first else (doubt > SURE))
+            estimate = self.estimates[j]
+            asked = estimate.doubt.isfinite() & ((self.first == j) if is_first else (doubt > SURE))
             if not bool(asked.any()):
                 continue
-            place, own = here.clone(), torch.full_like(doubt, torch.inf)
-            place[asked], gap = self._follow(j, i, known.place[asked])
-            own[asked] = gap + INHERITED * known.doubt[asked] + STEP
-            own = own.masked_fill((place - here).abs().amax(-1) > self.window, torch.inf)  # the look-alike over there
+            place, own = previous.clone(), torch.full_like(doubt, torch.inf)
+            place[asked], gap = self._follow(j, i, estimate.place[asked])
+            own[asked] = gap + INHERITED * estimate.doubt[asked] + STEP
+            own = own.masked_fill((place - previous).abs().amax(-1) > self.window, torch.inf)  # the look-alike over there
             candidates.append((place, own))
             best, doubt = torch.where((own < doubt)[:, None], place, best), torch.minimum(own, doubt)
         self.doubt = doubt
         return _mean_near(best, candidates), doubt.isfinite()
 
-    def settle(self, i: int, here: Tensor, seen: Tensor) -> None:
-        certain = self.known[i].doubt == 0 if i in self.known else torch.zeros_like(seen)  # put there by hand
+    def settle(self, i: int, places: Tensor, seen: Tensor) -> None:
+        certain = self.estimates[i].doubt == 0 if i in self.estimates else torch.zeros_like(seen)  # put there by hand
         doubt = torch.where(certain, 0.0, self.doubt.clamp(max=ELSEWHERE))
-        self.known[i] = _Known(here, doubt.masked_fill(~seen, torch.inf))
+        self.estimates[i] = _Estimate(places, doubt.masked_fill(~seen, torch.inf))
 
     def _sources(self, i: int) -> list[tuple[int, bool]]:
-        """The frames to come from, each with whether it is for the points that began there: those, then the near ones, then far
-        ones."""
-        near = [j for stride in STRIDES for j in (i - stride, i + stride) if j in self.known and (self.first != j).any()]
+        """The frames to come from, each with whether it is for the points that are followed from there: these frames come first,
+        then the near ones, then the far ones."""
+        near = [j for stride in STRIDES for j in (i - stride, i + stride) if j in self.estimates and (self.first != j).any()]
         return [*((j, True) for j in self.first.unique().tolist() if j != i), *((j, False) for j in near)]
 
     def _follow(self, j: int, i: int, start: Tensor) -> tuple[Tensor, Tensor]:
         """Places (P, 2) in frame i of places (P, 2) in frame j by flow, and the squared round trip (P,) px^2: infinite where
         it is too long for the point to be visible."""
         size = size_of(self.frames)
-        there, back = self._flows(j, i)
-        go = lookup(there[None], start[None], size)[0]
+        forward, backward = self._flows(j, i)
+        go = lookup(forward[None], start[None], size)[0]
         place = start + go
-        come = lookup(back[None], place[None], size)[0]
+        come = lookup(backward[None], place[None], size)[0]
         gap = (go + come).square().sum(-1)
         tolerated = RELATIVE * (go.square().sum(-1) + come.square().sum(-1)) + ABSOLUTE
         inside = ((place >= 0) & (place <= torch.tensor([size[1] - 1, size[0] - 1]))).all(-1)
@@ -153,20 +153,20 @@ class SurestFinder:
     def __init__(self, flow: FlowFinder, features: DiftFinder):
         self.flow, self.features = flow, features
 
-    def restart(self, i: int, here: Tensor, certain: Tensor) -> None:
+    def restart(self, i: int, places: Tensor, certain: Tensor) -> None:
         for finder in (self.flow, self.features):
-            finder.restart(i, here, certain)
+            finder.restart(i, places, certain)
 
-    def find(self, i: int, here: Tensor) -> tuple[Tensor, Tensor]:
-        found, sure = self.flow.find(i, here)
+    def find(self, i: int, previous: Tensor) -> tuple[Tensor, Tensor]:
+        followed, sure = self.flow.find(i, previous)
         if bool(sure.all()):
-            return found, sure
-        other, seen = self.features.find(i, here)  # costs the model's time
-        return torch.where(sure[:, None], found, other), sure | seen
+            return followed, sure
+        other, seen = self.features.find(i, previous)  # costs the model's time
+        return torch.where(sure[:, None], followed, other), sure | seen
 
-    def settle(self, i: int, here: Tensor, seen: Tensor) -> None:
+    def settle(self, i: int, places: Tensor, seen: Tensor) -> None:
         for finder in (self.flow, self.features):
-            finder.settle(i, here, seen)
+            finder.settle(i, places, seen)
 
 
 def _mean_near(best: Tensor, candidates: list[tuple[Tensor, Tensor]]) -> Tensor:
@@ -181,12 +181,12 @@ def _mean_near(best: Tensor, candidates: list[tuple[Tensor, Tensor]]) -> Tensor:
 
 
 @dataclass(frozen=True)
-class _Known:
+class _Estimate:
     """Where each point was in a frame, and how far that is in doubt."""
 
     place: Tensor  # (P, 2) px
     doubt: Tensor  # (P,) px^2, the squared round trips that led there; infinite where the point was not seen
 
-    def without(self, points: Tensor) -> _Known:
+    def without(self, points: Tensor) -> _Estimate:
         """The same, but these points (P,) bool were not seen."""
-        return _Known(self.place, self.doubt.masked_fill(points, torch.inf))
+        return _Estimate(self.place, self.doubt.masked_fill(points, torch.inf))

@@ -18,15 +18,15 @@ HANDLE_COUNTS = 3
 FEWEST = 3  # members that must agree before a turn is believed: fewer give a shift
 
 
-def as_pieces(start: Tensor, found: Tensor, seen: Tensor, tolerance: float) -> tuple[Tensor, Tensor]:
+def as_pieces(start: Tensor, followed: Tensor, seen: Tensor, tolerance: float) -> tuple[Tensor, Tensor]:
     """Sets (J, S, 2) as picked, where their members were found (J, S, 2), which are seen (J, S): places and seen, put right.
 
     tolerance: px by which a member may miss the place where its piece takes it. Sets of fewer than three members, and sets of
     which nothing is seen, are left as they are.
     """
     if start.shape[1] < FEWEST:
-        return found, seen
-    pieces = [_as_piece(*one, tolerance) for one in zip(start, found, seen, strict=True)]
+        return followed, seen
+    pieces = [_as_piece(*one, tolerance) for one in zip(start, followed, seen, strict=True)]
     return torch.stack([places for places, _ in pieces]), torch.stack([agree for _, agree in pieces])
 
 
@@ -40,10 +40,10 @@ def carry_with_sets(mask_points: Tensor, start: Tensor, moved: Tensor, seen: Ten
     return mask_points + shift[distance.argmin(1)]
 
 
-def _as_piece(start: Tensor, found: Tensor, seen: Tensor, tolerance: float) -> tuple[Tensor, Tensor]:
+def _as_piece(start: Tensor, followed: Tensor, seen: Tensor, tolerance: float) -> tuple[Tensor, Tensor]:
     if not bool(seen.any()):
-        return found, seen
-    before, after = torch.view_as_complex(start.contiguous()), torch.view_as_complex(found.contiguous())
+        return followed, seen
+    before, after = torch.view_as_complex(start.contiguous()), torch.view_as_complex(followed.contiguous())
     counts = seen.float()
     counts[len(seen) // 2] *= HANDLE_COUNTS
     turns, shifts = _candidates(before, after, seen)
@@ -52,8 +52,8 @@ def _as_piece(start: Tensor, found: Tensor, seen: Tensor, tolerance: float) -> t
     votes = (agreeing * counts).sum(1) - miss.clamp(max=tolerance).masked_fill(~seen, 0).mean(1) / (2 * tolerance)
     agree = agreeing[int(votes.argmax())]
     turn, shift = _fitted(before[agree], after[agree])
-    placed = torch.view_as_real(turn * before + shift).to(found.dtype)
-    return torch.where(agree[:, None], found, placed), agree
+    placed = torch.view_as_real(turn * before + shift).to(followed.dtype)
+    return torch.where(agree[:, None], followed, placed), agree
 
 
 def _candidates(before: Tensor, after: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:

@@ -21,8 +21,8 @@ def lookup(features: Tensor, points: Tensor, size: Size) -> Tensor:
     """
     shape = points.shape
     grid = _normalised(points.reshape(shape[0], 1, -1, 2), size, size_of(features)).to(features.dtype)
-    found = functional.grid_sample(features, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
-    return found[:, :, 0].transpose(1, 2).reshape(*shape[:-1], features.shape[1])
+    sampled = functional.grid_sample(features, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    return sampled[:, :, 0].transpose(1, 2).reshape(*shape[:-1], features.shape[1])
 
 
 def cell_centres(cells: Size, size: Size, device: torch.device | None = None) -> Tensor:

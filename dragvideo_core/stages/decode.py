@@ -157,7 +157,7 @@ class _Fill:
     def __init__(self, displaced: Displacement, inversion: Inversion, cell_mask: Tensor, model: DragModel, chunks: batches.Chunks):
         cells = size_of(inversion.latents)
         self.alphas, self.timesteps = model.alphas_cumprod, inversion.timesteps
-        self.where = mask_to_cells(displaced.freed & ~displaced.found, cells) * cell_mask > 0  # (N, 1, h, w)
+        self.where = mask_to_cells(displaced.freed & ~displaced.shown_elsewhere, cells) * cell_mask > 0  # (N, 1, h, w)
         self.clean = batches.encode(model, displaced.frames, chunks)
         self.noise = torch.randn(self.clean.shape[1:], generator=torch.Generator().manual_seed(0))  # alike in every frame
 

@@ -57,8 +57,8 @@ def bend_layers(
     handles, moves = pulls.settled(_array(tracks.handles), visible), _array(tracks.targets - tracks.handles)
     bents = []
     for i in range(len(clip)):
-        here = scene.region[i], scene.matte[i] > 0.5, scene.touchable[i]
-        bents.append(bending.bend_frame(*here, handles[i], moves[i], visible[i], settings.stiffness))
+        scene_of_frame = scene.region[i], scene.matte[i] > 0.5, scene.touchable[i]
+        bents.append(bending.bend_frame(*scene_of_frame, handles[i], moves[i], visible[i], settings.stiffness))
         on_progress(i + 1, len(clip), None)
     bents = bending.held_in_time(clip.frames, bents)
     folded = [i + 1 for i, bent in enumerate(bents) if bent is not None and bent.had_folds]
@@ -87,7 +87,7 @@ def render(
             mattes[i][warp.box] = compose.displaced_matte(before, warp)
             if tracks.layer is not None:
                 freed[i][warp.box] = compose.freed(before, mattes[i][warp.box], scene.touchable[i][warp.box], warp)
-    ground, found = fill_freed(clip.frames, _mask(scene.hides | freed), _mask(freed))
+    ground, shown_elsewhere = fill_freed(clip.frames, _mask(scene.hides | freed), _mask(freed))
     whole = _whole_layer(clip.frames, scene)
     frames = clip.frames.clone()
     for i, warp in enumerate(warps):
@@ -100,7 +100,7 @@ def render(
             touched = scene.touchable[i][warp.box] & (freed[i][warp.box] | (warp.moves & (after > 0)))
             frames[i, :, rows, columns] = torch.from_numpy(np.where(touched[..., None], made, picture)).permute(2, 0, 1)
         on_progress(i + 1, len(clip), showing(frames[i]))
-    return Displacement(frames, matte=_mask(mattes), freed=_mask(freed), found=found, **_maps(warps, clip.size))
+    return Displacement(frames, matte=_mask(mattes), freed=_mask(freed), shown_elsewhere=shown_elsewhere, **_maps(warps, clip.size))
 
 
 def _warp(bent: Bent, size: Size) -> Warp | None:

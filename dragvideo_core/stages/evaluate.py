@@ -124,8 +124,8 @@ def handle_distance(
             handles, targets = tracks.handles[i, :, middle], tracks.targets[i, :, middle]
             reach = float(2 * (targets - handles).abs().amax() + 2 * model.pixels_per_cell)
             wanted = dift.sample(source, handles, original.size)
-            found, _ = dift.match(wanted, changed, original.size, around=targets, window=reach)
-            rows.append((found - targets).norm(dim=-1))
+            matched, _ = dift.match(wanted, changed, original.size, around=targets, window=reach)
+            rows.append((matched - targets).norm(dim=-1))
         on_progress(part.stop, len(original), None)
     return torch.stack(rows)
 

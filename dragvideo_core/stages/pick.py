@@ -44,11 +44,11 @@ def pick(text: str, size: Size, frames: int, least: int = 1) -> PointPicks:
     UserError, naming the Pick Points node, for a text that is not such JSON, an unknown version, unpaired points, no pair
     at all, points that are no numbers or outside the picture, too many of them, or a frame that the clip does not have.
     """
-    found = _parse(text)
-    if isinstance(found, dict) and not {"positive", "negative"} & found.keys():
-        handles, targets, mask_points, strokes, frame, clicked = _read_own(found, size)
+    data = _parse(text)
+    if isinstance(data, dict) and not {"positive", "negative"} & data.keys():
+        handles, targets, mask_points, strokes, frame, clicked = _read_own(data, size)
     else:
-        (handles, targets), mask_points, strokes, frame, clicked = _read_kjnodes(found), [], [], 0, size
+        (handles, targets), mask_points, strokes, frame, clicked = _read_kjnodes(data), [], [], 0, size
     if len(handles) < least:
         raise _wrong("at least one pair", "no pair", "Drag from a handle to where it should go on the canvas")
     if len(handles) > MAX_PAIRS:
@@ -98,21 +98,21 @@ def _loads(text: str) -> Any:
         raise ValueError("nested too deeply") from error
 
 
-def _read_own(found: dict, size: Size) -> tuple[list[Point], list[Point], list[Point], list[PaintedStroke], int, Size]:
-    version = found.get("version")
+def _read_own(data: dict, size: Size) -> tuple[list[Point], list[Point], list[Point], list[PaintedStroke], int, Size]:
+    version = data.get("version")
     if type(version) is not int or version not in VERSIONS:
         raise _wrong(
             f'"version" {" or ".join(map(str, VERSIONS))}', reprlib.repr(version), "Update Drag-A-Video, or draw the points again"
         )
-    width, height = _two(found.get("size", [size[1], size[0]]), '"size"')
+    width, height = _two(data.get("size", [size[1], size[0]]), '"size"')
     for side in (width, height):
         if type(side) is not int or not 1 <= side <= MAX_SIDE:
             raise _wrong(f'"size" of whole numbers from 1 to {MAX_SIDE}', reprlib.repr(side), "Draw the points again")
-    frame: Any = found.get("frame", 0)
+    frame: Any = data.get("frame", 0)
     if type(frame) is not int:
         raise _wrong('a whole number as "frame"', reprlib.repr(frame), "Draw the points again")
     handles, targets = [], []
-    for number, pair in enumerate(_list(found.get("pairs", []), '"pairs"', MAX_PAIRS), 1):
+    for number, pair in enumerate(_list(data.get("pairs", []), '"pairs"', MAX_PAIRS), 1):
         if not isinstance(pair, dict) or not {"handle", "target"} <= pair.keys():
             raise _wrong(
                 "a handle and a target in every pair",
@@ -123,10 +123,10 @@ def _read_own(found: dict, size: Size) -> tuple[list[Point], list[Point], list[P
         targets.append(_point(_two(pair["target"], f"target {number}"), f"target {number}"))
     mask_points = [
         _point(_two(point, f"mask point {number}"), f"mask point {number}")
-        for number, point in enumerate(_list(found.get("mask_points", []), '"mask_points"', MAX_MASK_POINTS), 1)
+        for number, point in enumerate(_list(data.get("mask_points", []), '"mask_points"', MAX_MASK_POINTS), 1)
     ]
     strokes = [
-        _painted(number, stroke) for number, stroke in enumerate(_list(found.get("strokes", []), '"strokes"', MAX_STROKES), 1)
+        _painted(number, stroke) for number, stroke in enumerate(_list(data.get("strokes", []), '"strokes"', MAX_STROKES), 1)
     ]
     return handles, targets, mask_points, strokes, frame, (height, width)
 
@@ -145,12 +145,12 @@ def _painted(number: int, stroke: Any) -> PaintedStroke:
     return stroke["kind"], float(radius), [_point(_two(point, what), what) for point in points]
 
 
-def _read_kjnodes(found: Any) -> tuple[list[Point], list[Point]]:
-    if isinstance(found, dict):
-        handles = _xy_points(found.get("positive", []), '"positive"')
-        targets = _xy_points(found.get("negative", []), '"negative"')
+def _read_kjnodes(data: Any) -> tuple[list[Point], list[Point]]:
+    if isinstance(data, dict):
+        handles = _xy_points(data.get("positive", []), '"positive"')
+        targets = _xy_points(data.get("negative", []), '"negative"')
     else:
-        points = _xy_points(found, "the points")
+        points = _xy_points(data, "the points")
         handles, targets = points[0::2], points[1::2]
     if len(handles) != len(targets):
         raise _wrong(
@@ -161,9 +161,9 @@ def _read_kjnodes(found: Any) -> tuple[list[Point], list[Point]]:
     return handles, targets
 
 
-def _xy_points(found: Any, what: str) -> list[Point]:
+def _xy_points(data: Any, what: str) -> list[Point]:
     points = []
-    for number, point in enumerate(_list(found, what, 2 * MAX_PAIRS), 1):
+    for number, point in enumerate(_list(data, what, 2 * MAX_PAIRS), 1):
         if not isinstance(point, dict) or not {"x", "y"} <= point.keys():
             raise _wrong('points {"x": .., "y": ..}', f"point {number}: {reprlib.repr(point)}", "Draw the points again")
         points.append(_point((point["x"], point["y"]), f"point {number}"))
@@ -173,18 +173,18 @@ def _xy_points(found: Any, what: str) -> list[Point]:
 # ------------------------------------------------------------------------------------------------------------ checks
 
 
-def _list(found: Any, what: str, most: int) -> list:
-    if not isinstance(found, list):
-        raise _wrong(f"a list as {what}", reprlib.repr(found), "Draw the points again")
-    if len(found) > most:
-        raise _wrong(f"at most {most} entries in {what}", len(found), "Delete some")
-    return found
+def _list(data: Any, what: str, most: int) -> list:
+    if not isinstance(data, list):
+        raise _wrong(f"a list as {what}", reprlib.repr(data), "Draw the points again")
+    if len(data) > most:
+        raise _wrong(f"at most {most} entries in {what}", len(data), "Delete some")
+    return data
 
 
-def _two(found: Any, what: str) -> list:
-    if not isinstance(found, list) or len(found) != 2:
-        raise _wrong(f"a list of two numbers as {what}", reprlib.repr(found), "Draw the points again")
-    return found
+def _two(data: Any, what: str) -> list:
+    if not isinstance(data, list) or len(data) != 2:
+        raise _wrong(f"a list of two numbers as {what}", reprlib.repr(data), "Draw the points again")
+    return data
 
 
 def _point(values: Sequence[Any], what: str) -> Point:

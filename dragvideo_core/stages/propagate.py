@@ -91,30 +91,30 @@ def propagate(
             corrected.setdefault(one.frame, {})[one.pair] = one.handle
         layer = layers.known_layer(clip, picks, segmenter, on_progress)
         regions = Regions(segmenter, clip, layer, len(picks.handles), settings.set_side**2)
-        carried = _carry(clip, start, picks.frame, regions, model, settings, scale, corrected, on_progress, flow)
+        followed = _follow(clip, start, picks.frame, regions, model, settings, scale, corrected, on_progress, flow)
     finally:
         segmenter.free()
 
-    places, foreground, visible = carried
+    places, foreground, visible = followed
     shape, count = handles.shape[:2], handles.shape[0] * handles.shape[1]
-    moved = places[:, :count].unflatten(1, shape)
+    moved_handles = places[:, :count].unflatten(1, shape)
     mask_points = places[:, count:]
-    there = points.carry_targets(targets, handles, moved)
-    middles = moved.mean(2), there.mean(2)
+    moved_targets = points.carry_targets(targets, handles, moved_handles)
+    middles = moved_handles.mean(2), moved_targets.mean(2)
     mask = edit_masks.may_change(mask_points, *middles, radius, clip.size) if edit_mask is None else edit_mask
     if settings.fit_mask:
         way = points.way(*middles, radius)
-        mask = mask | points.union_of_squares(way, radius, clip.size) | points.dragged_regions(*middles, regions.found, radius)
+        mask = mask | points.union_of_squares(way, radius, clip.size) | points.dragged_regions(*middles, regions.masks, radius)
         if edit_mask is None and mask_points.shape[1]:
             mask_points = torch.cat([mask_points, way], 1)
-    outside = edit_masks.targets_outside(mask, there.mean(2)) & visible[:, :count].unflatten(1, shape).any(2)
+    outside = edit_masks.targets_outside(mask, moved_targets.mean(2)) & visible[:, :count].unflatten(1, shape).any(2)
     outside &= ~edit_masks.warn_of_black_frames(mask, picks)[:, None] & ~unreached & edit_masks.moving(picks)
     edit_masks.warn_of_targets(outside, list(range(len(clip))), OUTSIDE)
     if layer is None and segmenter.asks_points:
-        layer = layers.layer_of_regions(clip, picks, regions.found)
+        layer = layers.layer_of_regions(clip, picks, regions.masks)
     return PointTracks(
-        handles=moved,
-        targets=there,
+        handles=moved_handles,
+        targets=moved_targets,
         mask_points=mask_points,
         edit_mask=mask,
         is_foreground=foreground[:, :count].unflatten(1, shape),
@@ -157,7 +157,7 @@ def _check_model(model: DragModel | None, settings: PropagateSettings) -> None:
         )
 
 
-def _carry(
+def _follow(
     clip: VideoClip,
     start: Tensor,
     frame: int,
@@ -185,42 +185,44 @@ def _carry(
     new_finder, looked = _finders(clip, start, frame, model, settings, scale, on_progress, flow)
     done, total = looked + 1, looked + count  # the frame of the picks is done
     for order in (range(frame + 1, count), range(frame - 1, -1, -1)):
-        here, before, source, finder = start, foreground[frame], frame, new_finder()
+        latest, before, source, finder = start, foreground[frame], frame, new_finder()
         for i in order:
-            found, seen = finder.find(i, points.nearest_inside(here, clip.size))
-            here = points.carry_background(here, before & seen, found)
-            here, torn = _whole(start[:sets], here, (before & seen)[:sets], members, max(1.0, TORN * settings.set_spacing * scale))
+            followed, seen = finder.find(i, points.nearest_inside(latest, clip.size))
+            latest = points.carry_background(latest, before & seen, followed)
+            latest, torn = _whole(
+                start[:sets], latest, (before & seen)[:sets], members, max(1.0, TORN * settings.set_spacing * scale)
+            )
             seen = seen & ~torn
             for handle, centre in corrected.get(i, {}).items():
                 chosen = torch.zeros_like(seen)
                 chosen[handle * members : (handle + 1) * members] = True
-                here = here + chosen[:, None] * (centre - here[handle * members + members // 2])
+                latest = latest + chosen[:, None] * (centre - latest[handle * members + members // 2])
                 seen = seen | chosen
-                finder.restart(i, here, chosen)
-            members_of = [part[:sets].unflatten(0, (-1, members)) for part in (start, here, before & seen)]
-            here = torch.cat([here[:sets], carry_with_sets(start[sets:], *members_of)])
-            seen = seen & points.inside(here, clip.size)
-            places[i], visible[i] = here, seen
-            finder.settle(i, here, seen)
-            before = foreground[i] = regions.of_frame(i, here, before, seen, source)
+                finder.restart(i, latest, chosen)
+            members_of = [part[:sets].unflatten(0, (-1, members)) for part in (start, latest, before & seen)]
+            latest = torch.cat([latest[:sets], carry_with_sets(start[sets:], *members_of)])
+            seen = seen & points.inside(latest, clip.size)
+            places[i], visible[i] = latest, seen
+            finder.settle(i, latest, seen)
+            before = foreground[i] = regions.of_frame(i, latest, before, seen, source)
             source = i
             done += 1
             on_progress(done, total, None)
     return places, foreground, visible
 
 
-def _whole(start: Tensor, here: Tensor, seen: Tensor, members: int, tolerance: float) -> tuple[Tensor, Tensor]:
+def _whole(start: Tensor, latest: Tensor, seen: Tensor, members: int, tolerance: float) -> tuple[Tensor, Tensor]:
     """All points (P, 2) with the sets, which are the first of them, made whole; and which (P,) were torn off.
 
     start (J * members, 2) px: the sets as they were picked; seen (J * members,): the members that the sets are held by.
     """
     count = len(start)
-    as_picked, now, is_seen = (part.unflatten(0, (-1, members)) for part in (start, here[:count], seen))
+    as_picked, now, is_seen = (part.unflatten(0, (-1, members)) for part in (start, latest[:count], seen))
     placed, agree = (part.flatten(0, 1) for part in as_pieces(as_picked, now, is_seen, tolerance))
-    torn = torch.zeros(len(here), dtype=torch.bool)
+    torn = torch.zeros(len(latest), dtype=torch.bool)
     torn[:count] = seen & ~agree
-    held = torch.where((seen | ~is_seen.any(1).repeat_interleave(members))[:, None], placed, here[:count])
-    return torch.cat([held, here[count:]]), torn
+    held = torch.where((seen | ~is_seen.any(1).repeat_interleave(members))[:, None], placed, latest[:count])
+    return torch.cat([held, latest[count:]]), torn
 
 
 def _finders(

@@ -2,7 +2,7 @@
 
 The answer is asked for while points are propagated, because the points to ask about exist only then. So this stage
 hands on a `Segmenter`: one that has masks made elsewhere, one that asks SAM, or one that knows nothing. What is made of
-it there, each frame's layer, is told in `layers/find.py`.
+it there, each frame's layer, is described in `layers/find.py`.
 """
 
 from __future__ import annotations

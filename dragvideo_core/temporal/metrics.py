@@ -32,10 +32,10 @@ def bend_of_motion(frames: Tensor, i: int, by: flow.Flow = flow.DIS) -> Tensor:
     line segment between these two places.
     """
     size = size_of(frames)
-    here = cell_centres(size, size)
-    before = here + by.between(frames[i], frames[i - 1]).permute(1, 2, 0)
-    after = here + by.between(frames[i], frames[i + 1]).permute(1, 2, 0)
-    return _distance_to_segment(here, before, after)
+    centres = cell_centres(size, size)
+    before = centres + by.between(frames[i], frames[i - 1]).permute(1, 2, 0)
+    after = centres + by.between(frames[i], frames[i + 1]).permute(1, 2, 0)
+    return _distance_to_segment(centres, before, after)
 
 
 def smoothness(edited: Tensor, original: Tensor) -> float:

@@ -39,7 +39,7 @@ def interpolate(before: Tensor, after: Tensor) -> Tensor:
     size = size_of(before)
     places = cell_centres(size, size)
     halves = []
-    for here, there in ((before, after), (after, before)):
-        back = optical_flow(here, there).permute(1, 2, 0) / 2
-        halves.append(lookup(here[None], (places - back)[None], size)[0].permute(2, 0, 1))
+    for one, other in ((before, after), (after, before)):
+        back = optical_flow(one, other).permute(1, 2, 0) / 2
+        halves.append(lookup(one[None], (places - back)[None], size)[0].permute(2, 0, 1))
     return (halves[0] + halves[1]) / 2

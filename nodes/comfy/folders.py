@@ -88,8 +88,8 @@ def unfinished() -> Unfinished:
 def edit_names() -> list[str]:
     """The saved edits, as ComfyUI names files: those in output/drag_a_video, the newest first, then the input folder's."""
     output, kept = Path(folder_paths.get_output_directory()), _edits_folder()
-    found = [path for path in kept.rglob("*" + TENSORS_ENDING) if path.is_file()]
-    saved = [path for path in found if path.relative_to(kept).parts[0] != UNFINISHED_FOLDER]
+    edits = [path for path in kept.rglob("*" + TENSORS_ENDING) if path.is_file()]
+    saved = [path for path in edits if path.relative_to(kept).parts[0] != UNFINISHED_FOLDER]
     saved.sort(key=lambda path: path.stat().st_mtime, reverse=True)
     given = [path.name for path in Path(folder_paths.get_input_directory()).glob("*" + TENSORS_ENDING) if path.is_file()]
     return [f"{path.relative_to(output).as_posix()} [output]" for path in saved] + sorted(given)

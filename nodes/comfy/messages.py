@@ -39,8 +39,8 @@ def show_on_node(ui: dict, node_id: str | None) -> None:
     server = getattr(PromptServer, "instance", None)
     context = get_executing_context()
     if server is not None and context is not None:
-        told = {"node": node_id, "display_node": node_id, "output": ui, "prompt_id": context.prompt_id}
-        server.send_sync("executed", told, server.client_id)
+        message = {"node": node_id, "display_node": node_id, "output": ui, "prompt_id": context.prompt_id}
+        server.send_sync("executed", message, server.client_id)
 
 
 def save_for_page(frames: Tensor) -> list[dict[str, str]]:

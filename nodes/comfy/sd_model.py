@@ -232,10 +232,10 @@ def _left_out(model: Any) -> list[str]:
     """Names of what the MODEL carries besides weight patches and the noise schedule."""
     options = getattr(model, "model_options", {})
     transformer = options.get("transformer_options", {})
-    found = [
+    patches = [
         name for kind in ("patches", "patches_replace", "wrappers") for name, held in transformer.get(kind, {}).items() if held
     ]
-    found += [name for name in ("model_function_wrapper",) if options.get(name) is not None]
-    found += [name for name in getattr(model, "object_patches", {}) if name != "model_sampling"]
-    found += [str(name) for kind in ("injections", "hook_patches", "weight_wrapper_patches") for name in getattr(model, kind, {})]
-    return found
+    patches += [name for name in ("model_function_wrapper",) if options.get(name) is not None]
+    patches += [name for name in getattr(model, "object_patches", {}) if name != "model_sampling"]
+    patches += [str(name) for kind in ("injections", "hook_patches", "weight_wrapper_patches") for name in getattr(model, kind, {})]
+    return patches

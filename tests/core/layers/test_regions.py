@@ -50,7 +50,7 @@ def test_each_pair_is_asked_alone_with_its_points_on_the_thing():
 def test_the_region_is_the_union_over_the_pairs():
     regions = Regions(Recording(), CLIP, None, 2, 3)
     regions.of_picks(0, points())
-    assert regions.found[0, 0, 10, 10] and regions.found[0, 0, 50, 10] and not regions.found[0, 0, 10, 40]
+    assert regions.masks[0, 0, 10, 10] and regions.masks[0, 0, 50, 10] and not regions.masks[0, 0, 10, 40]
 
 
 def test_hidden_points_are_no_prompts_and_a_pair_of_hidden_points_is_not_asked_for():
@@ -69,8 +69,8 @@ def test_with_every_pair_hidden_the_region_moves_on():
     before = regions.of_picks(0, points())
     segmenter.asked.clear()
     regions.of_frame(1, points(), before, hidden, 0)
-    both = regions.found[0] & regions.found[1]
-    assert not segmenter.asked and both.sum() > 0.7 * (regions.found[0] | regions.found[1]).sum()
+    both = regions.masks[0] & regions.masks[1]
+    assert not segmenter.asked and both.sum() > 0.7 * (regions.masks[0] | regions.masks[1]).sum()
 
 
 def test_a_layer_that_is_known_is_not_asked_for():
