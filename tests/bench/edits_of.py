@@ -18,26 +18,26 @@ Edited = dict[str, Tensor]  # by the variants' names: frames (N, 3, H, W) in pix
 
 def without_model(case: Case, reach: int = truth.REACH) -> tuple[list[rows.Row], Edited, PointTracks]:
     """Rows and edits that need no model, and the points as they were followed, without a layer."""
-    found, edits, tracks = [], {}, {}
+    records, edits, tracks = [], {}, {}
     for name, variant in displacing.VARIANTS.items():
         if variant.layer not in tracks:
             tracks[variant.layer] = displacing.tracks_of(case, variant.layer)
         began = time.perf_counter()
         edits[name] = variant.edit(case.clip, tracks[variant.layer])
-        found.append(rows.row(case, name, edits[name], tracks[variant.layer], time.perf_counter() - began, reach=reach))
-    return found, edits, tracks["none"]
+        records.append(rows.row(case, name, edits[name], tracks[variant.layer], time.perf_counter() - began, reach=reach))
+    return records, edits, tracks["none"]
 
 
 def with_model(case: Case, names: list[str], file: Path | None = None, reach: int = truth.REACH) -> tuple[list[rows.Row], Edited]:
     """Rows and edits of these variants of `variants.MAIN` and `variants.ABLATIONS`."""
     chosen = {name: (variants.MAIN | variants.ABLATIONS)[name] for name in names}
     prepared = variants.prepare(case, {variant.layer for variant in chosen.values()}, file)
-    found, edits = [], {}
+    records, edits = [], {}
     for name, variant in chosen.items():
         began = time.perf_counter()
         edited, result = variant.edit(prepared)
         seconds = time.perf_counter() - began
         edits[name] = checkpoint.reduced(edited, prepared.times).frames
         tracks = checkpoint.reduced_tracks(prepared.tracks[variant.layer], prepared.times)
-        found.append(rows.row(case, name, edits[name], tracks, seconds, len(result.losses), reach))
-    return found, edits
+        records.append(rows.row(case, name, edits[name], tracks, seconds, len(result.losses), reach))
+    return records, edits

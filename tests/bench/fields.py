@@ -60,8 +60,8 @@ def _bent(own: np.ndarray, length: float, angle: float, _: float) -> np.ndarray:
     s = own[..., 0].clip(along[0], along[-1])
     left = own[..., 0] - s  # beyond the table everything goes on straight
     at = np.stack([np.interp(s, along, line[:, k]) for k in (0, 1)], -1)
-    here = np.interp(s, along, turn)
-    ahead, across = np.stack([np.cos(here), np.sin(here)], -1), np.stack([-np.sin(here), np.cos(here)], -1)
+    angle = np.interp(s, along, turn)
+    ahead, across = np.stack([np.cos(angle), np.sin(angle)], -1), np.stack([-np.sin(angle), np.cos(angle)], -1)
     return at + left[..., None] * ahead + own[..., 1:] * across
 
 

@@ -28,12 +28,12 @@ REACH = 48  # px that the part is looked for around its target
 
 def measure(case: Case, names: list[str]) -> tuple[list[rows.Row], list[tuple[str, list[Tensor]]], list[str]]:
     """A case's rows, its part of the sheet, and the names of the edits on it. names: variants with a model, may be none."""
-    found, edits, tracks = edits_of.without_model(case, REACH)
+    records, edits, tracks = edits_of.without_model(case, REACH)
     if names:
         more, edited = edits_of.with_model(case, names, reach=REACH)
-        found, edits = found + more, edits | edited
+        records, edits = records + more, edits | edited
     edits.pop("unedited")
-    return found, sheets.rows_of(case, tracks, edits), list(edits)
+    return records, sheets.rows_of(case, tracks, edits), list(edits)
 
 
 def run(folder: Path, count: int, names: list[str], say: Callable[[str], None] = print) -> tuple[dict, Tensor] | None:
@@ -44,10 +44,10 @@ def run(folder: Path, count: int, names: list[str], say: Callable[[str], None] =
     say(f"composing {count} clips and {count} pairs of frames from {len(films)} films ...")
     composed = [composites.compose(plan) for plan in plans.plan_composites(films, count)]
     paired = pairs.find_pairs(films, count)
-    found, drawn, shown = [], [], []
+    records, drawn, shown = [], [], []
     for case in [*composed, *paired]:
         of_case, part, shown = measure(case, names)
-        found += of_case
+        records += of_case
         drawn += part
         for one in of_case:
             say(
@@ -55,18 +55,18 @@ def run(folder: Path, count: int, names: list[str], say: Callable[[str], None] =
                 f"gain {one['inside_gain_db']:+.2f} dB, SSIM {one['inside_ssim']:.2f}"
             )
     clips, in_pairs = ({case.name for case in part} for part in (composed, paired))
-    of_pairs = [one for one in found if one["clip"] in in_pairs]
+    of_pairs = [one for one in records if one["clip"] in in_pairs]
     used = without_model.VARIANTS | variants.MAIN
     result = {
-        "rows": found,
-        "median_by_variant": rows.median_by_variant(found, clips, variants.BASELINE),
-        "median_by_variant_pairs": rows.median_by_variant(found, in_pairs, variants.BASELINE),
+        "rows": records,
+        "median_by_variant": rows.median_by_variant(records, clips, variants.BASELINE),
+        "median_by_variant_pairs": rows.median_by_variant(records, in_pairs, variants.BASELINE),
         "settings": {
-            name: {"layer": used[name].layer, **used[name].settings} for name in dict.fromkeys(one["variant"] for one in found)
+            name: {"layer": used[name].layer, **used[name].settings} for name in dict.fromkeys(one["variant"] for one in records)
         },
         "clips": [film.name for film in films],
         "flip": flip.available(),
-        "table": f"Composites:\n\n{rows.table([one for one in found if one['clip'] in clips], clips)}\n\n"
+        "table": f"Composites:\n\n{rows.table([one for one in records if one['clip'] in clips], clips)}\n\n"
         f"Pairs of frames:\n\n{rows.table(of_pairs, in_pairs)}",
     }
     return result, sheets.sheet(drawn, shown)
@@ -83,12 +83,12 @@ def main() -> None:
     if measured is None:
         print(f"expected at least two clips with frames and masks in {options.clips}: there are none. Nothing was measured.")
         return
-    found, sheet = measured
+    result, sheet = measured
     OUT.mkdir(parents=True, exist_ok=True)
-    text = found.pop("table")
-    (OUT / "film.json").write_text(json.dumps(rows.without_nan(found), indent=1), encoding="utf-8")
+    text = result.pop("table")
+    (OUT / "film.json").write_text(json.dumps(rows.without_nan(result), indent=1), encoding="utf-8")
     drawing.to_pil(sheet).save(OUT / "film.png")
-    print(f"\nMedians (FLIP: {'measured' if found['flip'] else 'flip-evaluator is not installed'}).\n\n{text}\n")
+    print(f"\nMedians (FLIP: {'measured' if result['flip'] else 'flip-evaluator is not installed'}).\n\n{text}\n")
     print(f"wrote film.json and film.png to {OUT.relative_to(ROOT)}")
 
 

@@ -44,19 +44,19 @@ def edit_all(
 ) -> tuple[list[rows.Row], list[tuple[str, list[Tensor]]], list[str]]:
     """A case's rows, its part of the sheet, and the names of the edits on it. names: variants with a model, may be none."""
     warnings.simplefilter("ignore")
-    found, edits, tracks = edits_of.without_model(case)
+    records, edits, tracks = edits_of.without_model(case)
     if names:
         more, edited = edits_of.with_model(case, names, file)
-        found += more
+        records += more
         edits |= {name: frames for name, frames in edited.items() if name in variants.MAIN}
     edits.pop("unedited")
-    return found, sheets.rows_of(case, tracks, edits), list(edits)
+    return records, sheets.rows_of(case, tracks, edits), list(edits)
 
 
 def run(options: argparse.Namespace, say: Callable[[str], None] = print) -> tuple[dict, Tensor, Tensor]:
     """The whole benchmark: what goes into the JSON, and the sheets (3, h, w) of the plain and of the special clips."""
     plain, special = cases.plain(options.clips, options.frames), cases.special(options.frames)
-    clips, found, drawn, names = {case.name for case in plain}, [], {True: [], False: []}, {}
+    clips, records, drawn, names = {case.name for case in plain}, [], {True: [], False: []}, {}
     main = [] if options.without_model else list(variants.MAIN)
     ablations = list(variants.ABLATIONS) if main else []
     in_special = [name for name in main if name != variants.BASELINE]
@@ -65,7 +65,7 @@ def run(options: argparse.Namespace, say: Callable[[str], None] = print) -> tupl
     with ProcessPoolExecutor(options.jobs, fresh, torch.set_num_threads, (threads,)) as pool:
         for of_case, part, edits in pool.map(edit_all, [*plain, *special], wanted, [options.checkpoint] * len(wanted)):
             is_plain = of_case[0]["clip"] in clips
-            found += of_case
+            records += of_case
             drawn[is_plain] += part
             names[is_plain] = edits
             for row in of_case:
@@ -73,17 +73,17 @@ def run(options: argparse.Namespace, say: Callable[[str], None] = print) -> tupl
                     f"{row['clip']:34s} {row['variant']:44s} distance {row['distance_ratio']:.2f}, "
                     f"gain {row['inside_gain_db']:+.2f} dB, {row['seconds']:.2f} s"
                 )
-    medians = rows.median_by_variant(found, clips, variants.BASELINE)
+    medians = rows.median_by_variant(records, clips, variants.BASELINE)
     used = without_model.VARIANTS | variants.MAIN | variants.ABLATIONS
     result = {
-        "rows": found,
+        "rows": records,
         "median": {key: medians[HEADLINE][key] for key in TARGETS} if HEADLINE in medians else {},
         "median_by_variant": medians,
         "settings": {name: {"layer": used[name].layer, **used[name].settings} for name in medians},
         "flow": flow.name(),
         "flip": flip.available(),
         "targets": TARGETS,
-        "table": rows.table(found, clips),
+        "table": rows.table(records, clips),
     }
     return result, *(sheets.sheet(drawn[kind], names[kind]) for kind in (True, False))
 
@@ -98,14 +98,14 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, help="processes side by side; the default is one per core, with a checkpoint one")
     options = parser.parse_args()
     options.jobs = options.jobs or (1 if options.checkpoint else min(8, os.cpu_count() or 1))
-    found, sheet, special = run(options)
+    result, sheet, special = run(options)
     OUT.mkdir(parents=True, exist_ok=True)
-    text = found.pop("table")
-    (OUT / "quality.json").write_text(json.dumps(rows.without_nan(found), indent=1), encoding="utf-8")
+    text = result.pop("table")
+    (OUT / "quality.json").write_text(json.dumps(rows.without_nan(result), indent=1), encoding="utf-8")
     drawing.to_pil(sheet).save(OUT / "quality.png")
     drawing.to_pil(special).save(OUT / "quality_special.png")
-    print(f"\nMedians (smoothness by {found['flow']} flow; the distance is found by matching against the true edit):\n\n{text}\n")
-    for key, value in found["median"].items():
+    print(f"\nMedians (smoothness by {result['flow']} flow; the distance is found by matching against the true edit):\n\n{text}\n")
+    for key, value in result["median"].items():
         target, way = TARGETS[key]
         reached = value is not None and (value <= target if way == "<=" else value >= target)
         shown = "      -" if value is None else f"{value:7.2f}"

@@ -40,8 +40,8 @@ def row(case: Case, variant: str, edited: Tensor, tracks: PointTracks, seconds: 
     """
     mask, true, clip = tracks.edit_mask, case.true_edit.frames, case.clip.frames
     made = VideoClip(edited, case.clip.source_index, case.clip.fps)
-    found = [truth.distances(case.true_edit, made, one.places, one.radius, reach) for one in case.wanted]
-    distances, dragged = torch.stack(found).mean(0), float(np.mean([one.dragged for one in case.wanted]))
+    medians_of = [truth.distances(case.true_edit, made, one.places, one.radius, reach) for one in case.wanted]
+    distances, dragged = torch.stack(medians_of).mean(0), float(np.mean([one.dragged for one in case.wanted]))
     freed = truth.freed_ground(case.layer, case.true_layer, case.front)
     moved = (case.true_layer >= 0.5) & mask
     frame = json.loads(case.picks)["frame"]
@@ -88,14 +88,14 @@ def median_by_variant(rows: Sequence[Row], clips: Collection[str], baseline: str
     `smoothness_ratio` and `spread_ratio` are to the medians of the variant `baseline` over the same clips.
     """
     chosen = [one for one in rows if one["clip"] in clips]
-    found = {name: _medians([one for one in chosen if one["variant"] == name]) for name in _variants(chosen)}
-    for name, medians in found.items():
+    medians_of = {name: _medians([one for one in chosen if one["variant"] == name]) for name in _variants(chosen)}
+    for name, medians in medians_of.items():
         own = {one["clip"] for one in chosen if one["variant"] == name}
         others = _medians([one for one in chosen if one["variant"] == baseline and one["clip"] in own])
         for ratio, key in (("smoothness_ratio", "smoothness_px"), ("spread_ratio", "distance_spread_px")):
             value, other = medians[key], others.get(key)
             medians[ratio] = None if value is None or other is None else value / max(other, 1e-9)
-    return found
+    return medians_of
 
 
 def without_nan(value: object) -> object:

@@ -126,7 +126,7 @@ def device_name(on_gpu: bool) -> str:
     return f"{name}, {torch.get_num_threads()} threads"
 
 
-def table(found: dict) -> str:
+def table(result: dict) -> str:
     """One line per case."""
     head = (
         "case",
@@ -142,9 +142,9 @@ def table(found: dict) -> str:
         "TFLOP/s",
         "peak MB",
     )
-    widths = (max(len(row["name"]) for row in found["cases"]), 6, 4, 13, 8, 12, 8, 7, 10, 7, 13, 8)
+    widths = (max(len(row["name"]) for row in result["cases"]), 6, 4, 13, 8, 12, 8, 7, 10, 7, 13, 8)
     lines = [" ".join(f"{text:>{width}}" for text, width in zip(head, widths, strict=True))]
-    for row in found["cases"]:
+    for row in result["cases"]:
 
         def times(key: str, row: dict = row) -> str:
             return f"{row[key]:.2f}x" if key in row else "-"
@@ -164,15 +164,15 @@ def table(found: dict) -> str:
             f"{row['peak_bytes'] / 2**20:.0f}",
         )
         lines.append(" ".join(f"{text:>{width}}" for text, width in zip(texts, widths, strict=True)))
-    line = found["linearity"]
+    line = result["linearity"]
     lines += [
         "",
         "baseline, frozen: how many times as long as ours the published loop takes, and the same with frozen weights;",
         "/ gradient: the published, per gradient evaluation (with every 2nd frame ours makes them in these frames alone);",
         "TFLOP/s: of our drag / of a matrix product.",
-        f"device: {found['device']}, torch {found['torch']}; load before the start {found['load_before']:.1f}",
-        f"memory at 64 frames / at 8: {found['memory_64_over_8']:.3f} (without model and program "
-        f"{found['memory_64_over_8_beside_the_model']:.3f})",
+        f"device: {result['device']}, torch {result['torch']}; load before the start {result['load_before']:.1f}",
+        f"memory at 64 frames / at 8: {result['memory_64_over_8']:.3f} (without model and program "
+        f"{result['memory_64_over_8_beside_the_model']:.3f})",
         f"linear in frames {line['frames']}: {line['seconds_per_frame']:.3f} s a frame + {line['seconds_at_none']:.2f} s, "
         f"largest deviation {line['deviation']:.1%}",
     ]
@@ -191,10 +191,10 @@ def main() -> None:
     has_room = on_gpu or psutil.virtual_memory().available > ROOM
     if not has_room:
         print(f"the cases of Stable Diffusion's size are left out: they want {ROOM / 1e9:.0f} GB of free memory")
-    found = bench(on_gpu, in_a_process, has_room=has_room)
+    result = bench(on_gpu, in_a_process, has_room=has_room)
     OUT.mkdir(parents=True, exist_ok=True)
-    (OUT / "speed.json").write_text(json.dumps(found, indent=1))
-    print("\n" + table(found) + f"\n\nwrote speed.json to {OUT.relative_to(ROOT)}")
+    (OUT / "speed.json").write_text(json.dumps(result, indent=1))
+    print("\n" + table(result) + f"\n\nwrote speed.json to {OUT.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":

@@ -68,11 +68,11 @@ def _middle_way(layer: np.ndarray, start: np.ndarray) -> np.ndarray:
     away, before = dijkstra(graph, directed=False, indices=first, return_predecessors=True)
     reached = np.isfinite(away)
     body = reached & (thick[inside] >= BODY * thick[inside][reached].max())
-    here = int(np.where(body, away, -1).argmax())
-    way = [here]
-    while here != first:
-        here = before[here]
-        way.append(here)
+    place = int(np.where(body, away, -1).argmax())
+    way = [place]
+    while place != first:
+        place = before[place]
+        way.append(place)
     return (places[way[::-1], ::-1] + 0.5) * factor - 0.5
 
 

@@ -31,9 +31,9 @@ def tracks(case):
 def test_displacements_bring_the_part_near_its_target_and_keep_the_outside(case, tracks, displaced):
     before = case.clip.frames.clone()
     edited = displaced(case.clip.frames, tracks)
-    found = row(case, "x", edited, tracks, 0.0)
-    assert found["distance_ratio"] < 0.15 and found["inside_gain_db"] > 1.5
-    assert found["outside_changed"] == 0 and torch.equal(case.clip.frames, before)
+    measures = row(case, "x", edited, tracks, 0.0)
+    assert measures["distance_ratio"] < 0.15 and measures["inside_gain_db"] > 1.5
+    assert measures["outside_changed"] == 0 and torch.equal(case.clip.frames, before)
     assert not edited.isnan().any() and edited.min() >= 0 and edited.max() <= 1
 
 
@@ -53,9 +53,14 @@ def test_inpaint4drag_leaves_no_ghost_where_the_true_edit_shows_ground(case, tra
 
 
 def test_a_true_edit_scores_as_perfect(case, tracks):
-    found = row(case, "true", case.true_edit.frames, tracks, 0.0)
-    assert found["distance_ratio"] < 0.05 and found["inside_psnr_db"] == 100
-    assert found["sharpness"] == 1 and abs(found["ghost"]) < 1e-6 and found["hole_psnr_db"] == 100 and found["layer_iou"] == 1
+    measures = row(case, "true", case.true_edit.frames, tracks, 0.0)
+    assert measures["distance_ratio"] < 0.05 and measures["inside_psnr_db"] == 100
+    assert (
+        measures["sharpness"] == 1
+        and abs(measures["ghost"]) < 1e-6
+        and measures["hole_psnr_db"] == 100
+        and measures["layer_iou"] == 1
+    )
 
 
 def test_strokes_lie_on_the_thing_and_off_it_and_can_be_picked():

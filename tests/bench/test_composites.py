@@ -102,12 +102,12 @@ def test_the_ground_motion_of_a_pan_is_found(films):
 
 
 def test_a_pair_drags_points_to_where_they_are_in_the_later_frame(films):
-    (found,) = pairs.find_pairs(films, 1)
-    picks = pick(found.picks, found.clip.size, 1)
-    assert len(found.clip) == len(found.true_edit) == 1
-    layers = ((found.layer, picks.handles), (found.true_layer, picks.targets))
+    (pair,) = pairs.find_pairs(films, 1)
+    picks = pick(pair.picks, pair.clip.size, 1)
+    assert len(pair.clip) == len(pair.true_edit) == 1
+    layers = ((pair.layer, picks.handles), (pair.true_layer, picks.targets))
     for layer, places in layers:
         x, y = places.round().long().T
         assert (layer[0, 0, y, x] > 0.9).all()
-    still = (found.layer < 0.01) & (found.true_layer < 0.01)
-    assert metrics.psnr(found.clip.frames, found.true_edit.frames, still) > 25
+    still = (pair.layer < 0.01) & (pair.true_layer < 0.01)
+    assert metrics.psnr(pair.clip.frames, pair.true_edit.frames, still) > 25

@@ -24,8 +24,8 @@ def measured(case):
 
 
 def test_no_edit_leaves_the_whole_way_and_a_true_edit_none(case, measured):
-    found, _, tracks = measured
-    nothing = next(one for one in found if one["variant"] == "unedited")
+    measured_rows, _, tracks = measured
+    nothing = next(one for one in measured_rows if one["variant"] == "unedited")
     perfect = rows.row(case, "perfect", case.true_edit.frames, tracks, 0.0)
     assert nothing["distance_ratio"] == pytest.approx(1, abs=0.2) and nothing["inside_gain_db"] == 0
     assert nothing["inside_ssim"] == pytest.approx(nothing["inside_ssim_unedited"]) and nothing["smoothness_px"] == 0
@@ -36,13 +36,13 @@ def test_no_edit_leaves_the_whole_way_and_a_true_edit_none(case, measured):
 
 
 def test_every_row_has_the_same_keys_and_its_settings(case, measured):
-    found, edits, _ = measured
-    assert [one["variant"] for one in found] == list(edits) == list(without_model.VARIANTS)
-    assert all(one.keys() == found[0].keys() for one in found)
-    medians = rows.median_by_variant(found, {case.name}, variants.BASELINE)
+    measured_rows, edits, _ = measured
+    assert [one["variant"] for one in measured_rows] == list(edits) == list(without_model.VARIANTS)
+    assert all(one.keys() == measured_rows[0].keys() for one in measured_rows)
+    medians = rows.median_by_variant(measured_rows, {case.name}, variants.BASELINE)
     assert all(one.keys() == medians["unedited"].keys() for one in medians.values())
     assert set(quality.TARGETS) <= medians["unedited"].keys()
-    json.dumps(rows.without_nan({"rows": found, "medians": medians}), allow_nan=False)
+    json.dumps(rows.without_nan({"rows": measured_rows, "medians": medians}), allow_nan=False)
     assert all(json.dumps(one.settings) for one in (without_model.VARIANTS | variants.MAIN | variants.ABLATIONS).values())
 
 

@@ -112,18 +112,18 @@ def fake(case: Case) -> dict:
 @pytest.mark.parametrize("on_gpu", [False, True])
 def test_the_json_has_what_the_readme_says(monkeypatch, on_gpu):
     monkeypatch.setattr(speed, "device_name", lambda on_gpu: "a machine")
-    found = speed.bench(on_gpu, fake, say=lambda text: None)
-    assert {"device", "cases", "memory_64_over_8", "outside_denoiser", "linearity"} <= set(found)
-    first = found["cases"][0]
+    result = speed.bench(on_gpu, fake, say=lambda text: None)
+    assert {"device", "cases", "memory_64_over_8", "outside_denoiser", "linearity"} <= set(result)
+    first = result["cases"][0]
     assert {"name", "frames", "size", "seconds", "baseline_seconds", "ratio", "peak_bytes"} <= set(first)
     assert first["ratio"] == 8 and first["frozen_ratio"] == 4
-    assert found["memory_64_over_8"] == 164 / 108 and found["memory_64_over_8_beside_the_model"] == 8
-    assert found["linearity"]["seconds_per_frame"] == pytest.approx(0.5) and found["linearity"]["deviation"] < 1e-6
-    assert found["outside_denoiser"] == 0.01  # where every frame is optimised
-    in_full = [row for row in found["cases"] if row["turns"] == row["stride"] == 1]
+    assert result["memory_64_over_8"] == 164 / 108 and result["memory_64_over_8_beside_the_model"] == 8
+    assert result["linearity"]["seconds_per_frame"] == pytest.approx(0.5) and result["linearity"]["deviation"] < 1e-6
+    assert result["outside_denoiser"] == 0.01  # where every frame is optimised
+    in_full = [row for row in result["cases"] if row["turns"] == row["stride"] == 1]
     assert in_full and all(row["ratio"] == pytest.approx(4) for row in in_full)
-    lines = speed.table(found).split("\n")
-    assert len({len(line) for line in lines[: len(found["cases"]) + 1]}) == 1  # the columns stand below one another
+    lines = speed.table(result).split("\n")
+    assert len({len(line) for line in lines[: len(result["cases"]) + 1]}) == 1  # the columns stand below one another
 
 
 @pytest.mark.parametrize("on_gpu", [False, True])

@@ -116,10 +116,10 @@ def test_cancelled_work_leaves_no_file(film: Path, tmp_path: Path):
 
 
 def test_progress_goes_from_nothing_to_all(film: Path, tmp_path: Path):
-    told: list[tuple[int, int]] = []
-    drag_a_film(film, points(frame=9), tmp_path / "out.mkv", LOSSLESS, on_progress=lambda *row: told.append(row[:2]))
-    done = [one for one, _ in told]
-    assert done == sorted(done) and told[-1][0] == told[-1][1] and len({total for _, total in told}) == 1
+    reports: list[tuple[int, int]] = []
+    drag_a_film(film, points(frame=9), tmp_path / "out.mkv", LOSSLESS, on_progress=lambda *row: reports.append(row[:2]))
+    done = [one for one, _ in reports]
+    assert done == sorted(done) and reports[-1][0] == reports[-1][1] and len({total for _, total in reports}) == 1
 
 
 def test_pins_alone_and_a_film_that_would_overwrite_itself_are_refused(film: Path):

@@ -72,21 +72,21 @@ def imports(source, path):
 def faults(source, path):
     """What a module imports and must not, in words."""
     room = room_of(path)
-    found = []
+    faults = []
     for target, is_relative in imports(source, path):
         if not is_relative:
             if target[0] in OWN - {"nodes"}:
-                found.append(f"imports {'.'.join(target)} by its absolute name: make it relative")
+                faults.append(f"imports {'.'.join(target)} by its absolute name: make it relative")
             if room not in ("nodes", "root") and target[0] in HOST_MODULES:
-                found.append(f"the core imports ComfyUI's {'.'.join(target)}")
+                faults.append(f"the core imports ComfyUI's {'.'.join(target)}")
             continue
         if target[:1] == ("dragvideo_core",):
             target_room = target[1] if target[1:] and target[1] in MAY_IMPORT else "dragvideo_core"
         else:
             target_room = "nodes" if target[:1] == ("nodes",) else "root"
         if target_room not in MAY_IMPORT[room]:
-            found.append(f"{room} imports {'.'.join(target)}")
-    return found
+            faults.append(f"{room} imports {'.'.join(target)}")
+    return faults
 
 
 @pytest.mark.parametrize("path", pack_files(), ids=lambda path: path.relative_to(ROOT).as_posix())

@@ -49,9 +49,9 @@ def test_without_a_listener_it_is_a_python_warning_of_the_stages_caller():
     def stage() -> None:
         warn("look")
 
-    with pytest.warns(UserWarning, match="look") as told:
+    with pytest.warns(UserWarning, match="look") as caught:
         stage()
-    assert told[0].filename == __file__
+    assert caught[0].filename == __file__
     texts: list[str] = []
     with pytest.raises(KeyError), warnings_go_to(texts.append):
         raise KeyError

@@ -22,12 +22,12 @@ def leaf(rng: Random) -> Any:
     return json.loads(rng.choice(HOLDERS)) if kind == 0 else rng.choice(NUMBERS if kind == 1 else NOT_NUMBERS)
 
 
-def _places(value: Any, found: list) -> list:
+def _places(value: Any, places: list) -> list:
     """Every (holder, key) inside a JSON value."""
     for key, part in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
-        found.append((value, key))
-        _places(part, found)
-    return found
+        places.append((value, key))
+        _places(part, places)
+    return places
 
 
 def _times(value: Any, times: int) -> list:

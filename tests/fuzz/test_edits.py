@@ -49,12 +49,12 @@ def with_header(rng: Random, data: bytes) -> bytes:
     length = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + length])
     if rng.random() < 0.5:
-        told = header["__metadata__"]
-        name = rng.choice(list(told))
+        metadata = header["__metadata__"]
+        name = rng.choice(list(metadata))
         try:
-            told[name] = mutate.text(rng, json.loads(told[name]))
+            metadata[name] = mutate.text(rng, json.loads(metadata[name]))
         except ValueError:
-            told[name] = mutate.text(rng, told[name])
+            metadata[name] = mutate.text(rng, metadata[name])
         text = json.dumps(header)
     else:
         text = mutate.text(rng, header)
@@ -89,18 +89,18 @@ def test_edit_files(good, tmp_path_factory, rng):
     path.write_bytes(damaged(rng, good))
     with watched() as seen:
         try:
-            found = edit_file.load(path)
+            saved = edit_file.load(path)
         except UserError as refusal:
             assert 20 < len(str(refusal)) < 2000
             json.dumps(str(refusal))
         else:
             assert (
-                finite(found.edit)
-                and finite(found.tracks)
-                and all(map(torch.isfinite, map(torch.sum, found.edit.offsets.values())))
+                finite(saved.edit)
+                and finite(saved.tracks)
+                and all(map(torch.isfinite, map(torch.sum, saved.edit.offsets.values())))
             )
-            frames, tracks = len(found.tracks.edit_mask), found.tracks
-            assert tracks.handles.shape[0] == frames == next(iter(found.edit.offsets.values())).shape[0]
+            frames, tracks = len(saved.tracks.edit_mask), saved.tracks
+            assert tracks.handles.shape[0] == frames == next(iter(saved.edit.offsets.values())).shape[0]
     assert all(str(path) in event for event in seen), seen
 
 

@@ -182,10 +182,10 @@ def test_lora_files(tmp_path_factory, rng):
     with watched() as seen:
         try:
             store.check()
-            found = store.finished(PRINT)
-            if found is not None:
-                assert all(isinstance(loss, float) for loss in found[1])
-                lora_file.peft_names(found[0], LIKE)
+            trained = store.finished(PRINT)
+            if trained is not None:
+                assert all(isinstance(loss, float) for loss in trained[1])
+                lora_file.peft_names(trained[0], LIKE)
         except UserError as refusal:
             assert 20 < len(str(refusal)) < 1000
     assert all(str(path) in event for event in seen), seen

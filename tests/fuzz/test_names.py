@@ -23,12 +23,12 @@ LORAS, SAMS = "loras", "sams"
 def folders(comfy: Comfy, tmp_path_factory) -> dict[str, Path]:
     """ComfyUI's folders with files and with links that lead out of them; "outside" is what nobody may touch."""
     outside = tmp_path_factory.mktemp("outside")
-    found = {"outside": outside, **{name: comfy.base / name for name in ("input", "output", "temp")}}
-    found |= {name: comfy.base / "models" / name for name in (LORAS, SAMS)}
+    folders = {"outside": outside, **{name: comfy.base / name for name in ("input", "output", "temp")}}
+    folders |= {name: comfy.base / "models" / name for name in (LORAS, SAMS)}
     (outside / "sub").mkdir()
     for file in ("clip.mp4", "swan.safetensors", "sub/clip.mp4"):
         (outside / file).write_bytes(b"mine")
-    for name, folder in found.items():
+    for name, folder in folders.items():
         (folder / "sub").mkdir(parents=True, exist_ok=True)
         for file in ("clip.mp4", "a b", "sub/clip.mp4", "sam.pth"):
             (folder / file).write_bytes(b"known")
@@ -41,8 +41,8 @@ def folders(comfy: Comfy, tmp_path_factory) -> dict[str, Path]:
     with pytest.MonkeyPatch.context() as patch:
         for kind in (LORAS, SAMS):
             known = comfy.folder_paths.folder_names_and_paths.get(kind, ([], {".safetensors", ".pth"}))
-            patch.setitem(comfy.folder_paths.folder_names_and_paths, kind, ([str(found[kind])], known[1]))
-        yield found
+            patch.setitem(comfy.folder_paths.folder_names_and_paths, kind, ([str(folders[kind])], known[1]))
+        yield folders
 
 
 def state_of(folder: Path) -> dict[str, bytes]:

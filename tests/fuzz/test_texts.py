@@ -55,13 +55,13 @@ def read(parser: Callable, *arguments: Any, error: type[Exception] = UserError) 
     """What the parser makes of it, None if it refuses properly; fails if it opens anything."""
     with watched() as seen:
         try:
-            found = parser(*arguments)
+            value_read = parser(*arguments)
         except error as refusal:
             assert 20 < len(str(refusal)) <= LONGEST_ERROR, str(refusal)[:LONGEST_ERROR]
             json.dumps(str(refusal))
-            found = None
+            value_read = None
     assert not seen, seen
-    return found
+    return value_read
 
 
 def inside(points: torch.Tensor) -> bool:
@@ -111,11 +111,11 @@ def used(given_tracks: Any) -> None:
 @pytest.mark.filterwarnings("ignore:the track next to handle")
 @given(texts(TRACKS, TRACKS[:1], TRACKS[0]))
 def test_tracks_json(text):
-    found = read(read_tracks, text)
-    if found is not None:
-        assert torch.isfinite(found.places).all() and found.places.shape[:2] == found.visible.shape
-        if abs(found.places).max() > 200 and len(found.places) == FRAMES:
-            used(found)
+    value_read = read(read_tracks, text)
+    if value_read is not None:
+        assert torch.isfinite(value_read.places).all() and value_read.places.shape[:2] == value_read.visible.shape
+        if abs(value_read.places).max() > 200 and len(value_read.places) == FRAMES:
+            used(value_read)
 
 
 tensors = st.builds(
@@ -130,10 +130,10 @@ places = st.builds(lambda value: torch.full((FRAMES, 2, 2), value), st.sampled_f
 @pytest.mark.filterwarnings("ignore:the track next to handle", "ignore:Casting complex values")
 @given(st.fixed_dictionaries({"track_path": places | tensors | json_values}, optional={"track_visibility": tensors | json_values}))
 def test_tracks_as_values(value):
-    found = read(read_tracks, value)
-    if found is not None:
-        assert found.places.dtype == torch.float32 and found.visible.dtype == torch.bool
-        used(found)
+    value_read = read(read_tracks, value)
+    if value_read is not None:
+        assert value_read.places.dtype == torch.float32 and value_read.visible.dtype == torch.bool
+        used(value_read)
 
 
 @given(st.builds(lambda rng: " ".join(str(mutate.leaf(rng)) for _ in range(rng.randint(1, 4))), randoms()) | any_text)
@@ -148,8 +148,8 @@ def test_steps(comfy, text):
 def test_points_on_the_node(comfy, points, other):
     """What the node does with both texts before it reads them."""
     module = comfy.module("nodes.pick")
-    told = module.Pick.validate_inputs(points, other)
-    assert told is True or 20 < len(told) <= LONGEST_ERROR
+    verdict = module.Pick.validate_inputs(points, other)
+    assert verdict is True or 20 < len(verdict) <= LONGEST_ERROR
     assert module._newest(points, other) in (points, other)
 
 

@@ -289,8 +289,8 @@ class ComfyUI:
                 return
             seconds = time.monotonic() - started
             if isinstance(message, str):
-                told = json.loads(message)
-                yield Event(told["type"], told.get("data") or {}, seconds)
+                event = json.loads(message)
+                yield Event(event["type"], event.get("data") or {}, seconds)
             else:
                 yield _binary_event(message, seconds)
 

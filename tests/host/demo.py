@@ -40,24 +40,24 @@ def without_displacement(graph: Graph) -> Graph:
 def collect(comfy: ComfyUI, run: Run, graph: Graph, folder: Path) -> dict[str, Path]:
     """Fetch the demo's results into `folder`; raises `HostError` where one is missing."""
     folder.mkdir(parents=True, exist_ok=True)
-    found: dict[str, Path] = {}
+    paths: dict[str, Path] = {}
     for output in run.outputs.values():
         for saved in _saved_files(output):
             name = next((name for start, name in FILES.items() if saved["filename"].startswith(start)), None)
             if name and Path(saved["filename"]).suffix == Path(name).suffix:
-                found[name] = folder / name
-                found[name].write_bytes(comfy.view(saved))
+                paths[name] = folder / name
+                paths[name].write_bytes(comfy.view(saved))
         scores = _scores(output)
         if scores is not None:
-            found[SCORES] = folder / SCORES
-            found[SCORES].write_text(json.dumps(scores, indent=2) + "\n", encoding="utf-8")
-    found[TIMES] = folder / TIMES
-    found[TIMES].write_text(json.dumps(seconds_of(run, graph), indent=2) + "\n", encoding="utf-8")
-    missing = {*FILES.values(), SCORES} - found.keys()
+            paths[SCORES] = folder / SCORES
+            paths[SCORES].write_text(json.dumps(scores, indent=2) + "\n", encoding="utf-8")
+    paths[TIMES] = folder / TIMES
+    paths[TIMES].write_text(json.dumps(seconds_of(run, graph), indent=2) + "\n", encoding="utf-8")
+    missing = {*FILES.values(), SCORES} - paths.keys()
     if missing:
         shown = json.dumps(run.outputs)[:1000]
         raise HostError(f"the demo ran, but made no {', '.join(sorted(missing))}: its nodes showed {shown}")
-    return found
+    return paths
 
 
 def seconds_of(run: Run, graph: Graph) -> dict[str, Any]:
@@ -81,11 +81,11 @@ def _scores(output: dict[str, Any]) -> dict[str, Any] | None:
     """The first text of a node's output that is a JSON object."""
     for text in output.get("text", []):
         try:
-            told = json.loads(text)
+            answer = json.loads(text)
         except (TypeError, ValueError):
             continue
-        if isinstance(told, dict):
-            return told
+        if isinstance(answer, dict):
+            return answer
     return None
 
 
@@ -142,8 +142,8 @@ class Demo:
 
     def node(self, kind: str) -> str:
         """The id of the one node of a type."""
-        (found,) = (node_id for node_id, node in self.graph.items() if node["class_type"] == kind)
-        return found
+        (paths,) = (node_id for node_id, node in self.graph.items() if node["class_type"] == kind)
+        return paths
 
 
 def run_demo(comfy: ComfyUI, folder: Path, on_event: Callable[[Event], None]) -> Demo:
@@ -151,8 +151,8 @@ def run_demo(comfy: ComfyUI, folder: Path, on_event: Callable[[Event], None]) ->
     graph = demo_graph(comfy)
     run = comfy.run(graph, on_event=on_event, timeout=SECONDS)
     if run.status != "success":
-        told = f"{run.error['node_type']}: {run.error['exception_message']}" if run.error else run.status
-        raise HostError(f"the demo graph ended with: {told}\n{comfy.log_tail()}")
+        answer = f"{run.error['node_type']}: {run.error['exception_message']}" if run.error else run.status
+        raise HostError(f"the demo graph ended with: {answer}\n{comfy.log_tail()}")
     return Demo(graph, run, collect(comfy, run, graph, folder))
 
 

@@ -91,7 +91,7 @@ def correct_and_run_again(page: ComfyPage, seed: int, picture: Path) -> None:
     review = Canvas(page, ids["carry"], name="corrections")
     assert "Press Run once" in review.note and review.text == ""
     size = review.node_size()
-    found = middles(run_from_page(page), ids["carry"])
+    followed = middles(run_from_page(page), ids["carry"])
     review.center()
     review.wait_for_picture()
     assert review.node_size() == size, "the node changed its size"
@@ -99,8 +99,8 @@ def correct_and_run_again(page: ComfyPage, seed: int, picture: Path) -> None:
 
     stage = page.page.locator(".dav-root").last
     stage.locator('input[aria-label^="Next frame"]').click()
-    wanted = (found[1][0] + WRONG_BY[0], found[1][1] + WRONG_BY[1])
-    review.drag(found[1], wanted)
+    wanted = (followed[1][0] + WRONG_BY[0], followed[1][1] + WRONG_BY[1])
+    review.drag(followed[1], wanted)
     move = json.loads(review.text)["moves"][0]
     assert (move["frame"], move["pair"]) == (1, 0)
     assert max(abs(move["handle"][0] - wanted[0]), abs(move["handle"][1] - wanted[1])) <= 0.75
@@ -114,9 +114,9 @@ def correct_and_run_again(page: ComfyPage, seed: int, picture: Path) -> None:
     run = run_from_page(page)
     assert run["status"]["status_str"] == "success", run["status"]
     again = middles(run, ids["carry"])
-    assert again[0] == found[0]
+    assert again[0] == followed[0]
     assert max(abs(again[1][0] - move["handle"][0]), abs(again[1][1] - move["handle"][1])) <= 0.02
-    assert again[2] != found[2]
+    assert again[2] != followed[2]
     review.center()
     assert "taken in" in review.said
 

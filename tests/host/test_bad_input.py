@@ -41,8 +41,8 @@ def error_of(comfy: ComfyUI, graph: Graph) -> tuple[str, str]:
     try:
         run = comfy.run(graph, timeout=60)
     except Refused as refused:
-        node, told = next(iter(refused.node_errors.items()))
-        answer = (graph[node]["class_type"], " ".join(f"{error['message']} {error['details']}" for error in told["errors"]))
+        node, refusal = next(iter(refused.node_errors.items()))
+        answer = (graph[node]["class_type"], " ".join(f"{error['message']} {error['details']}" for error in refusal["errors"]))
     else:
         assert run.status == "error", f"the graph ended with {run.status}"
         assert not run.of("progress", run.error["node_id"])  # an error that comes later came after long work
@@ -139,5 +139,5 @@ def test_a_target_outside_every_mask_square_is_a_warning_on_the_node(comfy: Comf
     graph["shown"] = {"class_type": "PreviewImage", "inputs": {"images": ["propagate", 2]}}
     run = comfy.run(graph, timeout=60)
     assert run.status == "success", run.error
-    told = [event.data["text"] for event in run.of("text", "propagate")]
-    assert told and "mask" in told[-1] and "target" in told[-1], told
+    texts = [event.data["text"] for event in run.of("text", "propagate")]
+    assert texts and "mask" in texts[-1] and "target" in texts[-1], texts

@@ -52,10 +52,10 @@ def test_demo_makes_a_film_a_picture_and_scores(demo: Demo):
 @pytest.mark.parametrize("kind", LONG_NODES)
 def test_long_nodes_show_progress(demo: Demo, kind: str):
     node = demo.node(kind)
-    told = [event.data for event in demo.run.of("progress", node)]
-    values = [data["value"] for data in told]
+    reports = [event.data for event in demo.run.of("progress", node)]
+    values = [data["value"] for data in reports]
     assert len(values) >= 3 and values == sorted(values)
-    assert values[-1] > 0 and len({data["max"] for data in told}) == 1
+    assert values[-1] > 0 and len({data["max"] for data in reports}) == 1
 
 
 @pytest.mark.parametrize("kind", ["DragAVideo_Tune", "DragAVideo_Decode"])

@@ -79,7 +79,7 @@ def test_cancelling_in_every_stage(server: ComfyUI, stage: str):
 
     cancelled = server.run(graph, on_event, timeout=SECONDS)
     begun = [event.data["node"] for event in cancelled.of("executing") if event.data["node"]]
-    assert asked, f"{stage} told of no progress"
+    assert asked, f"{stage} reported no progress"
     assert cancelled.status == "interrupted" and begun[-1] == node
     assert server.run(graph, timeout=SECONDS).status == "success"
 
@@ -93,17 +93,17 @@ def test_two_prompts_with_different_settings_do_not_mix(server: ComfyUI):
     time.sleep(1)
     queued = [server.queue(graph) for graph in graphs]
     for graph, prompt, expected in zip(graphs, queued, alone, strict=True):
-        told = _finished(server, prompt)
-        assert told["status"]["status_str"] == "success"
-        assert json.loads(told["outputs"][number_of(graph, "Evaluate")]["text"][0]) == expected
+        history = _finished(server, prompt)
+        assert history["status"]["status_str"] == "success"
+        assert json.loads(history["outputs"][number_of(graph, "Evaluate")]["text"][0]) == expected
 
 
 def _finished(server: ComfyUI, prompt: str) -> dict:
     deadline = time.monotonic() + SECONDS
-    while not (told := server.history(prompt)):
+    while not (history := server.history(prompt)):
         assert time.monotonic() < deadline, server.log_tail()
         time.sleep(0.2)
-    return told
+    return history
 
 
 def resident_bytes(server: ComfyUI) -> int:

@@ -29,8 +29,8 @@ def test_comfy_test_lint(tmp_path):
 def test_comfy_node_validate(tmp_path):
     run("comfy", "--skip-prompt", "tracking", "disable", home=tmp_path)
     done = run("comfy", "--skip-prompt", "node", "validate", home=tmp_path)
-    told = done.stdout + done.stderr
-    assert done.returncode == 0 and "All validation checks passed" in told, told
+    output = done.stdout + done.stderr
+    assert done.returncode == 0 and "All validation checks passed" in output, output
 
 
 def test_requirements_are_named_once_and_pin_nothing_that_comfyui_has():

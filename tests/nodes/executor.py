@@ -21,7 +21,7 @@ CORE_NODES = ("nodes_preview_any.py", "nodes_primitive.py", "nodes_video.py", "n
 
 @dataclass
 class Listener:
-    """In the place of ComfyUI's server: keeps what it is told."""
+    """In the place of ComfyUI's server: keeps what it is sent."""
 
     client_id: str = "test"
     last_node_id: str | None = None

@@ -168,7 +168,7 @@ def test_latents_of_another_shape_than_the_clips(comfy: Comfy, random_weights, s
     model, clip = outcome.values["model"][0], convert.to_clip(torch.zeros(2, 128, 128, 3))
     given = convert.from_latent({"samples": torch.zeros(shape)}, model)
     with pytest.raises(types.UserError, match="latents must have the shape"):
-        host.run(stage.invert, clip, model, stage.InvertSettings(until=1), lambda *told: None, given)
+        host.run(stage.invert, clip, model, stage.InvertSettings(until=1), lambda *ignored: None, given)
 
 
 def test_a_target_outside_every_mask_square_is_a_warning_on_the_node_before_the_work(comfy: Comfy, random_weights):

@@ -128,24 +128,24 @@ def kept_state(source: str, path: str) -> list[str]:
                 isinstance(value, MUTABLE) or (isinstance(value, ast.Call) and name_of(value.func) in MAKERS)
             ):
                 shared |= {name_of(target) for target in getattr(node, "targets", None) or [node.target]}
-    found = []
+    places = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Global):
-            found += [f"{path}:{name}" for name in node.names]
+            places += [f"{path}:{name}" for name in node.names]
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             decorators = [name_of(d.func if isinstance(d, ast.Call) else d) for d in node.decorator_list]
-            found += [f"{path}:{node.name}" for name in decorators if name in CACHES]
+            places += [f"{path}:{node.name}" for name in decorators if name in CACHES]
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in GROWS:
-            found += [f"{path}:{name}" for name in [name_of(node.func.value)] if name in shared]
+            places += [f"{path}:{name}" for name in [name_of(node.func.value)] if name in shared]
         if isinstance(node, ast.Subscript) and isinstance(node.ctx, (ast.Store, ast.Del)) and name_of(node.value) in shared:
-            found.append(f"{path}:{name_of(node.value)}")
-    return sorted(set(found))
+            places.append(f"{path}:{name_of(node.value)}")
+    return sorted(set(places))
 
 
 def test_no_module_keeps_anything_between_prompts():
     files = [*(ROOT / "nodes").rglob("*.py"), *(ROOT / "dragvideo_core").rglob("*.py"), ROOT / "__init__.py"]
-    found = [line for path in files for line in kept_state(path.read_text("utf-8"), path.relative_to(ROOT).as_posix())]
-    assert set(found) == TABLES
+    places = [line for path in files for line in kept_state(path.read_text("utf-8"), path.relative_to(ROOT).as_posix())]
+    assert set(places) == TABLES
 
 
 @pytest.mark.parametrize(

@@ -46,10 +46,10 @@ def _input(name: str, kind: Any, options: dict[str, Any] | None = None) -> dict[
 
 def broken(old: Definitions, new: Definitions) -> list[str]:
     """What a workflow saved with the old definitions would trip over, in words."""
-    found = [f"{name} is gone" for name in old if name not in new]
+    lines = [f"{name} is gone" for name in old if name not in new]
     for name in old.keys() & new.keys():
-        found += [f"{name}: {fault}" for fault in _node_faults(old[name], new[name])]
-    return sorted(found)
+        lines += [f"{name}: {fault}" for fault in _node_faults(old[name], new[name])]
+    return sorted(lines)
 
 
 def _node_faults(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
@@ -143,18 +143,18 @@ def test_what_would_break_a_saved_workflow_is_seen(kind: str):
 
 def object_info(comfy: Comfy) -> dict[str, Any]:
     """As the server's `/object_info`, as far as workflows need it."""
-    found = {}
+    lines = {}
     for name, node in comfy.nodes.NODE_CLASS_MAPPINGS.items():
         if hasattr(node, "GET_NODE_INFO_V1"):
-            found[name] = node.GET_NODE_INFO_V1()
+            lines[name] = node.GET_NODE_INFO_V1()
         else:
-            found[name] = {"input": node.INPUT_TYPES(), "display_name": name}
-    return found
+            lines[name] = {"input": node.INPUT_TYPES(), "display_name": name}
+    return lines
 
 
 def refused(values: dict[str, Any], info: dict[str, Any]) -> list[str]:
     """Widget values that the definitions do not allow."""
-    found = []
+    lines = []
     for name, (kind, *options) in {**info["input"].get("required", {}), **info["input"].get("optional", {})}.items():
         value, options = values.get(name), options[0] if options else {}
         if value is None or isinstance(value, list) or name in FROM_FOLDERS:
@@ -167,8 +167,8 @@ def refused(values: dict[str, Any], info: dict[str, Any]) -> list[str]:
             or (kind in ("INT", "FLOAT") and not low <= value <= high)
             or (choices and value not in choices)
         ):
-            found.append(f"{name} = {value!r}")
-    return found
+            lines.append(f"{name} = {value!r}")
+    return lines
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "workflows").glob("*.json")), ids=lambda path: path.stem)

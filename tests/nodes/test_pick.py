@@ -1,4 +1,4 @@
-"""Pick Points: whose points win, and what the canvas is told."""
+"""Pick Points: whose points win, and what the canvas gets."""
 
 from __future__ import annotations
 

@@ -55,22 +55,22 @@ def test_the_tuned_model_differs_and_the_loaded_one_stays(edit: Outcome, comfy: 
 
 def test_long_nodes_report_progress_to_its_end(edit: Outcome):
     for node in LONG:
-        told = [data for data in edit.of("progress") if data["node"] == node]
-        values = [data["value"] for data in told]
+        reports = [data for data in edit.of("progress") if data["node"] == node]
+        values = [data["value"] for data in reports]
         assert values == sorted(values), node
-        assert values[-1] == told[-1]["max"], node
+        assert values[-1] == reports[-1]["max"], node
 
 
 def test_a_stage_that_ends_early_leaves_a_full_bar(comfy: Comfy, monkeypatch):
-    told = []
-    monkeypatch.setattr("comfy.utils.PROGRESS_BAR_HOOK", lambda value, total, preview, **more: told.append((value, total)))
+    reports = []
+    monkeypatch.setattr("comfy.utils.PROGRESS_BAR_HOOK", lambda value, total, preview, **more: reports.append((value, total)))
     host = comfy.module("nodes.comfy.run")
 
     def arrives_early(on_progress) -> None:
         on_progress(19, 40, None)
 
     host.run(arrives_early, host.progress())
-    assert told == [(19, 40), (40, 40)]
+    assert reports == [(19, 40), (40, 40)]
 
 
 def test_long_nodes_show_pictures(edit: Outcome):

@@ -55,14 +55,14 @@ def refused(comfy: Comfy, *inputs) -> str:
     ids=["SDXL", "image-conditioned", "video"],
 )
 def test_another_family(comfy: Comfy, parts, changed):
-    told = refused(comfy, unet_of(parts[0], **changed), *parts[1:])
-    assert "SDXL" in told and "Stable Diffusion 1.x or 2.x" in told
+    error = refused(comfy, unet_of(parts[0], **changed), *parts[1:])
+    assert "SDXL" in error and "Stable Diffusion 1.x or 2.x" in error
 
 
 def test_a_family_without_a_unet(comfy: Comfy, parts):
     flux = type("Flux", (), {"unet_config": {"image_model": "flux", "in_channels": 16}})()
-    told = refused(comfy, SimpleNamespace(model=SimpleNamespace(model_config=flux)), *parts[1:])
-    assert "Flux" in told and "Stable Diffusion 1.x or 2.x" in told
+    error = refused(comfy, SimpleNamespace(model=SimpleNamespace(model_config=flux)), *parts[1:])
+    assert "Flux" in error and "Stable Diffusion 1.x or 2.x" in error
 
 
 def test_an_inpainting_checkpoint(comfy: Comfy, parts, models: Path):
@@ -70,8 +70,8 @@ def test_an_inpainting_checkpoint(comfy: Comfy, parts, models: Path):
 
     with torch.inference_mode():
         model, *_ = sd.load_checkpoint_guess_config(str(models / "checkpoints" / INPAINTING), output_vae=False, output_clip=False)
-    told = refused(comfy, model, *parts[1:])
-    assert "9 in" in told and "inpainting" in told
+    error = refused(comfy, model, *parts[1:])
+    assert "9 in" in error and "inpainting" in error
 
 
 def test_another_noise_schedule(comfy: Comfy, parts):

@@ -36,8 +36,8 @@ def test_the_text_is_looked_at_once_a_stage_with_the_same_result(monkeypatch):
     assert rows == [1, 1, 1]
     for name in ("stages.invert", "stages.drag", "dragging.replay"):
         monkeypatch.setattr(f"dragvideo_core.{name}.text_once", contextlib.nullcontext)
-    for stage, found in zip(stages, once, strict=True):
-        torch.testing.assert_close(stage(), found, rtol=1e-4, atol=1e-4)
+    for stage, predicted in zip(stages, once, strict=True):
+        torch.testing.assert_close(stage(), predicted, rtol=1e-4, atol=1e-4)
     assert type(layer.processor).__name__ == "AttnProcessor2_0"
 
 
@@ -148,17 +148,17 @@ def test_two_threads_share_a_denoiser_and_leave_it_as_it_was():
     def simple(barrier):
         barrier.wait()
         with text_once(model.denoiser), cross_branch(model.denoiser):
-            found = predict(model, latents, 41)
+            predicted = predict(model, latents, 41)
             barrier.wait()
             barrier.wait()
             again = predict(model, latents, 41)
-        return found, again
+        return predicted, again
 
     alone = asked()
-    crossed, (found, again) = in_two_threads(asked, simple)
+    crossed, (predicted, again) = in_two_threads(asked, simple)
     assert torch.equal(crossed, alone) and not torch.allclose(crossed, plain)
-    torch.testing.assert_close(found, plain, rtol=1e-4, atol=1e-5)
-    assert torch.equal(found, again)
+    torch.testing.assert_close(predicted, plain, rtol=1e-4, atol=1e-5)
+    assert torch.equal(predicted, again)
     assert own_processors(model) == before
 
 
@@ -183,12 +183,12 @@ def test_a_hook_of_one_thread_does_not_catch_the_call_of_another():
 
     def whole(barrier):
         barrier.wait()
-        found = predict(model, latents, 41)
+        predicted = predict(model, latents, 41)
         barrier.wait()
-        return found
+        return predicted
 
-    caught, found = in_two_threads(stopped, whole)
-    assert torch.equal(caught, features) and torch.equal(found, plain)
+    caught, predicted = in_two_threads(stopped, whole)
+    assert torch.equal(caught, features) and torch.equal(predicted, plain)
 
 
 def test_a_second_text_is_read_as_well():
@@ -198,8 +198,8 @@ def test_a_second_text_is_read_as_well():
     wanted = [predict(model, latents, 41), predict(other, latents, 41), features_only(model, latents, 41, 1)]
     with text_once(model.denoiser):
         for _ in range(2):
-            found = [predict(model, latents, 41), predict(other, latents, 41), features_only(model, latents, 41, 1)]
-            for one, plain in zip(found, wanted, strict=True):
+            predicted = [predict(model, latents, 41), predict(other, latents, 41), features_only(model, latents, 41, 1)]
+            for one, plain in zip(predicted, wanted, strict=True):
                 torch.testing.assert_close(one, plain, rtol=1e-4, atol=1e-5)
 
 

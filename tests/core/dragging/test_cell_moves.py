@@ -14,9 +14,9 @@ CELLS, SIDE = (16, 16), 64
 
 def shifted(frames: int = 2, by: tuple[float, float] = (8.0, -4.0)) -> Displacement:
     """A square of the left half that goes two cells to the right and one up; what it leaves is free."""
-    here = cell_centres((SIDE, SIDE), (SIDE, SIDE)).expand(frames, -1, -1, -1)
-    backward, matte = here.clone(), torch.zeros(frames, 1, SIDE, SIDE)
-    backward[:, 12:28, 16:32] = here[:, 12:28, 16:32] - torch.tensor(by)
+    centres = cell_centres((SIDE, SIDE), (SIDE, SIDE)).expand(frames, -1, -1, -1)
+    backward, matte = centres.clone(), torch.zeros(frames, 1, SIDE, SIDE)
+    backward[:, 12:28, 16:32] = centres[:, 12:28, 16:32] - torch.tensor(by)
     matte[..., 12:28, 16:32] = 1
     freed = torch.zeros(frames, 1, SIDE, SIDE, dtype=torch.bool)
     freed[..., 16:32, 8:16] = True

@@ -33,10 +33,10 @@ def test_without_reach_every_frame_keeps_its_own():
 
 
 def test_a_correction_goes_with_the_points():
-    found = Sharing(travelling(), CELLS, 1, 1.0).to_keys(spot(5, 2, 6))
+    shared = Sharing(travelling(), CELLS, 1, 1.0).to_keys(spot(5, 2, 6))
     for frame, column in enumerate((2, 4, 6, 8, 10)):
-        assert int(found[frame, 0].argmax()) == 8 * 16 + column
-    shares = found[:, 0].amax((1, 2))
+        assert int(shared[frame, 0].argmax()) == 8 * 16 + column
+    shares = shared[:, 0].amax((1, 2))
     assert shares[2] > shares[1] > shares[0] > 0
 
 
@@ -50,9 +50,9 @@ def test_what_all_frames_share_stays(every: int, reach: float):
 
 
 def test_frames_between_are_served_by_both_sides():
-    found = Sharing(travelling(), CELLS, 2, 1.0).to_all(spot(3, 1, 6))
+    shared = Sharing(travelling(), CELLS, 2, 1.0).to_all(spot(3, 1, 6))
     for frame, column in ((1, 4), (2, 6), (3, 8)):
-        assert int(found[frame, 0].argmax()) == 8 * 16 + column
+        assert int(shared[frame, 0].argmax()) == 8 * 16 + column
     moves = torch.tensor([0.0, 4.0, 8.0])[:, None].expand(3, 2)
     between = Sharing(travelling(), CELLS, 2, 0.0).moves_to_all(moves)
     assert torch.equal(between[::2], moves) and 0 < float(between[1, 0]) < 4 < float(between[3, 0]) < 8
@@ -63,5 +63,5 @@ def test_a_frame_that_shows_no_point_is_not_served():
     visible = tracks.visible.clone()
     visible[2] = False
     corrections[2] = 0
-    found = Sharing(replace(tracks, visible=visible), CELLS, 1, 1.0).to_keys(corrections)
-    torch.testing.assert_close(found, corrections)
+    shared = Sharing(replace(tracks, visible=visible), CELLS, 1, 1.0).to_keys(corrections)
+    torch.testing.assert_close(shared, corrections)

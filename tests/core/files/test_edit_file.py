@@ -80,10 +80,10 @@ def test_what_is_saved_comes_back_bit_for_bit(path, content):
 
 
 def test_the_metadata_is_read_without_torch(path):
-    told = parts_of(path)[0]["__metadata__"]
-    assert told["drag_a_video_edit"] == "1" and told["points"] == POINTS
-    assert json.loads(told["clip"]) | {"fingerprint": ""} == {"fingerprint": "", "frames": 3, "height": 64, "width": 64}
-    assert json.loads(told["rounds"])[0]["left_after"] == 7.5 and json.loads(told["model"])["name"] == "tiny"
+    metadata = parts_of(path)[0]["__metadata__"]
+    assert metadata["drag_a_video_edit"] == "1" and metadata["points"] == POINTS
+    assert json.loads(metadata["clip"]) | {"fingerprint": ""} == {"fingerprint": "", "frames": 3, "height": 64, "width": 64}
+    assert json.loads(metadata["rounds"])[0]["left_after"] == 7.5 and json.loads(metadata["model"])["name"] == "tiny"
 
 
 def test_a_loaded_edit_does_not_change_when_its_file_does(path, content):
@@ -95,13 +95,13 @@ def test_a_loaded_edit_does_not_change_when_its_file_does(path, content):
 
 
 def change(header: dict, case: str) -> dict:
-    told = header["__metadata__"]
+    metadata = header["__metadata__"]
     if case == "another version":
-        told["drag_a_video_edit"] = "2"
+        metadata["drag_a_video_edit"] = "2"
     elif case == "no mark":
-        del told["drag_a_video_edit"]
+        del metadata["drag_a_video_edit"]
     elif case == "metadata is no text":
-        told["clip"] = {}
+        metadata["clip"] = {}
     elif case == "a stranger's tensor":
         header["../../x"] = {"dtype": "U8", "shape": [0], "data_offsets": [0, 0]}
     elif case == "a tensor is missing":
@@ -117,15 +117,15 @@ def change(header: dict, case: str) -> dict:
     elif case == "frames differ":
         header["tracks.mask_points"]["shape"] = [4, 0, 2]
     elif case == "rounds are no list":
-        told["rounds"] = "{}"
+        metadata["rounds"] = "{}"
     elif case == "rounds are nested deeply":
-        told["rounds"] = "[" * 100_000
+        metadata["rounds"] = "[" * 100_000
     elif case == "a round is infinite":
-        told["rounds"] = told["rounds"].replace("7.5", "1e999")
+        metadata["rounds"] = metadata["rounds"].replace("7.5", "1e999")
     elif case == "the clip is of another size":
-        told["clip"] = told["clip"].replace("64", "128")
+        metadata["clip"] = metadata["clip"].replace("64", "128")
     elif case == "points are long":
-        told["points"] = "x" * (2**20 + 1)
+        metadata["points"] = "x" * (2**20 + 1)
     return header
 
 

@@ -87,9 +87,9 @@ def test_a_file_that_tells_the_truth_about_its_training_only(tmp_path, change):
     store, clip, model = LoraStore(file=tmp_path / "clip.safetensors"), tiny_clip(1), tiny_model()
     tune(clip, model, SETTINGS, store=store)
     with safe_open(str(store.file), "pt") as file:
-        weights, told = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118  safe_open is no dict
+        weights, metadata = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118  safe_open is no dict
     name = next(name for name in weights if name.endswith("up.weight"))
-    save_file(weights | {name: change(weights[name])}, str(store.file), metadata=told)
+    save_file(weights | {name: change(weights[name])}, str(store.file), metadata=metadata)
     with pytest.raises(UserError, match="the LoRA has no .*up.weight of shape.*save_as"):
         tune(clip, model, SETTINGS, store=store)
 

@@ -33,16 +33,16 @@ WALKS = [(16, 30), (34, 30), (52, 30), (70, 30)]
 
 def test_a_still_camera_and_a_moving_thing_give_the_ground_back_exactly():
     frames, covered, truth = shot(world(), STILL, WALKS)
-    ground, found = fill_freed(frames, covered, covered)
-    assert torch.equal(found, covered) and torch.allclose(ground, truth, atol=2e-3)
+    ground, shown = fill_freed(frames, covered, covered)
+    assert torch.equal(shown, covered) and torch.allclose(ground, truth, atol=2e-3)
 
 
 def test_a_ground_that_moves_by_whole_pixels_comes_back_exactly():
     shifts = [(0, 0), (3, -1), (6, -2), (9, -3)]
     frames, covered, truth = shot(world(), shifts, [(60, 30), (42, 30), (30, 30), (14, 30)])
-    ground, found = fill_freed(frames, covered, covered)
-    assert found[covered].float().mean() > 0.9
-    assert ((ground - truth).abs() * found).max() < 4e-3
+    ground, shown = fill_freed(frames, covered, covered)
+    assert shown[covered].float().mean() > 0.9
+    assert ((ground - truth).abs() * shown).max() < 4e-3
 
 
 def test_a_ground_that_turns_and_grows_comes_back_sharp():
@@ -56,9 +56,9 @@ def test_a_ground_that_turns_and_grows_comes_back_sharp():
     for mask, x in zip(covered, (20, 40, 60, 80), strict=True):
         mask[:, 40:56, x - 8 : x + 8] = True
     frames = torch.where(covered, THING, truth)
-    ground, found = fill_freed(frames, covered, covered)
-    assert found[covered].float().mean() > 0.8
-    assert ((ground - truth).square() * found).sum() / (3 * found.sum()) < 0.01**2
+    ground, shown = fill_freed(frames, covered, covered)
+    assert shown[covered].float().mean() > 0.8
+    assert ((ground - truth).square() * shown).sum() / (3 * shown.sum()) < 0.01**2
 
 
 @pytest.mark.parametrize("shifts", [STILL, [(0, 0), (2, 1), (4, 2), (6, 3)]])
@@ -67,11 +67,11 @@ def test_nothing_outside_of_the_freed_pixels_changes(shifts):
     freed = covered.clone()
     freed[..., 30:] = False
     before = frames.clone()
-    ground, found = fill_freed(frames, covered, freed)
+    ground, shown = fill_freed(frames, covered, freed)
     assert torch.equal(torch.where(freed, 0, ground), torch.where(freed, 0, before))
-    assert torch.equal(frames, before) and not (found & ~freed).any()
+    assert torch.equal(frames, before) and not (shown & ~freed).any()
     assert (
-        ground.dtype == frames.dtype and ground.shape == frames.shape and found.shape == freed.shape and found.dtype == torch.bool
+        ground.dtype == frames.dtype and ground.shape == frames.shape and shown.shape == freed.shape and shown.dtype == torch.bool
     )
 
 
@@ -88,16 +88,16 @@ def test_covered_pixels_are_never_taken_for_ground(shifts):
 def test_another_light_in_the_other_frame_leaves_no_seam():
     frames, covered, truth = shot(world(), STILL, WALKS)
     light = torch.tensor([1.0, 0.93, 1.0, 1.05])[:, None, None, None]
-    ground, found = fill_freed((frames * light).clamp(0, 1), covered, covered)
-    assert found[covered].float().mean() > 0.95
-    assert (ground - truth * light).abs()[found.expand_as(ground)].mean() < 0.01
+    ground, shown = fill_freed((frames * light).clamp(0, 1), covered, covered)
+    assert shown[covered].float().mean() > 0.95
+    assert (ground - truth * light).abs()[shown.expand_as(ground)].mean() < 0.01
 
 
 def test_what_no_frame_shows_is_smooth_and_stays_the_same_from_frame_to_frame():
     shifts = [(0, 0), (2, 0), (4, 0), (6, 0)]
     frames, covered, _ = shot(world(), shifts, [(40 + x, 30) for x, _ in shifts])
-    ground, found = fill_freed(frames, covered, covered)
-    assert not found.any()
+    ground, shown = fill_freed(frames, covered, covered)
+    assert not shown.any()
     inside = torch.stack([picture[:, 22:38, 32 + x : 48 + x] for picture, (x, _) in zip(ground, shifts, strict=True)])
     assert inside.min() >= 0.15 and inside.max() <= 0.85  # no magenta
     assert (inside - inside[:1]).abs().max() < 0.02
@@ -105,8 +105,8 @@ def test_what_no_frame_shows_is_smooth_and_stays_the_same_from_frame_to_frame():
 
 def test_one_frame():
     frames, covered, truth = shot(world(), STILL[:1], WALKS[:1])
-    ground, found = fill_freed(frames, covered, covered)
-    assert not found.any()
+    ground, shown = fill_freed(frames, covered, covered)
+    assert not shown.any()
     assert (
         (ground - truth).square()[covered.expand_as(truth)].mean()
         < 0.1**2
@@ -117,21 +117,21 @@ def test_one_frame():
 @pytest.mark.parametrize("place", [(0, 0), (80, 64), (0, 30), (40, 64)])
 def test_a_hole_at_the_border(place):
     frames, covered, truth = shot(world(), STILL, [place] * 3 + [(40, 30)])
-    ground, found = fill_freed(frames, covered, covered)
-    assert torch.equal(found, covered) and torch.allclose(ground, truth, atol=4e-3)
+    ground, shown = fill_freed(frames, covered, covered)
+    assert torch.equal(shown, covered) and torch.allclose(ground, truth, atol=4e-3)
 
 
 def test_frames_that_are_covered_all_over():
     frames, covered, _ = shot(world(), STILL, WALKS)
     everything = torch.ones_like(covered)
-    ground, found = fill_freed(frames, everything, covered)
-    assert not found.any() and torch.isfinite(ground).all() and ((ground >= 0) & (ground <= 1)).all()
+    ground, shown = fill_freed(frames, everything, covered)
+    assert not shown.any() and torch.isfinite(ground).all() and ((ground >= 0) & (ground <= 1)).all()
 
 
 def test_nothing_freed_is_the_same_clip():
     frames, covered, _ = shot(world(), STILL, WALKS)
-    ground, found = fill_freed(frames, covered, torch.zeros_like(covered))
-    assert torch.equal(ground, frames) and not found.any()
+    ground, shown = fill_freed(frames, covered, torch.zeros_like(covered))
+    assert torch.equal(ground, frames) and not shown.any()
 
 
 def test_progress_ends_where_it_said():

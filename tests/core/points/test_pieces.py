@@ -17,44 +17,44 @@ def turned(sets: torch.Tensor, angle: float, size: float, shift) -> torch.Tensor
 
 
 def test_a_piece_that_moves_turns_and_grows_is_left_as_it_was_found():
-    found = turned(START, 0.6, 1.3, [12.0, -5.0])
-    places, seen = as_pieces(START, found, ALL, 2.0)
-    assert torch.equal(places, found) and torch.equal(seen, ALL)
+    followed = turned(START, 0.6, 1.3, [12.0, -5.0])
+    places, seen = as_pieces(START, followed, ALL, 2.0)
+    assert torch.equal(places, followed) and torch.equal(seen, ALL)
 
 
 def test_members_that_stayed_on_the_ground_go_with_the_piece_and_are_not_seen():
     moved = turned(START, 0.2, 1.0, [15.0, 4.0])
-    found = moved.clone()
-    found[0, :3] = START[0, :3]  # the upper row lies on the ground
-    places, seen = as_pieces(START, found, ALL, 2.0)
+    followed = moved.clone()
+    followed[0, :3] = START[0, :3]  # the upper row lies on the ground
+    places, seen = as_pieces(START, followed, ALL, 2.0)
     torch.testing.assert_close(places, moved, atol=1e-3, rtol=0)
     assert not seen[0, :3].any() and seen[0, 3:].all() and seen[1].all()
 
 
 def test_the_handle_decides_between_two_halves():
-    found = START.clone()
-    found[0, [3, 4, 5, 6]] += torch.tensor([20.0, 0.0])  # four with the handle, five stayed
-    places, seen = as_pieces(START[:1], found[:1], ALL[:1], 2.0)
+    followed = START.clone()
+    followed[0, [3, 4, 5, 6]] += torch.tensor([20.0, 0.0])  # four with the handle, five stayed
+    places, seen = as_pieces(START[:1], followed[:1], ALL[:1], 2.0)
     assert seen[0].nonzero().flatten().tolist() == [3, 4, 5, 6]
     torch.testing.assert_close(places[0], START[0] + torch.tensor([20.0, 0.0]), atol=1e-3, rtol=0)
 
 
 def test_a_single_seen_member_takes_the_others_along():
-    found = START + 99.0
-    found[:, 7] = START[:, 7] + torch.tensor([3.0, -2.0])
+    followed = START + 99.0
+    followed[:, 7] = START[:, 7] + torch.tensor([3.0, -2.0])
     seen = torch.zeros_like(ALL)
     seen[:, 7] = True
-    places, still_seen = as_pieces(START, found, seen, 2.0)
+    places, still_seen = as_pieces(START, followed, seen, 2.0)
     torch.testing.assert_close(places, START + torch.tensor([3.0, -2.0]))
     assert torch.equal(still_seen, seen)
 
 
 def test_what_is_wholly_hidden_or_a_single_point_is_left_alone():
-    found = START + torch.randn(START.shape, generator=torch.Generator().manual_seed(0))
-    places, seen = as_pieces(START, found, ~ALL, 2.0)
-    assert torch.equal(places, found) and not seen.any()
-    places, seen = as_pieces(START[:, :1], found[:, :1], ALL[:, :1], 2.0)
-    assert torch.equal(places, found[:, :1]) and seen.all()
+    followed = START + torch.randn(START.shape, generator=torch.Generator().manual_seed(0))
+    places, seen = as_pieces(START, followed, ~ALL, 2.0)
+    assert torch.equal(places, followed) and not seen.any()
+    places, seen = as_pieces(START[:, :1], followed[:, :1], ALL[:, :1], 2.0)
+    assert torch.equal(places, followed[:, :1]) and seen.all()
 
 
 def test_mask_points_keep_together_with_the_nearest_set():

@@ -27,8 +27,8 @@ def test_lookup_at_cell_centres_of_a_coarse_map_returns_the_map():
 
 def test_lookup_outside_gives_the_border():
     features = torch.randn(1, 2, 4, 4)
-    found = lookup(features, torch.tensor([[[-7.0, -7.0], [99.0, 99.0]]]), (4, 4))
-    torch.testing.assert_close(found[0], torch.stack([features[0, :, 0, 0], features[0, :, 3, 3]]))
+    sampled = lookup(features, torch.tensor([[[-7.0, -7.0], [99.0, 99.0]]]), (4, 4))
+    torch.testing.assert_close(sampled[0], torch.stack([features[0, :, 0, 0], features[0, :, 3, 3]]))
 
 
 @pytest.mark.parametrize("cells", [(4, 6), (16, 24), (1, 7)])
@@ -41,14 +41,14 @@ def test_lookup_is_grid_sample_with_border_padding_and_so_is_its_gradient(cells)
 
     def by_border(features, points):
         grid = ((points + 0.5) * 2 / torch.tensor([48, 32]) - 1)[:, None]
-        found = functional.grid_sample(features, grid, mode="bilinear", padding_mode="border", align_corners=False)
-        return found[:, :, 0].transpose(1, 2)
+        sampled = functional.grid_sample(features, grid, mode="bilinear", padding_mode="border", align_corners=False)
+        return sampled[:, :, 0].transpose(1, 2)
 
     results = []
     for way in (by_border, lambda features, points: lookup(features, points, (32, 48))):
         inputs = features.clone().requires_grad_(), points.clone().requires_grad_()
-        found = way(*inputs)
-        results.append((found, *torch.autograd.grad((found**2).sum(), inputs)))
+        sampled = way(*inputs)
+        results.append((sampled, *torch.autograd.grad((sampled**2).sum(), inputs)))
     for wanted, got in zip(*results, strict=True):
         torch.testing.assert_close(got, wanted, atol=1e-3, rtol=1e-4)
 

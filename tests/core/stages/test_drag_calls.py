@@ -48,16 +48,16 @@ def test_frames_that_show_no_point_are_skipped_with_the_same_result(inversion, m
     tracks = tiny_tracks()
     visible = tracks.visible.clone()
     visible[1] = False
-    tracks, found, rows = replace(tracks, visible=visible), [], []
+    tracks, edits, rows = replace(tracks, visible=visible), [], []
     for chunk in (1, 3):
         settings = replace(SETTINGS, chunk=chunk)
-        rows.append(rows_of(model.denoiser, lambda settings=settings: found.append(drag(inversion, tracks, model, settings))))
+        rows.append(rows_of(model.denoiser, lambda settings=settings: edits.append(drag(inversion, tracks, model, settings))))
     assert rows == [2 * (3 + 2 + 2), 2 * (3 + 3 + 3)]
-    torch.testing.assert_close(found[0].losses, found[1].losses, rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(found[0].handle_path, found[1].handle_path)
+    torch.testing.assert_close(edits[0].losses, edits[1].losses, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(edits[0].handle_path, edits[1].handle_path)
     for step in SETTINGS.steps:
-        assert not found[0].offsets[step][1].any() and not found[1].offsets[step][1].any()
-        apart = (found[0].offsets[step] - found[1].offsets[step]).abs().mean()
+        assert not edits[0].offsets[step][1].any() and not edits[1].offsets[step][1].any()
+        apart = (edits[0].offsets[step] - edits[1].offsets[step]).abs().mean()
         assert apart < 2e-3 * SETTINGS.learning_rate * SETTINGS.iterations  # as for chunks: rounding, divided by Adam
 
 
@@ -69,12 +69,12 @@ def test_without_the_lock_a_hidden_frame_is_still_held(inversion, model):
 
 
 def test_only_key_frames_are_worked_on_and_all_are_changed(inversion, model):
-    tracks, found = tiny_tracks(), []
+    tracks, edits = tiny_tracks(), []
     settings = replace(SETTINGS, key_every=2)
-    rows = rows_of(model.denoiser, lambda settings=settings: found.append(drag(inversion, tracks, model, settings)))
+    rows = rows_of(model.denoiser, lambda settings=settings: edits.append(drag(inversion, tracks, model, settings)))
     assert rows == 2 * 2 * (1 + SETTINGS.iterations)  # frames, steps, passes
-    assert found[0].handle_path.shape == (3, *tracks.handles.shape)
-    for offset in found[0].offsets.values():
+    assert edits[0].handle_path.shape == (3, *tracks.handles.shape)
+    for offset in edits[0].offsets.values():
         assert len(offset) == 3 and all(bool(frame.any()) for frame in offset)
 
 
@@ -128,7 +128,7 @@ def test_nothing_is_carried_out_of_the_mask(inversion, model):
     mask = tracks.edit_mask.clone()
     mask[1] = False
     mask[1, :, 32:44, 32:44] = True
-    found = drag(inversion, replace(tracks, edit_mask=mask), model, SETTINGS)
+    edits = drag(inversion, replace(tracks, edit_mask=mask), model, SETTINGS)
     outside = mask_to_cells(mask, inversion.latents.shape[-2:]) == 0
-    for offset in found.offsets.values():
+    for offset in edits.offsets.values():
         assert offset.any() and not offset[outside.expand_as(offset)].any()

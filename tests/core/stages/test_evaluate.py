@@ -63,9 +63,9 @@ def test_an_unchanged_clip_scores_the_whole_drag_as_missing():
 
 @pytest.mark.parametrize("frames", [1, 2, 4])
 def test_its_progress_goes_to_the_end(frames):
-    told, clip = [], tiny_clip(frames)
-    evaluate(clip, clip, tiny_tracks(frames), tiny_model(), QUICK, lambda done, total, picture: told.append((done, total)))
-    assert told == sorted(told) and told[-1][0] == told[-1][1] == told[0][1]
+    reports, clip = [], tiny_clip(frames)
+    evaluate(clip, clip, tiny_tracks(frames), tiny_model(), QUICK, lambda done, total, picture: reports.append((done, total)))
+    assert reports == sorted(reports) and reports[-1][0] == reports[-1][1] == reports[0][1]
 
 
 def test_clips_of_different_shape_are_refused():
@@ -73,7 +73,7 @@ def test_clips_of_different_shape_are_refused():
         evaluate(tiny_clip(2), tiny_clip(3), tiny_tracks(2), tiny_model(), QUICK)
 
 
-def found(picture: torch.Tensor, colour) -> torch.Tensor:
+def pixels_of(picture: torch.Tensor, colour) -> torch.Tensor:
     """The (x, y) of the pixels of this colour."""
     near = (picture - torch.tensor(colour)[:, None, None] / 255).abs().amax(0) < 0.02
     return near.nonzero().flip(-1).float()
@@ -91,14 +91,14 @@ def test_scores_of_each_frame_belong_to_the_score():
 
 
 def test_a_plots_line_goes_where_its_values_go():
-    falling = found(draw_plot("", {"a": [10.0, 5.0, 0.0]}, "", ""), COLOURS[0])
+    falling = pixels_of(draw_plot("", {"a": [10.0, 5.0, 0.0]}, "", ""), COLOURS[0])
     left, right = falling[falling[:, 0].argmin()], falling[falling[:, 0].argmax()]
     assert left[1] < right[1]  # y goes down
-    gap = found(draw_plot("", {"a": [1.0, math.nan, 1.0]}, "", ""), COLOURS[0])[:, 0]
+    gap = pixels_of(draw_plot("", {"a": [1.0, math.nan, 1.0]}, "", ""), COLOURS[0])[:, 0]
     middle = (gap.min() + gap.max()) / 2
     assert (gap - middle).abs().min() > 50
     two = draw_plot("", {"a": [1.0, 2.0], "b": [2.0, 1.0]}, "", "")
-    assert all(len(found(two, colour)) > 100 for colour in COLOURS[:2])
+    assert all(len(pixels_of(two, colour)) > 100 for colour in COLOURS[:2])
 
 
 @pytest.mark.parametrize("values", [[], [math.nan], [0.0], [0.0, 0.0], [1e-9], [1e9] * 500])
@@ -110,8 +110,8 @@ def test_paths_begin_at_the_handle_and_the_ring_is_at_the_target():
     path = torch.tensor([[[16.0, 16.0]], [[30.0, 20.0]], [[40.0, 40.0]]])
     picture = draw_paths(torch.full((3, 64, 64), 0.5), path, torch.tensor([[48.0, 48.0]]))
     scale = picture.shape[-1] / 64
-    assert (found(picture, HANDLE).mean(0) / scale - 16).abs().max() < 1.5
-    assert (found(picture, TARGET).mean(0) / scale - 48).abs().max() < 1
+    assert (pixels_of(picture, HANDLE).mean(0) / scale - 16).abs().max() < 1.5
+    assert (pixels_of(picture, TARGET).mean(0) / scale - 48).abs().max() < 1
 
 
 def test_the_drags_plots_want_the_tracks_that_it_was_made_with():

@@ -26,19 +26,19 @@ DRAG = DragSettings(steps=(3, 2), iterations=1, turns=1)
 
 def on_both(work: Callable[[DragModel], object], prediction: str = "epsilon") -> tuple[object, object, Crossings]:
     """What the work gives on the CPU and on the device, and how often the device was reached."""
-    here = work(tiny_model(prediction))
+    on_cpu = work(tiny_model(prediction))
     model = tiny_model(prediction)
     with pretend_device() as crossings:
         model = on_device(model)
         crossings.copies, crossings.syncs = 0, 0
         crossings.places.clear()
-        there = work(model)
-    return here, there, crossings
+        pretended = work(model)
+    return on_cpu, pretended, crossings
 
 
-def same(there: torch.Tensor, here: torch.Tensor, atol: float = 1e-4) -> None:
-    assert there.device.type == "cpu"  # what stages hand on lies in main memory
-    torch.testing.assert_close(there, here, atol=atol, rtol=1e-3)
+def same(pretended: torch.Tensor, on_cpu: torch.Tensor, atol: float = 1e-4) -> None:
+    assert pretended.device.type == "cpu"  # what stages hand on lies in main memory
+    torch.testing.assert_close(pretended, on_cpu, atol=atol, rtol=1e-3)
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +54,8 @@ def edit(inversion):
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
 def test_invert(prediction):
     settings = InvertSettings(until=3)
-    here, there, _ = on_both(lambda model: invert(tiny_clip(FRAMES), model, settings).latents, prediction)
-    same(there, here)
+    on_cpu, pretended, _ = on_both(lambda model: invert(tiny_clip(FRAMES), model, settings).latents, prediction)
+    same(pretended, on_cpu)
 
 
 def test_invert_waits_for_the_device_six_times_a_denoiser_call():
@@ -79,12 +79,12 @@ def test_invert_waits_for_the_device_six_times_a_denoiser_call():
 )
 def test_drag(inversion, choice):
     settings = replace(DRAG, **choice)
-    here, there, _ = on_both(lambda model: drag(inversion, tiny_tracks(FRAMES), model, settings))
-    for step in here.offsets:
-        same(there.offsets[step], here.offsets[step], 2e-3)
-    same(there.handle_path, here.handle_path, 2e-2)
-    same(there.losses, here.losses, 2e-2)
-    assert torch.equal(there.arrived, here.arrived)
+    on_cpu, pretended, _ = on_both(lambda model: drag(inversion, tiny_tracks(FRAMES), model, settings))
+    for step in on_cpu.offsets:
+        same(pretended.offsets[step], on_cpu.offsets[step], 2e-3)
+    same(pretended.handle_path, on_cpu.handle_path, 2e-2)
+    same(pretended.losses, on_cpu.losses, 2e-2)
+    assert torch.equal(pretended.arrived, on_cpu.arrived)
 
 
 def test_a_drag_that_was_broken_off_goes_on_there_and_shows_its_picture(inversion, tmp_path):
@@ -101,15 +101,15 @@ def test_a_drag_that_was_broken_off_goes_on_there_and_shows_its_picture(inversio
             drag(inversion, tiny_tracks(FRAMES), model, settings, stop, unfinished=work)
         return drag(inversion, tiny_tracks(FRAMES), model, settings, unfinished=work).offsets[3]
 
-    here, there, _ = on_both(broken_off)
-    same(there, here, 2e-3)
+    on_cpu, pretended, _ = on_both(broken_off)
+    same(pretended, on_cpu, 2e-3)
     same(pictures[1], pictures[0], 2e-2)
 
 
 def test_another_round(inversion, edit):
     settings = replace(DRAG, steps=(2,))
-    here, there, _ = on_both(lambda model: drag(inversion, tiny_tracks(FRAMES), model, settings, start=edit))
-    same(there.offsets[2], here.offsets[2], 2e-3)
+    on_cpu, pretended, _ = on_both(lambda model: drag(inversion, tiny_tracks(FRAMES), model, settings, start=edit))
+    same(pretended.offsets[2], on_cpu.offsets[2], 2e-3)
 
 
 @pytest.mark.parametrize(
@@ -130,17 +130,17 @@ def test_decode(inversion, edit, choice, monkeypatch):
         edited, latents = decode(clip, inversion, edit, tracks, model, settings)
         return edited.frames, latents
 
-    here, there, _ = on_both(decoded)
-    same(there[0], here[0], 1e-3)
-    same(there[1], here[1], 1e-3)
+    on_cpu, pretended, _ = on_both(decoded)
+    same(pretended[0], on_cpu[0], 1e-3)
+    same(pretended[1], on_cpu[1], 1e-3)
 
 
 @pytest.mark.parametrize("tracker, recipe", [("dift", "image"), ("auto", "video")])
 def test_propagate(tracker, recipe):
     settings = PropagateSettings(ensemble=2, tracker=tracker, recipe=recipe)
-    here, there, crossings = on_both(lambda model: propagate(tiny_clip(FRAMES), tiny_picks(), segment(), model, settings))
-    same(there.handles, here.handles, 0.05)
-    assert torch.equal(there.edit_mask, here.edit_mask)
+    on_cpu, pretended, crossings = on_both(lambda model: propagate(tiny_clip(FRAMES), tiny_picks(), segment(), model, settings))
+    same(pretended.handles, on_cpu.handles, 0.05)
+    assert torch.equal(pretended.edit_mask, on_cpu.edit_mask)
     assert crossings.syncs <= 20
 
 
@@ -152,22 +152,22 @@ def test_tune_and_its_picture():
             pictures.append(picture())
 
     settings = TuneSettings(rank=2, passes=1, batch=2)
-    here, there, _ = on_both(lambda model: tune(tiny_clip(FRAMES), model, settings, show))
-    for name, weight in here.lora.items():
-        same(there.lora[name].cpu(), weight, 1e-4)
+    on_cpu, pretended, _ = on_both(lambda model: tune(tiny_clip(FRAMES), model, settings, show))
+    for name, weight in on_cpu.lora.items():
+        same(pretended.lora[name].cpu(), weight, 1e-4)
     same(pictures[1], pictures[0], 1e-2)
-    assert there.lora_losses == pytest.approx(here.lora_losses, rel=1e-3)
+    assert pretended.lora_losses == pytest.approx(on_cpu.lora_losses, rel=1e-3)
 
 
 def test_evaluate():
     clip, tracks = tiny_clip(FRAMES), tiny_tracks(FRAMES)
     edited = replace(clip, frames=clip.frames.roll(3, -1))
-    here, there, _ = on_both(lambda model: evaluate(clip, edited, tracks, model, EvaluateSettings(ensemble=1)))
-    assert there.keys() == here.keys()
-    for name, score in here.items():
-        assert there[name].value == pytest.approx(score.value, rel=1e-2, abs=1e-3, nan_ok=True), name
+    on_cpu, pretended, _ = on_both(lambda model: evaluate(clip, edited, tracks, model, EvaluateSettings(ensemble=1)))
+    assert pretended.keys() == on_cpu.keys()
+    for name, score in on_cpu.items():
+        assert pretended[name].value == pytest.approx(score.value, rel=1e-2, abs=1e-3, nan_ok=True), name
 
 
 def test_a_models_fingerprint_is_the_same_everywhere_and_costs_one_wait():
-    here, there, crossings = on_both(lambda model: fingerprint(model.denoiser))
-    assert there == here and crossings.syncs == 1
+    on_cpu, pretended, crossings = on_both(lambda model: fingerprint(model.denoiser))
+    assert pretended == on_cpu and crossings.syncs == 1

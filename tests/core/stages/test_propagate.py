@@ -53,15 +53,15 @@ def shifted_clip(shift: int, frames: int = 3) -> VideoClip:
 def test_dift_matches_a_map_with_itself_at_once():
     features = torch.nn.functional.normalize(torch.randn(16, 8, 12), dim=0)
     points = cell_centres((8, 12), (32, 48)).reshape(-1, 2)[[5, 40, 77]]
-    found, similarity = dift.match(dift.sample(features, points, (32, 48)), features, (32, 48))
-    assert (found - points).abs().max() < 0.5 and similarity.min() > 0.999
+    matched, similarity = dift.match(dift.sample(features, points, (32, 48)), features, (32, 48))
+    assert (matched - points).abs().max() < 0.5 and similarity.min() > 0.999
 
 
 def test_dift_window_keeps_the_match_near():
     features = torch.nn.functional.normalize(torch.randn(16, 8, 8), dim=0)
     wanted = dift.sample(features, torch.tensor([[29.5, 29.5]]), (32, 32))
-    found, _ = dift.match(wanted, features, (32, 32), around=torch.tensor([[5.0, 5.0]]), window=6.0)
-    assert (found - 5).abs().max() <= 6 + 4 * 1.6
+    matched, _ = dift.match(wanted, features, (32, 32), around=torch.tensor([[5.0, 5.0]]), window=6.0)
+    assert (matched - 5).abs().max() <= 6 + 4 * 1.6
 
 
 def test_targets_keep_their_distance_to_their_handles():
@@ -108,7 +108,7 @@ def test_points_of_a_later_frame_go_both_ways():
     assert moved[0] > 0 and moved[2] > 0
 
 
-def told(call) -> list[str]:
+def warnings_of(call) -> list[str]:
     """The warnings of a call."""
     texts: list[str] = []
     with warnings_go_to(texts.append):
@@ -126,7 +126,7 @@ def test_a_target_outside_every_square_is_told_before_the_work():
     with warnings_go_to(texts.append):
         propagate(tiny_clip(2), picks, Everything(), model, replace(QUICK, mask_radius=40.0))
     assert len(texts) == 1 and "target 1 lies outside the edit mask in frame 1" in texts[0] and "Pick Points" in texts[0]
-    assert told(lambda: propagate(tiny_clip(1), tiny_picks(), Everything(), tiny_model(), QUICK)) == []
+    assert warnings_of(lambda: propagate(tiny_clip(1), tiny_picks(), Everything(), tiny_model(), QUICK)) == []
 
 
 def test_a_pin_holds_its_place_and_nothing_is_told_of_it():
@@ -138,7 +138,9 @@ def test_a_pin_holds_its_place_and_nothing_is_told_of_it():
         mask_points=torch.tensor([[24.0, 30.0]]),
     )
     tracks = []
-    texts = told(lambda: tracks.append(propagate(tiny_clip(3), both, Everything(), tiny_model(), replace(FLOW, mask_radius=100.0))))
+    texts = warnings_of(
+        lambda: tracks.append(propagate(tiny_clip(3), both, Everything(), tiny_model(), replace(FLOW, mask_radius=100.0)))
+    )
     assert texts == []
     assert torch.allclose(tracks[0].handles[:, 1], tracks[0].targets[:, 1], atol=1e-3)
 
@@ -154,9 +156,11 @@ def test_a_given_mask_is_used_and_judged_in_the_place_of_the_squares():
     far = replace(tiny_picks(), mask_points=torch.tensor([[60.0, 60.0]]))
     settings, model = replace(FLOW, mask_radius=8.0), tiny_model()
     tracks = []
-    assert told(lambda: tracks.append(propagate(tiny_clip(3), far, Everything(), model, settings, edit_mask=left_half()))) == []
+    assert (
+        warnings_of(lambda: tracks.append(propagate(tiny_clip(3), far, Everything(), model, settings, edit_mask=left_half()))) == []
+    )
     assert torch.equal(tracks[0].edit_mask, left_half())
-    texts = told(lambda: propagate(tiny_clip(3), tiny_picks(), Everything(), model, FLOW, edit_mask=~left_half()))
+    texts = warnings_of(lambda: propagate(tiny_clip(3), tiny_picks(), Everything(), model, FLOW, edit_mask=~left_half()))
     assert len(texts) == 1 and "target 1 lies outside the edit mask in frame 1" in texts[0]
 
 
@@ -165,7 +169,9 @@ def test_a_given_mask_is_fitted_where_that_is_asked_for():
     mask[..., 60:, 60:] = True
     settings = replace(FLOW, mask_radius=40.0, fit_mask=True)
     tracks = []
-    texts = told(lambda: tracks.append(propagate(tiny_clip(3), tiny_picks(), Everything(), tiny_model(), settings, edit_mask=mask)))
+    texts = warnings_of(
+        lambda: tracks.append(propagate(tiny_clip(3), tiny_picks(), Everything(), tiny_model(), settings, edit_mask=mask))
+    )
     assert texts == [] and (tracks[0].edit_mask & mask).sum() == mask.sum()
     for frame in range(3):
         for place in (tracks[0].handles[frame, 0, 4], tracks[0].targets[frame, 0, 4]):
@@ -188,7 +194,7 @@ def test_a_mask_that_is_black_or_away_from_the_target_in_some_frames_is_told_wit
     clip, mask = shifted_clip(0, frames=4), left_half(4)
     mask[1] = False
     mask[3] = ~left_half(1)
-    texts = told(lambda: propagate(clip, tiny_picks(), Everything(), tiny_model(), FLOW, edit_mask=mask))
+    texts = warnings_of(lambda: propagate(clip, tiny_picks(), Everything(), tiny_model(), FLOW, edit_mask=mask))
     assert len(texts) == 2
     assert "black in frame 2:" in texts[0] and "target 1 lies outside the edit mask in frame 4 " in texts[1]
 
@@ -211,12 +217,12 @@ class Rightwards:
     def __init__(self, start):
         self.place = start
 
-    def find(self, i, here):
-        assert inside(here, (64, 64)).all()  # where it looks
+    def find(self, i, places):
+        assert inside(places, (64, 64)).all()  # where it looks
         self.place = self.place + torch.tensor([4.0, 0.0])
         return self.place, inside(self.place, (64, 64))
 
-    def settle(self, i, here, seen):
+    def settle(self, i, places, seen):
         """It knows."""
 
 
@@ -343,20 +349,20 @@ def test_a_mask_that_does_not_reach_the_target_can_be_fitted(fit_mask):
 def test_the_surest_finder_takes_flow_where_it_is_sure_and_dift_elsewhere():
     class Says:
         def __init__(self, place, seen):
-            self.place, self.seen, self.told = torch.tensor(place), torch.tensor(seen), []
+            self.place, self.seen, self.settled = torch.tensor(place), torch.tensor(seen), []
 
-        def find(self, i, here):
+        def find(self, i, places):
             return self.place, self.seen
 
-        def settle(self, i, here, seen):
-            self.told.append(here)
+        def settle(self, i, places, seen):
+            self.settled.append(places)
 
     flow, features = (Says([[1.0, 1], [2, 2], [3, 3]], [True, False, False]), Says([[7.0, 7], [8, 8], [9, 9]], [True, True, False]))
     finder = finders.SurestFinder(flow, features)
-    found, seen = finder.find(1, torch.zeros(3, 2))
-    assert found.tolist() == [[1, 1], [8, 8], [9, 9]] and seen.tolist() == [True, True, False]
-    finder.settle(1, found, seen)
-    assert len(flow.told) == len(features.told) == 1
+    matched, seen = finder.find(1, torch.zeros(3, 2))
+    assert matched.tolist() == [[1, 1], [8, 8], [9, 9]] and seen.tolist() == [True, True, False]
+    finder.settle(1, matched, seen)
+    assert len(flow.settled) == len(features.settled) == 1
 
 
 def test_auto_asks_no_model_where_flow_is_sure_and_needs_none():

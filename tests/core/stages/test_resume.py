@@ -170,12 +170,12 @@ def test_a_full_disk_is_a_warning_and_the_work_goes_on(tmp_path, inversion, mode
     signal_before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
     try:
-        with pytest.warns(UserWarning, match="could not be kept") as told:
+        with pytest.warns(UserWarning, match="could not be kept") as caught:
             result = drag(inversion, tiny_tracks(), model, SETTINGS, unfinished=Unfinished(tmp_path, seconds=0.0))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, signal_before)
-    assert same(result, whole) and len(told) == 1 and list(tmp_path.iterdir()) == []
+    assert same(result, whole) and len(caught) == 1 and list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_made_is_a_warning(tmp_path, inversion, model):
@@ -204,11 +204,11 @@ def test_what_a_stranger_left_there_is_not_used(tmp_path, inversion, model, faul
     if fault == "damaged":
         path.write_bytes(path.read_bytes()[:-7])
     calls = []
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         with pytest.raises(Cancelled):
             drag(inversion, tiny_tracks(), model, SETTINGS, cancel_at(1, calls), unfinished=store)
-    assert calls[-1] == 1 and any("could not be read" in str(w.message) for w in told) == (fault == "damaged")
+    assert calls[-1] == 1 and any("could not be read" in str(w.message) for w in caught) == (fault == "damaged")
 
 
 def test_old_work_is_pruned(tmp_path, monkeypatch):
