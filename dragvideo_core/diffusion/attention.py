@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -57,7 +58,8 @@ class Barred:
             return None
         h, w = size_of(self.cells)
         shrink = round((h * w / tokens) ** 0.5)
-        asking, answering = (functional.max_pool2d(part.float(), shrink).flatten(1).bool() for part in (self.cells, self.kept))
+        smaller = (functional.max_pool2d(part.float(), shrink).bool() for part in (self.cells, self.kept))
+        asking, answering = (rearrange(part, "b 1 h w -> b (h w)") for part in smaller)
         answering = answering.flatten()[None] if rows is None else answering[rows]
         allowed = ~(asking[:, :, None] & answering[:, None, :])
         return (allowed | ~allowed.any(-1, keepdim=True))[:, None]  # who would see nothing at all sees everything
@@ -97,7 +99,7 @@ class CrossBranch:
     def _chosen(self, kept: Tensor, batch: int) -> Tensor:
         if self.rows is not None:
             return kept[self.rows]
-        joined = kept.transpose(0, 1).flatten(1, 2)  # (heads, frames * tokens, width): every frame answers every frame
+        joined = rearrange(kept, "frames heads tokens width -> heads (frames tokens) width")  # every frame answers every frame
         return joined.expand(batch, -1, -1, -1)
 
 
@@ -226,10 +228,9 @@ def _answer(attn: Layer, query: Tensor, key: Tensor, value: Tensor, allowed: Ten
 
     allowed: (B, 1, tokens, kept tokens) bool, which of them each may look at; None: all.
     """
-    mixed = functional.scaled_dot_product_attention(query, key, value, allowed).transpose(1, 2).flatten(2)
-    return attn.to_out[1](attn.to_out[0](mixed))
+    mixed = functional.scaled_dot_product_attention(query, key, value, allowed)
+    return attn.to_out[1](attn.to_out[0](rearrange(mixed, "b heads tokens width -> b tokens (heads width)")))
 
 
 def _heads(attn: Layer, values: Tensor) -> Tensor:
-    """(B, tokens, heads * width) to (B, heads, tokens, width)"""
-    return values.unflatten(-1, (attn.heads, -1)).transpose(1, 2)
+    return rearrange(values, "b tokens (heads width) -> b heads tokens width", heads=attn.heads)

@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from einops import reduce
 
 from ..types import Size
 
@@ -56,7 +57,7 @@ def layer_mesh(region: np.ndarray, layer: np.ndarray, mask: np.ndarray, spacing:
     region, layer, mask = (np.pad(picture, pads, mode="edge") for picture in (region, layer, mask))
 
     def in_cell(picture: np.ndarray) -> np.ndarray:
-        return np.any(picture.reshape(rows, spacing, columns, spacing), axis=(1, 3))
+        return reduce(picture, "(rows y) (columns x) -> rows columns", "any", y=spacing, x=spacing)
 
     may_change = np.pad(in_cell(mask), 1)
     near = np.lib.stride_tricks.sliding_window_view(may_change, (3, 3)).any((2, 3))

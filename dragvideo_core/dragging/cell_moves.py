@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from einops import rearrange
 from torch import Tensor
 
-from ..points.sampling import cell_centres, lookup, mask_to_cells
+from ..points.sampling import cell_centres, lookup, mask_to_cells, taken_from
 from ..types import Displacement, PointTracks, Size
 
 STILL = 0.01  # px: what moved less stayed
@@ -29,7 +30,7 @@ class CellMoves:
     def taken_along(self, values: Tensor, frames: slice = slice(None)) -> Tensor:
         """Values (n, C, h, w) of some frames, moved with the picture."""
         source = self.source[frames].to(values.device)
-        return values.flatten(2).gather(2, source[:, None].expand(-1, values.shape[1], -1)).view_as(values)
+        return taken_from(values, source)
 
 
 def cell_moves(displaced: Displacement, tracks: PointTracks, cells: Size) -> CellMoves:
@@ -38,7 +39,7 @@ def cell_moves(displaced: Displacement, tracks: PointTracks, cells: Size) -> Cel
     pixels = cell_centres((height, width), (height, width))
     moves = displaced.backward - pixels  # (N, H, W, 2)
     centres = cell_centres(cells, (height, width)).expand(len(moves), -1, -1, -1)
-    places = centres + lookup(moves.permute(0, 3, 1, 2), centres, (height, width))
+    places = centres + lookup(rearrange(moves, "n h w xy -> n xy h w"), centres, (height, width))
     column, row = ((places[..., 0] + 0.5) * w / width).floor().long(), ((places[..., 1] + 0.5) * h / height).floor().long()
     moved = (moves.norm(dim=-1) > STILL)[:, None]
     freed = mask_to_cells(displaced.freed, cells).bool()

@@ -17,6 +17,7 @@ import math
 from dataclasses import dataclass
 
 import torch
+from einops import rearrange
 from torch import Tensor
 
 from ..points.sampling import cell_centres, lookup
@@ -46,8 +47,8 @@ class Sharing:
         """every: frames from one key frame to the next, the first frame is one; reach: in key frames, 0: none; device: that of
         the corrections."""
         self.every, self.reach, self.cells = every, reach, cells
-        self.points = torch.cat([tracks.handles, tracks.targets], 2).flatten(1, 2)  # (N, P, 2)
-        self.visible = torch.cat([tracks.visible, tracks.visible], 2).flatten(1, 2)
+        self.points = rearrange([tracks.handles, tracks.targets], "two n j s xy -> n (j two s) xy")  # (N, P, 2)
+        self.visible = rearrange([tracks.visible, tracks.visible], "two n j s -> n (j two s)")
         self.size = size_of(tracks.edit_mask)
         self.centres = cell_centres(cells, self.size)
         self.servers = [self._servers(phase, device) for phase in range(min(every, len(self.points)))]
@@ -75,9 +76,10 @@ class Sharing:
 
     def _shared(self, corrections: Tensor, servers: _Servers) -> Tensor:
         """What n frames are changed by, (n, 4, h, w)."""
-        served = corrections[servers.key.flatten()]
-        moved = lookup(served, servers.places.flatten(0, 1), self.size).unflatten(0, servers.key.shape)  # (S, n, h, w, 4)
-        return (servers.weight[..., None, None, None] * moved).sum(0).permute(0, 3, 1, 2)
+        served = corrections[rearrange(servers.key, "s n -> (s n)")]
+        moved = lookup(served, rearrange(servers.places, "s n h w xy -> (s n) h w xy"), self.size)
+        moved = rearrange(moved, "(s n) h w c -> s n c h w", s=len(servers.key))
+        return (servers.weight[..., None, None, None] * moved).sum(0)
 
     def _servers(self, phase: int, device: torch.device | None) -> _Servers:
         """Of the frames that come `phase` after each key frame, for S distances in key frames."""

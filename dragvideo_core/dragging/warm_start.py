@@ -19,11 +19,12 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import torch
+from einops import rearrange
 from torch import Tensor
 from torch.nn import functional
 
 from ..diffusion import batches
-from ..points.sampling import cell_centres, lookup, mask_to_cells
+from ..points.sampling import cell_centres, lookup, mask_to_cells, taken_from
 from ..types import DragModel, Inversion, PointTracks, size_of
 
 RIGIDITY = 3  # the exponent above: higher moves more of the part as one piece and bends more sharply at the edge
@@ -70,11 +71,11 @@ def moved_noise(noise: Tensor, moves: Tensor) -> Tensor:
     n, _, h, w = noise.shape
     size = moves.shape[1], moves.shape[2]
     centres = cell_centres((h, w), size, noise.device)
-    there = centres - lookup(moves.permute(0, 3, 1, 2), centres.expand(n, -1, -1, -1), size)
+    there = centres - lookup(rearrange(moves, "n h w xy -> n xy h w"), centres.expand(n, -1, -1, -1), size)
     cell = torch.tensor([size[1] / w, size[0] / h], device=noise.device)
     column, row = ((there + 0.5) / cell).floor().long().unbind(-1)
     nearest = row.clamp(0, h - 1) * w + column.clamp(0, w - 1)
-    return noise.flatten(2).gather(2, nearest.flatten(1)[:, None].expand(-1, noise.shape[1], -1)).view_as(noise)
+    return taken_from(noise, rearrange(nearest, "n h w -> n (h w)"))
 
 
 def moved_latents(

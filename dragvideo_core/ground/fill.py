@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from einops import rearrange
 from torch import Tensor
 
 from ..types import OnProgress, UserError, ignore_progress
@@ -47,7 +48,7 @@ def fill_freed(frames: Tensor, covered: Tensor, freed: Tensor, on_progress: OnPr
     if not busy:
         return frames.clone(), torch.zeros_like(freed)
     shown = _Ground(
-        [np.ascontiguousarray(picture) for picture in frames.float().cpu().permute(0, 2, 3, 1).numpy()],
+        [np.ascontiguousarray(picture) for picture in rearrange(frames.float().cpu().numpy(), "n c h w -> n h w c")],
         [~mask[0].numpy() for mask in (covered | freed).cpu()],
     )
     filled = _Ground([picture.copy() for picture in shown.pictures], [known.copy() for known in shown.known])
@@ -66,7 +67,7 @@ def fill_freed(frames: Tensor, covered: Tensor, freed: Tensor, on_progress: OnPr
             _make(i, missing[i] & ~filled.known[i], filled)
             made.append(i)
         on_progress(len(busy) + done + 1, 2 * len(busy), None)
-    ground = torch.from_numpy(np.stack(filled.pictures)).permute(0, 3, 1, 2).to(frames)
+    ground = torch.from_numpy(rearrange(filled.pictures, "n h w c -> n c h w")).to(frames)
     return torch.where(freed, ground, frames), shown_elsewhere
 
 

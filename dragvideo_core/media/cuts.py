@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 
 import numpy as np
+from einops import reduce
 
 SIDE = 48  # px of the small copy's short side
 NEIGHBOURS = 4  # pairs before and after that a change is compared with
@@ -60,8 +61,8 @@ def _small(frame: np.ndarray) -> np.ndarray:
     frame = frame[::every, ::every]
     step = max(1, min(frame.shape[:2]) // SIDE)
     height, width = frame.shape[0] // step, frame.shape[1] // step
-    blocks = frame[: height * step, : width * step].reshape(height, step, width, step, 3)
-    return blocks.mean((1, 3), dtype=np.float32) / np.float32(np.iinfo(frame.dtype).max)
+    whole = frame[: height * step, : width * step].astype(np.float32)
+    return reduce(whole, "(h y) (w x) c -> h w c", "mean", y=step, x=step) / np.float32(np.iinfo(frame.dtype).max)
 
 
 def _histogram(picture: np.ndarray) -> np.ndarray:

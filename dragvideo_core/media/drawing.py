@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from einops import rearrange
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 from torch.nn import functional
@@ -191,12 +192,12 @@ def enlarge(picture: Tensor, scale: int) -> Tensor:
 
 def to_pil(picture: Tensor) -> Image.Image:
     """(3, H, W) in [0, 1] to a PIL picture."""
-    return Image.fromarray((picture.detach().float().cpu().clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy())
+    return Image.fromarray(rearrange((picture.detach().float().cpu().clamp(0, 1) * 255).round().byte(), "c h w -> h w c").numpy())
 
 
 def from_pil(picture: Image.Image) -> Tensor:
     """A PIL picture to (3, H, W) float32 in [0, 1]."""
-    return torch.from_numpy(np.array(picture.convert("RGB"))).permute(2, 0, 1).float() / 255
+    return rearrange(torch.from_numpy(np.array(picture.convert("RGB"))), "h w c -> c h w").float() / 255
 
 
 class _Marks:

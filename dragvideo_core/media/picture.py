@@ -11,6 +11,7 @@ import av
 import numpy as np
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor
 
 from ..types import Size, UserError, VideoClip
@@ -35,7 +36,7 @@ def picture(frame: av.VideoFrame, size: Size, aspect: float = 1.0, scale: bool =
         seen = to_sdr(seen[..., :3], colours.transfer)
     window = seen.astype(np.float32) / np.iinfo(seen.dtype).max
     rgb = torch.from_numpy(window[..., :3] * window[..., 3:] if window.shape[-1] == 4 else window)
-    return resize(rgb.permute(2, 0, 1), size)
+    return resize(rearrange(rgb, "h w c -> c h w"), size)
 
 
 def natural_size(frame: av.VideoFrame, aspect: float = 1.0) -> Size:
@@ -95,7 +96,7 @@ def clip_from_frames(images: Tensor, fps: float) -> VideoClip:
         )
     if not (math.isfinite(fps) and fps > 0):
         raise UserError(f"the frame rate must be a number above 0: got {fps}. Wire in the loader's fps.")
-    frames = images.detach().to("cpu", torch.float32).clamp(0.0, 1.0).movedim(-1, 1)
+    frames = rearrange(images.detach().to("cpu", torch.float32).clamp(0.0, 1.0), "n h w c -> n c h w")
     if shape[-1] == 4:
         frames = frames[:, :3] * frames[:, 3:]
     frames = frames.expand(-1, 3, -1, -1).clone(memory_format=torch.contiguous_format)

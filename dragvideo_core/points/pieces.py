@@ -11,6 +11,7 @@ Similarities are complex: a place x + iy goes to a (x + iy) + b, with a = size *
 from __future__ import annotations
 
 import torch
+from einops import rearrange, reduce
 from torch import Tensor
 
 MOST_GROWTH = 2.0  # a set gets at most so many times as large or small in the course of a clip
@@ -36,7 +37,7 @@ def carry_with_sets(mask_points: Tensor, start: Tensor, moved: Tensor, seen: Ten
         return mask_points
     weight = torch.where(seen.any(1, keepdim=True), seen, True).to(start.dtype)[..., None]
     shift = ((moved - start) * weight).sum(1) / weight.sum(1)  # (J, 2)
-    distance = torch.cdist(mask_points, start.flatten(0, 1)).unflatten(1, start.shape[:2]).amin(2)  # (Q, J)
+    distance = reduce(torch.cdist(mask_points, rearrange(start, "j s xy -> (j s) xy")), "q (j s) -> q j", "min", j=len(start))
     return mask_points + shift[distance.argmin(1)]
 
 

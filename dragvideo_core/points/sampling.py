@@ -7,6 +7,7 @@ same picture: cell j has its centre at pixel (j + 0.5) * W / w - 0.5. In normali
 from __future__ import annotations
 
 import torch
+from einops import rearrange, repeat
 from torch import Tensor
 from torch.nn import functional
 
@@ -19,10 +20,16 @@ def lookup(features: Tensor, points: Tensor, size: Size) -> Tensor:
     Outside the picture the nearest border value holds. On CUDA the gradient is added up in no fixed order, so it is the same
     from run to run but for rounding; on the CPU it is the same bit for bit.
     """
-    shape = points.shape
-    grid = _normalised(points.reshape(shape[0], 1, -1, 2), size, size_of(features)).to(features.dtype)
+    grid = _normalised(points.reshape(len(points), 1, -1, 2), size, size_of(features)).to(features.dtype)
     sampled = functional.grid_sample(features, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
-    return sampled[:, :, 0].transpose(1, 2).reshape(*shape[:-1], features.shape[1])
+    return rearrange(sampled, "b c 1 p -> b p c").reshape(*points.shape[:-1], features.shape[1])
+
+
+def taken_from(values: Tensor, cells: Tensor) -> Tensor:
+    """Values (N, C, h, w) with the content of each cell taken from another, numbered row by row: cells (N, h * w) int64."""
+    _, c, h, _ = values.shape
+    taken = rearrange(values, "n c h w -> n c (h w)").gather(2, repeat(cells, "n cell -> n c cell", c=c))
+    return rearrange(taken, "n c (h w) -> n c h w", h=h)
 
 
 def cell_centres(cells: Size, size: Size, device: torch.device | None = None) -> Tensor:

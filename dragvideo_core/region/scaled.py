@@ -7,6 +7,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import torch
+from einops import rearrange, repeat
 from torch import Tensor
 from torch.nn import functional
 
@@ -32,13 +33,13 @@ def small_copy(rgb: np.ndarray, factor: int) -> np.ndarray:
 def as_frames(pictures: list[np.ndarray]) -> Tensor:
     """Pictures (H, W, 3) uint8 or uint16 as frames (N, 3, H, W) float32 in [0, 1]."""
     most = float(np.iinfo(pictures[0].dtype).max)
-    return torch.from_numpy(np.stack(pictures).astype(np.float32) / most).permute(0, 3, 1, 2).contiguous()
+    return torch.from_numpy(rearrange(pictures, "n h w c -> n c h w").astype(np.float32, order="C") / most)
 
 
 def as_picture(frame: Tensor, dtype: np.dtype) -> np.ndarray:
     """A frame (3, H, W) in [0, 1] as a picture (H, W, 3) of `dtype`, uint8 or uint16."""
     most = np.iinfo(dtype).max
-    return (frame.permute(1, 2, 0).numpy() * most + 0.5).clip(0, most).astype(dtype)
+    return (rearrange(frame, "c h w -> h w c").numpy() * most + 0.5).clip(0, most).astype(dtype)
 
 
 def small_picks(picks: PointPicks, factor: int, size: Size) -> PointPicks:
@@ -68,7 +69,7 @@ def enlarged_masks(tracks: PointTracks, factor: int) -> PointTracks:
 
     hard = tracks.edit_mask
     if factor > 1:
-        hard = hard.repeat_interleave(factor, -2).repeat_interleave(factor, -1)
+        hard = repeat(hard, "n 1 h w -> n 1 (h y) (w x)", y=factor, x=factor)
     return replace(
         tracks,
         handles=(tracks.handles + 0.5) * factor - 0.5,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from einops import rearrange
 from torch import Tensor
 
 from ..displacement import bending, compose, hidden, pulls
@@ -98,7 +99,7 @@ def render(
             after = mattes[i][warp.box]
             made = compose.composed(picture, own, below, scene.matte[i][warp.box], after, front, warp)
             touched = scene.touchable[i][warp.box] & (freed[i][warp.box] | (warp.moves & (after > 0)))
-            frames[i, :, rows, columns] = torch.from_numpy(np.where(touched[..., None], made, picture)).permute(2, 0, 1)
+            frames[i, :, rows, columns] = torch.from_numpy(rearrange(np.where(touched[..., None], made, picture), "h w c -> c h w"))
         on_progress(i + 1, len(clip), showing(frames[i]))
     return Displacement(frames, matte=_mask(mattes), freed=_mask(freed), shown_elsewhere=shown_elsewhere, **_maps(warps, clip.size))
 
@@ -159,7 +160,7 @@ def _maps(warps: list[Warp | None], size: Size) -> dict[str, Tensor]:
 
 
 def _picture(frame: Tensor) -> np.ndarray:
-    return np.ascontiguousarray(frame.permute(1, 2, 0).numpy())
+    return np.ascontiguousarray(rearrange(frame.numpy(), "c h w -> h w c"))
 
 
 def _mask(masks: np.ndarray) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
+from einops import rearrange
 from torch import Tensor
 
 from ..points import flow
@@ -33,8 +34,8 @@ def bend_of_motion(frames: Tensor, i: int, by: flow.Flow = flow.DIS) -> Tensor:
     """
     size = size_of(frames)
     centres = cell_centres(size, size)
-    before = centres + by.between(frames[i], frames[i - 1]).permute(1, 2, 0)
-    after = centres + by.between(frames[i], frames[i + 1]).permute(1, 2, 0)
+    before = centres + rearrange(by.between(frames[i], frames[i - 1]), "xy h w -> h w xy")
+    after = centres + rearrange(by.between(frames[i], frames[i + 1]), "xy h w -> h w xy")
     return _distance_to_segment(centres, before, after)
 
 

@@ -7,6 +7,7 @@ one step, even ones at the next), encoded again, and brought back to the step's 
 from __future__ import annotations
 
 import torch
+from einops import rearrange
 from torch import Tensor
 
 from ..diffusion import batches
@@ -40,6 +41,6 @@ def interpolate(before: Tensor, after: Tensor) -> Tensor:
     places = cell_centres(size, size)
     halves = []
     for one, other in ((before, after), (after, before)):
-        back = optical_flow(one, other).permute(1, 2, 0) / 2
-        halves.append(lookup(one[None], (places - back)[None], size)[0].permute(2, 0, 1))
+        back = rearrange(optical_flow(one, other), "xy h w -> h w xy") / 2
+        halves.append(rearrange(lookup(one[None], (places - back)[None], size), "1 h w c -> c h w"))
     return (halves[0] + halves[1]) / 2
