@@ -52,10 +52,8 @@ class Barred:
     cells: Tensor  # (B, 1, h, w) bool: of the batch's rows, the cells that may not
     kept: Tensor  # (K, 1, h, w) bool: of the kept rows, what they may not look at
 
-    def allowed(self, tokens: int, rows: Tensor | None) -> Tensor | None:
-        """(B, 1, tokens, kept tokens) bool, for a layer with so many tokens a row; None: all of it."""
-        if not bool(self.cells.any()):
-            return None
+    def allowed(self, tokens: int, rows: Tensor | None) -> Tensor:
+        """(B, 1, tokens, kept tokens) bool, for a layer with so many tokens a row."""
         h, w = size_of(self.cells)
         shrink = round((h * w / tokens) ** 0.5)
         smaller = (functional.max_pool2d(part.float(), shrink).bool() for part in (self.cells, self.kept))

@@ -6,7 +6,7 @@ inverted noise there encodes the thing, and so does the residual; both bring it 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from einops import rearrange
@@ -20,7 +20,7 @@ STILL = 0.01  # px: what moved less stayed
 
 @dataclass(frozen=True)
 class CellMoves:
-    """Where the content of every cell comes from, on the CPU."""
+    """Where the content of every cell comes from."""
 
     source: Tensor  # (N, h * w) int64: the cell of the same frame that a cell's content was in
     freed: Tensor  # (N, 1, h, w) bool: cells with ground that came free
@@ -29,8 +29,11 @@ class CellMoves:
 
     def taken_along(self, values: Tensor, frames: slice = slice(None)) -> Tensor:
         """Values (n, C, h, w) of some frames, moved with the picture."""
-        source = self.source[frames].to(values.device)
-        return taken_from(values, source)
+        return taken_from(values, self.source[frames])
+
+    def to(self, device: torch.device) -> CellMoves:
+        """The same on a device."""
+        return CellMoves(*(getattr(self, field.name).to(device) for field in fields(self)))
 
 
 def cell_moves(displaced: Displacement, tracks: PointTracks, cells: Size) -> CellMoves:

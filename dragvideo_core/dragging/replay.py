@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from itertools import pairwise
 from typing import Literal
 
@@ -79,22 +79,30 @@ class Replay:
         residual = latent_offsets.residual(ddim, z_from, source_output, z_to, step_from, step_to)
         from_above = from_above + self._taken_along(residual, part)
         offset = self.offsets[step_to][part].to(device) if step_to in self.offsets else torch.zeros_like(from_above)
-        return latent_offsets.add_offset(z_to, from_above, offset, self.cell_mask[part].to(device)).cpu()
+        return latent_offsets.add_offset(z_to, from_above, offset, self._mask_on_device[part]).cpu()
+
+    @cached_property
+    def _mask_on_device(self) -> Tensor:
+        return self.cell_mask.to(self.model.device)
+
+    @cached_property
+    def _moves_on_device(self) -> CellMoves | None:
+        return None if self.moves is None else self.moves.to(self.model.device)
 
     def _taken_along(self, residual: Tensor, part: slice) -> Tensor:
         """The residual (n, 4, h, w) moved with the picture; none where ground came free, since it belongs to the thing."""
-        if self.moves is None:
-            return residual
-        moved = self.moves.taken_along(residual, part)
-        return moved.masked_fill(self.moves.freed[part].to(residual.device), 0.0)
+        moves = self._moves_on_device
+        return residual if moves is None else moves.taken_along(residual, part).masked_fill(moves.freed[part], 0.0)
 
     def _barred(self, part: slice) -> Barred | None:
         """Freed ground does not look at the thing that covered it: it would come back there."""
-        if self.moves is None or not bool(self.moves.freed[part].any()):
+        moves = self._moves_on_device
+        if (
+            self.moves is None or moves is None or not bool(self.moves.freed[part].any())
+        ):  # asked on the CPU, which waits for nothing
             return None
-        covered = {"same_frame": self.moves.covered[part], "first_frame": self.moves.covered[:1]}
-        kept = covered.get(self.answering, self.moves.covered)
-        return Barred(self.moves.freed[part].to(self.model.device), kept.to(self.model.device))
+        covered = {"same_frame": moves.covered[part], "first_frame": moves.covered[:1]}
+        return Barred(moves.freed[part], covered.get(self.answering, moves.covered))
 
     def _record_shared(self, branch: CrossBranch, step: int, chunks: batches.Chunks) -> None:
         """Keys and values that serve every frame, kept for this step, for the choices that need them."""

@@ -136,15 +136,16 @@ class _Run:
         except BaseException:
             self.generator.set_state(drawn_from)  # as before the step that was not made
             raise
-        if not bool(
-            torch.stack([torch.isfinite(value).all() for value in (total, *(w.grad for w in weights if w.grad is not None))]).all()
-        ):
+        summed = [weight.grad for weight in weights if weight.grad is not None]
+        is_finite = torch.stack([torch.isfinite(value).all() for value in (total, *summed)]).all()
+        is_whole, mean_loss = torch.stack([is_finite.to(total), total]).tolist()  # the CPU waits once
+        if not is_whole:
             self._skip()
             return False
         self.is_whole = False
         self.before = self._weights()
         self.optimiser.step()
-        self.losses.append(float(total))
+        self.losses.append(mean_loss)
         self.is_whole = True
         return True
 

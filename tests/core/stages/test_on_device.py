@@ -7,11 +7,14 @@ from dataclasses import replace
 import pytest
 import torch
 from core.tiny import tiny_clip, tiny_model, tiny_picks, tiny_tracks
-from pretend_device import Crossings, on_device, pretend_device
+from pretend_device import DEVICE, Crossings, on_device, pretend_device
+from torchvision.models.optical_flow import raft_small
 
 from dragvideo_core.files.fingerprint import fingerprint
 from dragvideo_core.files.unfinished import Unfinished
+from dragvideo_core.points import flow
 from dragvideo_core.stages.decode import DecodeSettings, decode
+from dragvideo_core.stages.displace import displace
 from dragvideo_core.stages.drag import DragSettings, drag
 from dragvideo_core.stages.evaluate import EvaluateSettings, evaluate
 from dragvideo_core.stages.invert import InvertSettings, invert
@@ -19,6 +22,8 @@ from dragvideo_core.stages.propagate import PropagateSettings, propagate
 from dragvideo_core.stages.segment import segment
 from dragvideo_core.stages.tune import TuneSettings, tune
 from dragvideo_core.types import DragModel
+
+from .test_segment import tiny_sam
 
 FRAMES = 2
 DRAG = DragSettings(steps=(3, 2), iterations=1, turns=1)
@@ -135,6 +140,44 @@ def test_decode(inversion, edit, choice, monkeypatch):
     same(pretended[1], on_cpu[1], 1e-3)
 
 
+@pytest.fixture(scope="module")
+def displaced():
+    """The left of the picture moved to the right by nine pixels, with ground that came free behind it."""
+    layer = torch.zeros(FRAMES, 1, 64, 64)
+    layer[:, :, 12:52, 8:24] = 1
+    return displace(tiny_clip(FRAMES), replace(tiny_tracks(FRAMES), layer=layer))
+
+
+def test_a_drag_and_its_frames_from_a_displacement(inversion, displaced):
+    """Displace itself works on the CPU; what it hands on goes to the device with the drag and with the frames."""
+    assert displaced.freed.any()
+    clip, tracks, settings = tiny_clip(FRAMES), tiny_tracks(FRAMES), replace(DRAG, steps=(2,))
+
+    def edited(model):
+        result = drag(inversion, tracks, model, settings, displaced=displaced)
+        return decode(clip, inversion, result, tracks, model, displaced=displaced)[0].frames
+
+    here, there, _ = on_both(edited)
+    same(there, here, 2e-3)
+
+
+@pytest.mark.parametrize("answering, waits", [("same_frame", 6), ("first_frame", 8), ("all_frames", 8), ("off", 6)])
+def test_decode_waits_for_the_device_so_often_a_jump(inversion, displaced, edit, answering, waits):
+    """The latents there and back, the text of each denoiser call, and nothing else, from a displacement too."""
+    clip, tracks = tiny_clip(FRAMES), tiny_tracks(FRAMES)
+    settings = DecodeSettings(cross_branch=answering, stride=1, chunk=FRAMES, keep_pixels=False)
+
+    def syncs(step: int) -> int:
+        result = replace(edit, offsets={step: edit.offsets[2]})
+        with pretend_device() as crossings:
+            model = on_device(tiny_model())
+            crossings.syncs = 0
+            decode(clip, inversion, result, tracks, model, settings, displaced=displaced)
+        return crossings.syncs
+
+    assert syncs(3) - syncs(2) == waits
+
+
 @pytest.mark.parametrize("tracker, recipe", [("dift", "image"), ("auto", "video")])
 def test_propagate(tracker, recipe):
     settings = PropagateSettings(ensemble=2, tracker=tracker, recipe=recipe)
@@ -157,6 +200,43 @@ def test_tune_and_its_picture():
         same(pretended.lora[name].cpu(), weight, 1e-4)
     same(pictures[1], pictures[0], 1e-2)
     assert pretended.lora_losses == pytest.approx(on_cpu.lora_losses, rel=1e-3)
+
+
+def test_a_step_of_training_waits_for_the_device_five_times():
+    """The frames, timesteps, text and aim, and once to hear whether all are numbers."""
+
+    def syncs(passes: int) -> int:
+        with pretend_device() as crossings:
+            tune(tiny_clip(FRAMES), on_device(tiny_model()), TuneSettings(rank=2, passes=passes, batch=FRAMES))
+        return crossings.syncs
+
+    assert syncs(2) - syncs(1) == 5
+
+
+def test_sam():
+    frame, point = tiny_clip(1).frames[0], torch.tensor([[24.0, 30.0]])
+    here = segment(sam=tiny_sam()).foreground(0, frame, point)
+    with pretend_device() as crossings:
+        segmenter = segment(sam=tiny_sam().to(DEVICE))
+        assert torch.equal(segmenter.foreground(0, frame, point), here)
+        segmenter.free()
+        assert torch.equal(segmenter.foreground(0, frame, point), here)  # put back there
+        before = crossings.syncs
+        assert torch.equal(segmenter.foreground(0, frame, point), here)  # from the kept embedding
+    assert crossings.syncs - before <= 9, crossings.places  # four of them ours: the embedding, the points, the mask
+
+
+def test_raft(monkeypatch, tmp_path):
+    torch.manual_seed(0)
+    raft = raft_small(weights=None).eval().requires_grad_(False)
+    monkeypatch.setattr(flow, "raft_file", lambda: tmp_path)
+    monkeypatch.setattr(flow, "_load_raft", lambda path: raft)
+    one, other = tiny_clip(2).frames
+    here = flow.finest().between(one, other)
+    with pretend_device():
+        measured = flow.finest(DEVICE)
+        same(measured.between(one, other), here, 1e-2)
+    assert measured.name == "torchvision RAFT"
 
 
 def test_evaluate():
