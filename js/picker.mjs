@@ -30,6 +30,7 @@ export class PointPicker extends Editor {
     this.arrowStart = null; // the handle of an arrow whose target is still to be clicked
     this.hovered = null; // stage point
     this.after = new PickerPreview(this);
+    this.isLoading = false; // the picture
     this.run = null; // { frames, size, key } of the last run
     this.frame = 0; // that is looked at, from 0; the points sit on `present.frame`
     this.drawnFrame = 0; // where the points sat when that was last looked up
@@ -166,8 +167,10 @@ export class PointPicker extends Editor {
     this.wanted = wanted;
     const request = (this.request = {});
     this.missing = null;
+    this.isLoading = Boolean(run || source?.file);
     const found = await pictureOf(this.pictures, run, source, this.frame);
     if (request !== this.request) return; // another one was asked for in the meantime
+    this.isLoading = false;
     if (found.picture && !run) this.#fits(found.size);
     this.picture = found.picture ?? null;
     this.loadedFrames = found.frames ?? null;

@@ -22,7 +22,12 @@ export function noteFor(picker) {
   const { present: picks, tool } = picker;
   if (picker.draft) return "";
   if (!picker.picture)
-    return picker.missing ?? "No picture yet. Wire in a loader, or press Run once; you can draw already.";
+    return (
+      picker.missing ??
+      (picker.isLoading
+        ? "The frame is being read …"
+        : "No picture yet. Wire in a loader, or press Run once; you can draw already.")
+    );
   if (!picker.isDrawable) return `The points are on frame ${picks.frame + 1}. Here you only look.`;
   if (picker.arrowStart) return "Click where it should go. Esc takes the first click back.";
   const isDone = { mask: picks.mask_points, thing: picks.strokes, ground: picks.strokes }[tool] ?? picks.pairs;

@@ -18,6 +18,7 @@ from .invert import Invert
 from .load import LoadVideo
 from .model import EmbeddedModel, Model
 from .pick import Pick
+from .preset import ChooseEdit, ChoosePreset
 from .propagate import Propagate
 from .segment import Segment
 from .tune import Tune
@@ -42,6 +43,8 @@ NODES = [
     LoadEdit,
     CombineEdits,
     Compare,
+    ChoosePreset,
+    ChooseEdit,
 ]
 
 
@@ -50,6 +53,7 @@ class DragAVideo(ComfyExtension):
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         folders.register_folders()
+        folders.offer_demo_film()
         return NODES
 
 

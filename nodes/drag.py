@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
+from ..dragvideo_core.dragging.verdict import verdict
 from ..dragvideo_core.stages.drag import DragSettings, drag
 from ..dragvideo_core.types import Displacement, DragModel, DragResult, Inversion, PointTracks, UserError
 from . import sockets
@@ -140,6 +141,7 @@ class Drag(io.ComfyNode):
         settings, unfinished = DragSettings(steps=read_steps(steps), **settings), folders.unfinished()
         with messages.warnings_on_node(cls.hidden.unique_id):
             edit = run(drag, inversion, tracks, model, settings, progress(), earlier_edit, unfinished, displacement)
+            messages.say_on_node(verdict(edit), cls.hidden.unique_id)
         return io.NodeOutput(edit)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..dragvideo_core.media.drawing import draw_before_after
-from ..dragvideo_core.stages.evaluate import EvaluateSettings, evaluate, plot_drag, plot_smoothness
+from ..dragvideo_core.stages.evaluate import EvaluateSettings, evaluate, plot_drag, plot_smoothness, verdict
 from ..dragvideo_core.types import DragModel, DragResult, PointTracks
 from . import sockets
 from .comfy import messages, values
@@ -14,7 +14,8 @@ from .comfy.run import progress, run
 
 class Evaluate(io.ComfyNode):
     """Measures an edit: how far the handles are from their targets, what changed outside the mask, how smooth the
-    motion is. And draws the first, middle and last frame before and after."""
+    motion is. Says in a sentence how well it went and what to try next, and draws the first, middle and last frame before and
+    after."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -46,7 +47,9 @@ class Evaluate(io.ComfyNode):
                 ),
                 io.Image.Output("before_after", display_name="before and after", tooltip="First, middle and last frame, labelled."),
                 io.String.Output(
-                    "report", display_name="report", tooltip="The scores as a table, for the core node Preview as Text."
+                    "report",
+                    display_name="report",
+                    tooltip="How well it went, what to try next, and the scores: for Preview as Text.",
                 ),
                 io.Image.Output("smoothness_plot", display_name="smoothness plot", tooltip="The smoothness of each frame."),
                 io.Image.Output(
@@ -70,6 +73,8 @@ class Evaluate(io.ComfyNode):
         before, after, settings = values.to_clip(original), values.to_clip(edited), EvaluateSettings(**settings)
         with messages.warnings_on_node(cls.hidden.unique_id):
             scores = run(evaluate, before, after, tracks, model, settings, progress())
+            said = verdict(scores, tracks)
+            messages.say_on_node(said, cls.hidden.unique_id)
         sheet = values.to_image(draw_before_after(before.frames, after.frames, tracks)[None])
         text = values.to_json(scores)
         plots = [values.to_image(plot_smoothness(scores)[None])]
@@ -77,4 +82,4 @@ class Evaluate(io.ComfyNode):
             plots += [messages.left_out(), messages.left_out()]
         else:
             plots += [values.to_image(plot[None]) for plot in run(plot_drag, before, tracks, edit)]
-        return io.NodeOutput(text, sheet, values.to_table(scores), *plots, ui={"text": [text]})
+        return io.NodeOutput(text, sheet, f"{said}\n\n{values.to_lines(scores)}", *plots, ui={"text": [text]})

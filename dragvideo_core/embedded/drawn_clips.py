@@ -14,17 +14,21 @@ from .drawn_world import SIZE, Pose, Scene, curve_between, line_between, normals
 _ANTIALIAS = 3  # drawn this many times larger, then averaged
 
 
-def draw_clip(scene: Scene, poses: list[Pose], drag: ArrayLike = (0.0, 0.0)) -> np.ndarray:
-    """The clip `(N, 128, 128, 3)` uint8; with a `drag` (2,) in px, the TRUE edited clip: the tip moved in every frame."""
+def draw_clip(scene: Scene, poses: list[Pose], drag: ArrayLike = (0.0, 0.0), enlarged: int = 1) -> np.ndarray:
+    """The clip `(N, 128, 128, 3)` uint8; with a `drag` (2,) in px, the TRUE edited clip: the tip moved in every frame.
+
+    `enlarged`: drawn this many times larger.
+    """
     of_tip = np.asarray(drag, dtype=float)
-    return np.stack([draw(scene, replace(pose, tip=pose.tip + of_tip)) for pose in poses])
+    return np.stack([draw(scene, replace(pose, tip=pose.tip + of_tip), enlarged) for pose in poses])
 
 
-def draw(scene: Scene, pose: Pose) -> np.ndarray:
-    """One picture `(128, 128, 3)` uint8."""
-    image = _background(scene, pose.camera)
-    _thing(_Pen(image), scene, pose)
-    _pole(_Pen(image), scene, pose)
+def draw(scene: Scene, pose: Pose, enlarged: int = 1) -> np.ndarray:
+    """One picture `(128, 128, 3)` uint8, or `enlarged` times as large."""
+    scale = _ANTIALIAS * enlarged
+    image = _background(scene, pose.camera, scale)
+    _thing(_Pen(image, scale), scene, pose)
+    _pole(_Pen(image, scale), scene, pose)
     return np.asarray(image.reduce(_ANTIALIAS))
 
 
@@ -40,8 +44,8 @@ def draw_layers(scene: Scene, poses: list[Pose]) -> tuple[np.ndarray, np.ndarray
 def _layers(scene: Scene, pose: Pose) -> np.ndarray:
     thing, pole = (255, 0, 0), (0, 255, 0)
     canvas = Image.new("RGB", (SIZE * _ANTIALIAS, SIZE * _ANTIALIAS))
-    _thing(_Pen(canvas, thing), scene, pose)
-    _pole(_Pen(canvas, pole), scene, pose)
+    _thing(_Pen(canvas, _ANTIALIAS, thing), scene, pose)
+    _pole(_Pen(canvas, _ANTIALIAS, pole), scene, pose)
     return np.asarray(canvas.reduce(_ANTIALIAS), dtype=np.float32)[..., :2].transpose(2, 0, 1) / 255
 
 
@@ -61,12 +65,12 @@ def _pole(pen: _Pen, scene: Scene, pose: Pose) -> None:
 class _Pen:
     """Shapes in picture coordinates on a larger canvas."""
 
-    def __init__(self, image: Image.Image, only: tuple[int, int, int] | None = None):
-        """`only`: the one colour of all shapes, whatever colour is asked for."""
-        self._draw, self._only = ImageDraw.Draw(image), only
+    def __init__(self, image: Image.Image, scale: int, only: tuple[int, int, int] | None = None):
+        """`scale`: pixels of the image per pixel of the drawn world. `only`: the one colour of all shapes."""
+        self._draw, self._scale, self._only = ImageDraw.Draw(image), scale, only
 
     def polygon(self, points: ArrayLike, colour: ArrayLike) -> None:
-        corners = (np.asarray(points, dtype=float) + 0.5) * _ANTIALIAS - 0.5
+        corners = (np.asarray(points, dtype=float) + 0.5) * self._scale - 0.5
         fill = self._only or tuple(int(c) for c in np.clip(np.asarray(colour), 0, 255))
         self._draw.polygon([tuple(p) for p in corners], fill=fill)
 
@@ -88,15 +92,15 @@ class _Pen:
             )
 
 
-def _background(scene: Scene, camera: float) -> Image.Image:
+def _background(scene: Scene, camera: float, scale: int) -> Image.Image:
     rng = np.random.default_rng(scene.seed)
     horizon = scene.ground - rng.uniform(12, 34)
     sky, ground = rng.uniform([90, 130, 160], [200, 225, 255]), rng.uniform([90, 80, 50], [200, 190, 140])
     rows = (np.arange(SIZE) / SIZE)[:, None]
     column = np.where(np.arange(SIZE)[:, None] < horizon, sky * (0.75 + 0.35 * rows), ground * (1.15 - 0.35 * rows))
-    tall = np.repeat(column.clip(0, 255).astype(np.uint8), _ANTIALIAS, 0)
-    image = Image.fromarray(np.repeat(tall[:, None], SIZE * _ANTIALIAS, 1))
-    pen = _Pen(image)
+    tall = np.repeat(column.clip(0, 255).astype(np.uint8), scale, 0)
+    image = Image.fromarray(np.repeat(tall[:, None], SIZE * scale, 1))
+    pen = _Pen(image, scale)
     xs = np.arange(-40, SIZE + 41, 6.0)
     hill = horizon - rng.uniform(2, 12) * (1.2 + np.sin(xs * rng.uniform(0.04, 0.1) + rng.uniform(0, 6)))
     hill_colour = 0.5 * sky + 0.5 * rng.uniform([40, 80, 40], [120, 150, 120])

@@ -16,6 +16,13 @@ from ..points import dift, flow
 from ..temporal import metrics
 from ..types import DragModel, DragResult, OnProgress, PointTracks, Score, Scores, UserError, VideoClip, ignore_progress
 
+# What `verdict` calls good. Ours; the scores themselves are what is compared.
+NEAR = 0.15  # of the drag: so much may be left where a handle counts as arrived
+LEAST_LEFT = 1.5  # px: DIFT finds no point more exactly
+STANDS_OUT = 2.0  # times the mean distance: a frame to look at
+CHANGED_DB = 30.0  # outside the mask: less is seen
+FLICKERS = 1.0  # px of bend that the edit added
+
 
 @dataclass(frozen=True)
 class EvaluateSettings:
@@ -45,7 +52,6 @@ def evaluate(
         return lambda done, total, picture: on_progress(first + done, pieces, picture)
 
     after = handle_distance(original, edited, tracks, model, settings, from_piece(0))
-    dragged = (tracks.targets - tracks.handles).norm(dim=-1)[tracks.visible].mean().item()
     outside = ~tracks.edit_mask
     by = flow.finest(model.device)
     worse = metrics.worse_bend(edited.frames, original.frames, by, from_piece(len(original)))
@@ -58,7 +64,6 @@ def evaluate(
             "handles to targets after the edit, found by DIFT; 0 is perfect",
             tuple(after.mean(1).tolist()),
         ),
-        "dragged_distance": Score(dragged, "px", "lower", "handles to targets before the edit"),
         "distance_spread": Score(after.mean(1).std(correction=0).item(), "px", "lower", "of the mean distance over frames"),
         "outside_psnr": Score(
             metrics.psnr(edited.frames, original.frames, outside),
@@ -74,6 +79,31 @@ def evaluate(
             tuple(bends),
         ),
     }
+
+
+def verdict(scores: Scores, tracks: PointTracks) -> str:
+    """How well the edit went by its scores, and what to try next: two or three sentences."""
+    drags = (tracks.targets - tracks.handles).norm(dim=-1).mean((0, 2))  # (J,)
+    drag = float(drags[drags > 0].mean()) if (drags > 0).any() else 0.0
+    distance, outside, bend = (scores[name] for name in ("mean_distance", "outside_psnr", "smoothness"))
+    arrived = distance.value <= max(NEAR * drag, LEAST_LEFT)
+    if drag == 0:
+        said = "Only pins: nothing was to move."
+    elif arrived:
+        said = f"The handles are at their targets: {distance.value:.1f} px left of {drag:.1f} px."
+    else:
+        said = f"The handles are not at their targets: {distance.value:.1f} px left of {drag:.1f} px."
+    tries = []
+    worst = max(range(len(distance.per_frame)), key=distance.per_frame.__getitem__) if distance.per_frame else 0
+    if distance.per_frame and distance.per_frame[worst] > STANDS_OUT * distance.value + LEAST_LEFT:
+        tries.append(f"Look at frame {worst + 1} on Propagate Points: the handle may be off there.")
+    if not arrived and drag > 0:
+        tries.append("Try Displace's displacement wired into Drag, more iterations, or a shorter arrow.")
+    if outside.value < CHANGED_DB:
+        tries.append(f"The picture changed outside the mask ({outside.value:.0f} dB): switch 'lock' on.")
+    if bend.value > FLICKERS:
+        tries.append(f"The motion flickers ({bend.value:.1f} px): switch 'smoothing' on in Decode Edit, or raise 'reach' in Drag.")
+    return " ".join([said, *(tries or ["Nothing stands out in the numbers: judge the picture by eye."])])
 
 
 def plot_smoothness(scores: Scores) -> Tensor:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import itertools
+import logging
+import os
 import reprlib
 from pathlib import Path
 from typing import Any
 
 import folder_paths
 
+from ...dragvideo_core.embedded.demo_film import FILE_NAME, demo_film
 from ...dragvideo_core.files.lora_file import LoraStore
 from ...dragvideo_core.files.unfinished import Unfinished
+from ...dragvideo_core.media.video_file import write_video
 from ...dragvideo_core.types import UserError
 
 SAM_FOLDER = "sams"
@@ -25,6 +29,19 @@ _NO_NAME = (OSError, ValueError, RuntimeError, TypeError, AttributeError)
 def register_folders() -> None:
     """Tell ComfyUI about `models/sams`, which is not one of its own folders."""
     folder_paths.add_model_folder_path(SAM_FOLDER, str(Path(folder_paths.models_dir) / SAM_FOLDER))
+
+
+def offer_demo_film() -> None:
+    """The film that the bundled workflows open with lies in the input folder, drawn there when ComfyUI first starts."""
+    path = Path(folder_paths.get_input_directory()) / FILE_NAME
+    unfinished_file = path.with_name(f".{FILE_NAME}.{os.getpid()}.part")
+    try:
+        if not path.exists():
+            write_video(unfinished_file, demo_film())
+            unfinished_file.replace(path)  # whole or not at all
+    except OSError as error:
+        logging.warning("Drag-A-Video: the film of the bundled workflows could not be written: %s", error)
+        unfinished_file.unlink(missing_ok=True)
 
 
 def sam_names() -> list[str]:

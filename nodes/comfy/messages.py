@@ -6,6 +6,7 @@ import logging
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from torch import Tensor
 from ...dragvideo_core.media.drawing import to_pil
 from ...dragvideo_core.types import warnings_go_to
 
+_warned: ContextVar[list[str] | None] = ContextVar("drag_a_video_warned", default=None)  # of the stage that runs
+
 
 @contextmanager
 def warnings_on_node(node_id: str | None) -> Iterator[list[str]]:
@@ -26,10 +29,26 @@ def warnings_on_node(node_id: str | None) -> Iterator[list[str]]:
     def show(text: str) -> None:
         texts.append(text)
         logging.warning("Drag-A-Video: %s", text)
-        write_on_node("Warning: " + "\n".join(texts), node_id)
+        write_below_warnings("", node_id)
 
-    with warnings_go_to(show):
-        yield texts
+    token = _warned.set(texts)
+    try:
+        with warnings_go_to(show):
+            yield texts
+    finally:
+        _warned.reset(token)
+
+
+def write_below_warnings(text: str, node_id: str | None) -> None:
+    """Write a text on the node, below the warnings of its stage so far, which would else be replaced."""
+    warned = _warned.get() or []
+    write_on_node("\n".join([*(["Warning: " + "\n".join(warned)] if warned else []), *([text] if text else [])]), node_id)
+
+
+def say_on_node(text: str, node_id: str | None) -> None:
+    """Write what came of a stage on its node and into the log."""
+    logging.info("Drag-A-Video: %s", text)
+    write_below_warnings(text, node_id)
 
 
 def show_on_node(ui: dict, node_id: str | None) -> None:

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from ...dragvideo_core.media.drawing import to_pil
 from . import memory, messages
+from .time_left import TimeLeft
 
 PREVIEW_SECONDS = 1.0  # previews at most this often
 PREVIEW_SIDE = 512  # px
@@ -74,6 +75,9 @@ class Progress:
     def __init__(self) -> None:
         self.bar = comfy.utils.ProgressBar(1)
         self.last_preview = -PREVIEW_SECONDS  # when it was, s
+        self.time_left = TimeLeft()
+        context = get_executing_context()
+        self.node_id = None if context is None else context.node_id
 
     def __call__(self, done: int, total: int, picture: Callable[[], Tensor] | None) -> None:
         comfy.model_management.throw_exception_if_processing_interrupted()
@@ -82,9 +86,14 @@ class Progress:
             preview = ("JPEG", to_pil(picture()), PREVIEW_SIDE)
             self.last_preview = time.monotonic()
         self.bar.update_absolute(done, total, preview)
+        text = self.time_left.after(done, total, time.monotonic())
+        if text is not None:
+            messages.write_below_warnings(text, self.node_id)
 
     def finish(self, picture: Tensor | None = None) -> None:
         """The stage is done, at its last step or earlier: the bar is full, and `picture` (3, H, W) stays as the preview."""
+        if self.time_left.has_spoken:
+            messages.write_below_warnings("", self.node_id)
         preview = None if picture is None else ("JPEG", to_pil(picture), PREVIEW_SIDE)
         self.bar.update_absolute(self.bar.total, self.bar.total, preview)
 

@@ -133,10 +133,10 @@ def _or_none(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def to_table(scores: Scores) -> str:
-    """Scores as a Markdown table, for people."""
-    lines = ["| score | value | better | meaning |", "|---|---|---|---|"]
+def to_lines(scores: Scores) -> str:
+    """Scores as plain text, a line each, for people."""
+    lines = []
     for name, score in scores.items():
         value = f"{score.value:.2f} {score.unit}" if math.isfinite(score.value) else "none"
-        lines.append(f"| **{name.replace('_', ' ')}** | {value} | {score.better} | {score.meaning} |")
+        lines.append(f"{name.replace('_', ' ')}: {value} ({score.better} is better) - {score.meaning}")
     return "\n".join(lines)

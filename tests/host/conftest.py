@@ -79,5 +79,5 @@ def page(comfy: ComfyUI, browser: Browser, renderer: str, artifacts: Path, reque
 
 @pytest.fixture(scope="package")
 def demo(comfy: ComfyUI, artifacts: Path) -> Demo:
-    """The demo workflow, run once over HTTP and websocket for all tests that look at it."""
+    """The workflow "All stages", run once over HTTP and websocket for all tests that look at it."""
     return run_demo(comfy, artifacts / "demo", on_event=lambda event: None)

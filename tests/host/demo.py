@@ -15,7 +15,7 @@ from typing import Any, TextIO
 from host.comfyui import ROOT, ComfyUI, Event, Graph, HostError, Run
 from host.ui_to_api import ui_to_api
 
-WORKFLOW = ROOT / "workflows" / "Drag-A-Video demo.json"
+WORKFLOW = ROOT / "workflows" / "All stages.json"
 OUTPUT = ROOT / "output" / "demo"
 SECONDS = 1800  # longer than any machine that is still useful takes
 FILES = {"edited": "edited.mp4", "before_after": "before_after.png"}  # what a saved file's name begins with -> our name

@@ -1,7 +1,7 @@
 """Turns a workflow as the page saves it into the API form that the server queues.
 
 So a workflow is kept in one file only. Node definitions come from the server's `/object_info`; a test holds the result
-against what the page itself would queue. Subgraphs are not handled: our workflows have none.
+against what the page itself would queue. A subgraph inside a subgraph is not handled: our workflows have none.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ PAGE_ONLY = {"Note", "MarkdownNote"}
 PRIMITIVE_WIDGETS = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"}
 SEEDS = {"seed", "noise_seed"}  # the page adds `control_after_generate` below an INT of these names unless it says no
 UPLOADS = ("image_upload", "video_upload", "animated_image_upload")  # the page adds a button below the required inputs
+INSIDE_INPUT, INSIDE_OUTPUT = -10, -20  # the nodes that stand for a subgraph's sockets inside of it
 WITH_EXTRA_WIDGETS = {"PreviewAny"}  # the page draws widgets of its own on these
 
 Link = list[Any]  # [node id, output slot]
@@ -27,8 +28,7 @@ class BadWorkflow(ValueError):
 
 def ui_to_api(workflow: dict[str, Any], object_info: dict[str, Any]) -> Graph:
     """A workflow in the page's format to API format; raises `BadWorkflow` where it does not fit the definitions."""
-    if workflow.get("definitions", {}).get("subgraphs"):
-        raise BadWorkflow("a workflow without subgraphs is expected: unpack them on the page and save again.")
+    workflow = _unpacked(workflow)
     nodes = {node["id"]: node for node in workflow["nodes"]}
     sources = {link[0]: (link[1], link[2]) for link in workflow["links"]}
     graph: Graph = {}
@@ -48,6 +48,37 @@ def ui_to_api(workflow: dict[str, Any], object_info: dict[str, Any]) -> Graph:
         title = node.get("title") or object_info[kind].get("display_name") or kind
         graph[str(node["id"])] = {"class_type": kind, "inputs": inputs, "_meta": {"title": title}}
     return graph
+
+
+def _unpacked(workflow: dict[str, Any]) -> dict[str, Any]:
+    """The workflow with the nodes of its subgraphs in their place, called "subgraph's id:node's id" as the page calls them."""
+    kinds = {one["id"]: one for one in workflow.get("definitions", {}).get("subgraphs", [])}
+    nodes, links = [], {link[0]: link for link in workflow["links"]}
+    for node in workflow["nodes"]:
+        if node["type"] not in kinds:
+            nodes.append(node)
+            continue
+        inside, name = kinds[node["type"]], f"{node['id']}:"
+        if any(inner["type"] in kinds for inner in inside["nodes"]):
+            raise BadWorkflow(f"node {node['id']}: a subgraph inside a subgraph is not handled. Unpack it on the page.")
+        for link in inside["links"]:
+            origin, target = (link["origin_id"], link["origin_slot"]), (link["target_id"], link["target_slot"])
+            if target[0] == INSIDE_OUTPUT:
+                for outer in node["outputs"][target[1]]["links"] or []:
+                    links[outer] = [outer, f"{name}{origin[0]}", origin[1], *links[outer][3:]]
+                continue
+            outer = node["inputs"][origin[1]]["link"] if origin[0] == INSIDE_INPUT else None
+            source = links[outer][1:3] if outer is not None else [f"{name}{origin[0]}", origin[1]]
+            if outer is not None or origin[0] != INSIDE_INPUT:
+                links[f"{name}{link['id']}"] = [f"{name}{link['id']}", *source, f"{name}{target[0]}", target[1], link["type"]]
+        for inner in inside["nodes"]:
+            wired = [f"{name}{socket['link']}" for socket in inner.get("inputs", [])]
+            inputs = [
+                {**socket, "link": wire if wire in links else None}
+                for socket, wire in zip(inner.get("inputs", []), wired, strict=True)
+            ]
+            nodes.append({**inner, "id": f"{name}{inner['id']}", "inputs": inputs})
+    return {**workflow, "nodes": nodes, "links": list(links.values())}
 
 
 def _widget_values(node: dict[str, Any], info: dict[str, Any]) -> dict[str, Any]:

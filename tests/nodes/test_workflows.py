@@ -18,7 +18,10 @@ TITLE = 30  # px of a node's title bar, which lies above its position
 
 DRAWN = [path for path in WORKFLOWS if "DragAVideo_DemoClip" in path.read_text(encoding="utf-8")]
 
+SUBGRAPHS = [path for path in WORKFLOWS if "definitions" in path.read_text(encoding="utf-8")]  # their stages are inside
+
 each = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+stages = pytest.mark.parametrize("path", [path for path in WORKFLOWS if path not in SUBGRAPHS], ids=lambda path: path.stem)
 
 
 def read(path: Path) -> dict:
@@ -45,14 +48,14 @@ def test_links_agree_on_both_ends(path: Path):
     assert used == links.keys()
 
 
-@each
+@stages
 def test_groups_are_named_after_the_stages(path: Path):
     titles = [group["title"] for group in read(path)["groups"]]
     stages = [title.split()[1] for title in titles if title[0].isdigit()]
     assert stages == [stage for stage in STAGES if stage in stages] and len(stages) >= 4
 
 
-@each
+@stages
 def test_nodes_lie_in_groups_and_not_on_one_another(path: Path):
     flow = read(path)
     for a, b in itertools.combinations(flow["nodes"], 2):
@@ -76,6 +79,35 @@ def test_it_explains_itself_and_has_a_thumbnail(path: Path):
     assert not any("`" in note for note in notes), "code in notes is dark on dark in Nodes 2.0"
     with Image.open(path.with_suffix(".jpg")) as thumbnail:
         assert thumbnail.width == thumbnail.height, "the template browser cuts it to a square"
+
+
+def test_the_blueprint_is_the_subgraph_of_the_workflow():
+    """Both are kept in files of their own, as ComfyUI wants them; what is in them is the same."""
+    (workflow,) = SUBGRAPHS
+    blueprint = ROOT / "subgraphs" / "Drag a Video.json"
+    inside = [read(path)["definitions"]["subgraphs"] for path in (workflow, blueprint)]
+    assert inside[0] == inside[1]
+    (node,) = read(blueprint)["nodes"]
+    (kind,) = inside[0]
+    assert node["type"] == kind["id"] and node["title"] == kind["name"] == blueprint.stem
+    knobs = node["properties"]["proxyWidgets"]
+    names = {str(inner["id"]): [one["name"] for one in inner["inputs"] if "widget" in one] for inner in kind["nodes"]}
+    assert 1 <= len(knobs) <= 6 and all(name in names[inner] for inner, name in knobs)
+
+
+@pytest.mark.parametrize("path", SUBGRAPHS, ids=lambda path: path.stem)
+def test_links_inside_a_subgraph_agree_on_both_ends(path: Path):
+    for kind in read(path)["definitions"]["subgraphs"]:
+        nodes = {node["id"]: node for node in kind["nodes"]}
+        for link in kind["links"]:
+            if link["origin_id"] == -10:
+                assert link["id"] in kind["inputs"][link["origin_slot"]]["linkIds"]
+            else:
+                assert link["id"] in nodes[link["origin_id"]]["outputs"][link["origin_slot"]]["links"]
+            if link["target_id"] == -20:
+                assert link["id"] in kind["outputs"][link["target_slot"]]["linkIds"]
+            else:
+                assert nodes[link["target_id"]]["inputs"][link["target_slot"]]["link"] == link["id"]
 
 
 @pytest.mark.parametrize("path", DRAWN, ids=lambda path: path.stem)

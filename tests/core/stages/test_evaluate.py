@@ -6,10 +6,10 @@ from core.tiny import tiny_clip, tiny_model, tiny_tracks
 
 from dragvideo_core.media.drawing import HANDLE, TARGET, draw_paths
 from dragvideo_core.media.plots import COLOURS, draw_plot
-from dragvideo_core.stages.evaluate import EvaluateSettings, evaluate, plot_drag, plot_smoothness
+from dragvideo_core.stages.evaluate import EvaluateSettings, evaluate, plot_drag, plot_smoothness, verdict
 from dragvideo_core.temporal import metrics
 from dragvideo_core.temporal.smoothing import interpolate
-from dragvideo_core.types import DragResult, UserError, VideoClip
+from dragvideo_core.types import DragResult, Score, UserError, VideoClip
 
 QUICK = EvaluateSettings(ensemble=1, recipe="video")
 
@@ -57,8 +57,32 @@ def test_an_unchanged_clip_scores_the_whole_drag_as_missing():
     clip, tracks = tiny_clip(3), tiny_tracks()
     scores = evaluate(clip, clip, tracks, tiny_model(), QUICK)
     assert scores["outside_psnr"].value == 100.0 and scores["smoothness"].value == 0.0
-    assert scores["dragged_distance"].value == pytest.approx(math.hypot(9, 3), abs=1e-3)
-    assert abs(scores["mean_distance"].value - scores["dragged_distance"].value) < 3
+    assert abs(scores["mean_distance"].value - math.hypot(9, 3)) < 3
+    assert "not at their targets" in verdict(scores, tracks)
+
+
+def scored(distance, outside=60.0, smoothness=0.1, per_frame=()):
+    return {
+        "mean_distance": Score(distance, "px", "lower", "", tuple(per_frame)),
+        "outside_psnr": Score(outside, "dB", "higher", ""),
+        "smoothness": Score(smoothness, "px", "lower", ""),
+    }
+
+
+@pytest.mark.parametrize(
+    "scores, parts, not_said",
+    [
+        (scored(1.0), ["are at their targets: 1.0 px left of 9.5 px", "by eye"], ["lock", "frame"]),
+        (scored(6.0), ["are not at their targets", "shorter arrow"], ["by eye"]),
+        (scored(1.0, outside=22.0), ["22 dB", "'lock'"], ["by eye"]),
+        (scored(1.0, smoothness=3.0), ["flickers (3.0 px)", "'smoothing'"], ["by eye"]),
+        (scored(1.4, per_frame=[0.4, 0.4, 5.0]), ["Look at frame 3"], ["by eye"]),
+        (scored(1.0, smoothness=math.nan), ["by eye"], ["flickers"]),
+    ],
+)
+def test_the_verdict_names_what_stands_out_and_what_to_try(scores, parts, not_said):
+    said = verdict(scores, tiny_tracks())
+    assert all(part in said for part in parts) and not any(part in said for part in not_said), said
 
 
 @pytest.mark.parametrize("frames", [1, 2, 4])

@@ -1,0 +1,43 @@
+"""How long a stage will still take, from how long its first pieces of work took."""
+
+from __future__ import annotations
+
+LEAST_SHOWN = 10.0  # s: shorter waits are not worth a text
+LEAST_MEASURED = 1.0  # s: before that the estimate jumps
+BETWEEN = 2.0  # s between two texts
+
+
+class TimeLeft:
+    """Fed with every progress of a stage; says how long is left, now and then."""
+
+    def __init__(self) -> None:
+        self.start: tuple[float, int] | None = None  # when (s) and where the counting began: work may be resumed in the middle
+        self.said = float("-inf")  # when, s
+
+    @property
+    def has_spoken(self) -> bool:
+        """Was there any text yet?"""
+        return self.said > float("-inf")
+
+    def after(self, done: int, total: int, now: float) -> str | None:
+        """A text to show after `done` of `total` pieces at the time `now` in seconds; None: what is shown stays."""
+        if self.start is None:
+            self.start = now, done
+        since, first = self.start
+        if done <= first or now - since < LEAST_MEASURED or now - self.said < BETWEEN:
+            return None
+        left = (now - since) / (done - first) * (total - done)
+        if left < LEAST_SHOWN and not self.has_spoken:
+            return None
+        self.said = now
+        return f"about {in_words(left)} left ({done} of {total})" if left >= 1 else ""
+
+
+def in_words(seconds: float) -> str:
+    """ "40 s", "3 min", "2 h 10 min": as exact as an estimate is."""
+    if seconds < 90:
+        return f"{max(5, round(seconds / 5) * 5)} s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60 // 10 * 10} min"

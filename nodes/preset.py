@@ -1,0 +1,130 @@
+"""What the subgraph "Drag a Video" is steered with: one choice that sets every stage, and the switch at its end."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from comfy_api.latest import io
+
+from ..dragvideo_core.stages.drag import DragSettings
+from ..dragvideo_core.stages.invert import InvertSettings
+from ..dragvideo_core.stages.tune import TuneSettings
+from ..dragvideo_core.types import Displacement
+from . import sockets
+from .drag import write_steps
+
+QUICK, BEST, PAPER = "quick", "best", "paper"
+
+
+@dataclasses.dataclass(frozen=True)
+class Preset:
+    """The settings that differ from preset to preset, for Tune LoRA, DDIM Invert, Drag and Decode Edit."""
+
+    uses_model: bool = True
+    uses_displacement: bool = True
+    passes: int = TuneSettings().passes
+    until: int = InvertSettings().until
+    stride: int = 2
+    iterations: int = DragSettings().iterations
+    refine: int = DragSettings().refine
+    steps: tuple[int, ...] = DragSettings().steps
+    learning_rate: float = DragSettings().learning_rate
+    lock: bool = True
+    mask_weight: float = DragSettings().mask_weight
+    warm_start: bool = True
+    reach: float = DragSettings().reach
+    turns: int = 2
+
+
+PRESETS = {
+    QUICK: Preset(uses_model=False),
+    BEST: Preset(),
+    # Sec. 4.1: from zero offsets, every frame in every iteration, what is outside the mask held by Eq. 5 alone
+    PAPER: Preset(
+        uses_displacement=False,
+        stride=1,
+        iterations=60,
+        steps=(42, 41, 35, 30),
+        learning_rate=0.01,
+        lock=False,
+        mask_weight=1.0,
+        warm_start=False,
+        reach=0.0,
+        turns=1,
+    ),
+}
+
+
+class ChoosePreset(io.ComfyNode):
+    """Sets every stage of the edit with one choice. quick: the parts are displaced, no model is asked. best: a model goes on
+    from there. paper: the method of the paper alone, from the first iteration on."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return sockets.schema(
+            cls,
+            node_id="DragAVideo_Preset",
+            display_name="Drag Preset",
+            search_aliases=["quick", "best", "paper", "drag settings"],
+            inputs=[
+                io.Combo.Input(
+                    "preset",
+                    options=list(PRESETS),
+                    default=QUICK,
+                    tooltip="quick: moves the parts, no model, seconds. best: a model puts right what a displacement cannot "
+                    "know, minutes. paper: the paper's method alone, the slowest.",
+                ),
+                sockets.Displacement.Input("displacement", tooltip="From Displace. 'paper' hands none on."),
+            ],
+            outputs=[
+                sockets.Displacement.Output("chosen", display_name="displacement", tooltip="For Drag and Decode Edit."),
+                io.Boolean.Output("uses_model", display_name="uses model", tooltip="For Choose Edit."),
+                io.Int.Output("passes", display_name="passes", tooltip="For Tune LoRA."),
+                io.Int.Output("until", display_name="until", tooltip="For DDIM Invert."),
+                io.Int.Output("stride", display_name="stride", tooltip="For DDIM Invert and Decode Edit."),
+                io.Int.Output("iterations", display_name="iterations", tooltip="For Drag."),
+                io.Int.Output("refine", display_name="refine", tooltip="For Drag."),
+                io.String.Output("steps", display_name="steps", tooltip="For Drag."),
+                io.Float.Output("learning_rate", display_name="learning_rate", tooltip="For Drag."),
+                io.Boolean.Output("lock", display_name="lock", tooltip="For Drag and Decode Edit."),
+                io.Float.Output("mask_weight", display_name="mask_weight", tooltip="For Drag."),
+                io.Boolean.Output("warm_start", display_name="warm_start", tooltip="For Drag."),
+                io.Float.Output("reach", display_name="reach", tooltip="For Drag."),
+                io.Int.Output("turns", display_name="turns", tooltip="For Drag."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, preset: str, displacement: Displacement) -> io.NodeOutput:
+        chosen = dataclasses.asdict(PRESETS[preset]) | {"steps": write_steps(PRESETS[preset].steps)}
+        return io.NodeOutput(displacement if chosen.pop("uses_displacement") else None, *chosen.values())
+
+
+class ChooseEdit(io.ComfyNode):
+    """Hands on the displaced video, or the one that the model has edited. What is not chosen does not run."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return sockets.schema(
+            cls,
+            node_id="DragAVideo_ChooseEdit",
+            display_name="Choose Edit",
+            search_aliases=["switch", "lazy"],
+            inputs=[
+                io.Boolean.Input(
+                    "uses_model", default=False, tooltip="On: the model's edit. Off: the displaced video. From Drag Preset."
+                ),
+                io.Video.Input("displaced", tooltip="The video of Displace."),
+                io.Video.Input("edited", optional=True, lazy=True, tooltip="The video of Decode Edit: made only if it is chosen."),
+            ],
+            outputs=[io.Video.Output("video", display_name="video", tooltip="The one that was chosen.")],
+        )
+
+    @classmethod
+    def check_lazy_status(cls, uses_model: bool, displaced: Any = None, edited: Any = None) -> list[str]:
+        return ["edited"] if uses_model and edited is None else []
+
+    @classmethod
+    def execute(cls, uses_model: bool, displaced: Any, edited: Any = None) -> io.NodeOutput:
+        return io.NodeOutput(edited if uses_model and edited is not None else displaced)
