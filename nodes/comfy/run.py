@@ -92,8 +92,9 @@ class Progress:
 
     def finish(self, picture: Tensor | None = None) -> None:
         """The stage is done, at its last step or earlier: the bar is full, and `picture` (3, H, W) stays as the preview."""
-        if self.time_left.has_spoken:
-            messages.write_below_warnings("", self.node_id)
+        text = self.time_left.at_the_end(time.monotonic())
+        if text is not None:
+            messages.write_below_warnings(text, self.node_id)
         preview = None if picture is None else ("JPEG", to_pil(picture), PREVIEW_SIDE)
         self.bar.update_absolute(self.bar.total, self.bar.total, preview)
 

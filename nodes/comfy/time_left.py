@@ -24,13 +24,17 @@ class TimeLeft:
         if self.start is None:
             self.start = now, done
         since, first = self.start
-        if done <= first or now - since < LEAST_MEASURED or now - self.said < BETWEEN:
+        if done <= first or now - since < LEAST_MEASURED or now - self.said < BETWEEN or done >= total:
             return None
         left = (now - since) / (done - first) * (total - done)
         if left < LEAST_SHOWN and not self.has_spoken:
             return None
         self.said = now
-        return f"about {in_words(left)} left ({done} of {total})" if left >= 1 else ""
+        return f"about {in_words(left)} left ({done} of {total})"
+
+    def at_the_end(self, now: float) -> str | None:
+        """What takes the place of the last text when the work is over; None where there was none."""
+        return f"done in {in_words(now - self.start[0])}" if self.start is not None and self.has_spoken else None
 
 
 def in_words(seconds: float) -> str:

@@ -28,8 +28,12 @@ def test_resumed_work_is_measured_from_where_it_goes_on(comfy: Comfy):
     assert texts(comfy, [10.0], 40, first=30)[1] == "about 2 min left (31 of 40)"
 
 
-def test_it_takes_its_text_back_at_the_end(comfy: Comfy):
-    assert texts(comfy, [12.0] * 3, 3)[-1] == ""
+def test_at_the_end_it_says_how_long_it_took(comfy: Comfy):
+    clock = comfy.module("nodes.comfy.time_left").TimeLeft()
+    clock.after(0, 3, 0.0)
+    assert clock.at_the_end(5.0) is None, "nothing was said, so nothing has to be taken back"
+    assert clock.after(1, 3, 20.0) == "about 40 s left (1 of 3)"
+    assert clock.after(3, 3, 60.0) is None and clock.at_the_end(60.0) == "done in 60 s"
 
 
 @pytest.mark.parametrize("seconds, words", [(3, "5 s"), (42, "40 s"), (200, "3 min"), (7900, "2 h 10 min")])
