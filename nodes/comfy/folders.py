@@ -124,30 +124,15 @@ def edit_path(name: str) -> Path:
 
 
 def new_edit_path(save_as: str) -> Path:
-    """A file for a new edit in output/drag_a_video: the name with the next free number.
-
-    UserError for names that no file can have or that lead out of the folder.
-    """
-    name = save_as.strip().removesuffix(TENSORS_ENDING)
-    numbered = (_new_file(_edits_folder(), f"{name}_{number:05}{TENSORS_ENDING}") for number in itertools.count(1))
-    path = next(path for path in numbered if path is None or not path.exists()) if name else None
-    if path is None or path.is_relative_to(unfinished().folder.resolve()):
-        raise UserError(
-            f"'save_as' must be a file name inside output/{EDITS_FOLDER}: got {_shown(name)}. Example: swan, or clips/swan."
-        )
-    return path
+    """A file for a new edit in output/drag_a_video: the name with the next free number. UserError as `_numbered_file`."""
+    return _numbered_file(_edits_folder(), save_as, TENSORS_ENDING, f"output/{EDITS_FOLDER}", "swan, or clips/swan")
 
 
 def new_film_path(save_as: str, ending: str) -> Path:
-    """A file for a new film in the output folder: the name with the next free number, its folder made.
-
-    UserError for names that no file can have or that lead out of the folder.
-    """
-    name, output = save_as.strip(), Path(folder_paths.get_output_directory())
-    numbered = (_new_file(output, f"{name}_{number:05}{ending}") for number in itertools.count(1))
-    path = next(path for path in numbered if path is None or not path.exists()) if name else None
-    if path is None or path.is_relative_to(unfinished().folder.resolve()):
-        raise UserError(f"'save_as' must be a file name inside the output folder: got {_shown(name)}. Example: drag-a-video/film.")
+    """A file for a new film in the output folder: the name with the next free number, its folder made. UserError as
+    `_numbered_file`."""
+    folder = Path(folder_paths.get_output_directory())
+    path = _numbered_file(folder, save_as, ending, "the output folder", "drag-a-video/film")
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
 
@@ -181,6 +166,19 @@ def _new_file(folder: Path, name: str) -> Path | None:
         return path if len(name.encode()) <= MOST_NAME and path.is_relative_to(folder) else None
     except _NO_NAME:
         return None
+
+
+def _numbered_file(folder: Path, save_as: str, ending: str, place: str, example: str) -> Path:
+    """The file of a name, with the next free number, in a folder, which people know as `place`.
+
+    UserError for names that no file can have, that lead out of the folder, or that are of unfinished work.
+    """
+    name = save_as.strip().removesuffix(ending)
+    numbered = (_new_file(folder, f"{name}_{number:05}{ending}") for number in itertools.count(1))
+    path = next(path for path in numbered if path is None or not path.exists()) if name else None
+    if path is None or path.is_relative_to(unfinished().folder.resolve()):
+        raise UserError(f"'save_as' must be a file name inside {place}: got {_shown(save_as)}. Example: {example}.")
+    return path
 
 
 def _shown(name: Any) -> str:

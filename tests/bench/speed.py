@@ -24,7 +24,8 @@ import numpy as np
 import psutil
 import torch
 
-from .speed_case import FROZEN, PUBLISHED, Case, profile
+from .speed_case import profile
+from .speed_world import FROZEN, PUBLISHED, Case
 
 ROOT = Path(__file__).resolve().parents[2]
 OUT = ROOT / "output" / "bench"

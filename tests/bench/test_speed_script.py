@@ -6,7 +6,7 @@ import pytest
 import torch
 from bench import speed, speed_case
 from bench.baseline import drag_per_frame
-from bench.speed_case import FROZEN, OURS, PUBLISHED, Case
+from bench.speed_world import FROZEN, OURS, PUBLISHED, Case
 from core.tiny import tiny_model, tiny_tracks
 
 from dragvideo_core.types import Inversion

@@ -48,9 +48,6 @@ HELD_BY = {
     "media/stored.py": "media/test_film_writer.py",
     "media/video_file.py": "stages/test_load.py",
     "media/webp.py": "stages/test_load_films.py",
-    # points that are followed through a clip
-    "points/dift.py": "stages/test_propagate.py",
-    "points/finders.py": "stages/test_propagate.py",
     "stages/edit.py": "files/test_edit_file.py",
 }
 

@@ -66,6 +66,16 @@ def tiny_clip(frames: int = 3, height: int = 64, width: int = 64, seed: int = 0)
     return VideoClip(pictures[:, :, top : top + height, left : left + width].contiguous(), torch.arange(frames), 8.0)
 
 
+def shifted_clip(shift: int, frames: int = 3) -> VideoClip:
+    """A textured picture that moves `shift` px to the right each frame."""
+    torch.manual_seed(0)
+    wide = torch.nn.functional.avg_pool2d(torch.rand(1, 3, 64, 64 + 8 * frames), 5, 1, 2)[0]
+    start = shift * (frames - 1)
+    return VideoClip(
+        torch.stack([wide[:, :, start - shift * i : start - shift * i + 64] for i in range(frames)]), torch.arange(frames), 8.0
+    )
+
+
 def tiny_picks(size=(64, 64), frame: int = 0) -> PointPicks:
     return PointPicks(
         handles=torch.tensor([[24.0, 30.0]]),

@@ -2,18 +2,15 @@ from dataclasses import replace
 
 import pytest
 import torch
-from core.tiny import tiny_clip, tiny_model, tiny_picks
+from core.tiny import shifted_clip, tiny_clip, tiny_model, tiny_picks
 
-from dragvideo_core.points import dift, finders
 from dragvideo_core.points.edit_mask import around_drags, targets_outside
-from dragvideo_core.points.flow import Flow
-from dragvideo_core.points.sampling import cell_centres
 from dragvideo_core.points.sets import inside
 from dragvideo_core.stages import propagate as propagate_module
 from dragvideo_core.stages.propagate import PropagateSettings, propagate
 from dragvideo_core.stages.segment import EverythingSegmenter as Everything
 from dragvideo_core.stages.segment import segment
-from dragvideo_core.types import Correction, UserError, VideoClip, warnings_go_to
+from dragvideo_core.types import Correction, UserError, warnings_go_to
 
 QUICK = PropagateSettings(ensemble=1, recipe="video", mask_radius=96.0)
 FLOW = replace(QUICK, tracker="flow")
@@ -38,30 +35,6 @@ class Only:
         mask = torch.zeros(frame.shape[-2:], dtype=torch.bool)
         mask[:32, :32] = True
         return mask
-
-
-def shifted_clip(shift: int, frames: int = 3) -> VideoClip:
-    """A textured picture that moves `shift` px to the right each frame."""
-    torch.manual_seed(0)
-    wide = torch.nn.functional.avg_pool2d(torch.rand(1, 3, 64, 64 + 8 * frames), 5, 1, 2)[0]
-    start = shift * (frames - 1)
-    return VideoClip(
-        torch.stack([wide[:, :, start - shift * i : start - shift * i + 64] for i in range(frames)]), torch.arange(frames), 8.0
-    )
-
-
-def test_dift_matches_a_map_with_itself_at_once():
-    features = torch.nn.functional.normalize(torch.randn(16, 8, 12), dim=0)
-    points = cell_centres((8, 12), (32, 48)).reshape(-1, 2)[[5, 40, 77]]
-    matched, similarity = dift.match(dift.sample(features, points, (32, 48)), features, (32, 48))
-    assert (matched - points).abs().max() < 0.5 and similarity.min() > 0.999
-
-
-def test_dift_window_keeps_the_match_near():
-    features = torch.nn.functional.normalize(torch.randn(16, 8, 8), dim=0)
-    wanted = dift.sample(features, torch.tensor([[29.5, 29.5]]), (32, 32))
-    matched, _ = dift.match(wanted, features, (32, 32), around=torch.tensor([[5.0, 5.0]]), window=6.0)
-    assert (matched - 5).abs().max() <= 6 + 4 * 1.6
 
 
 def test_targets_keep_their_distance_to_their_handles():
@@ -290,47 +263,6 @@ def test_what_the_segmenter_held_is_given_back(picks):
     assert segmenter.freed == 1
 
 
-def test_flow_moves_every_point_with_a_shifted_picture_and_asks_no_model():
-    model, clip = tiny_model(), shifted_clip(2, frames=5)
-    model.denoiser.register_forward_pre_hook(lambda *asked: pytest.fail("the model was asked"))
-    for frame in (0, 2, 4):
-        tracks = propagate(clip, tiny_picks(frame=frame), Everything(), model, FLOW)
-        expected = 2.0 * (torch.arange(5) - frame)
-        for points in (tracks.handles.flatten(1, 2), tracks.mask_points):
-            motion = points - points[frame]
-            assert (motion[..., 0] - expected[:, None]).abs().max() < 0.5 and motion[..., 1].abs().max() < 0.5
-        assert tracks.visible.all()
-
-
-def test_flow_finds_what_was_hidden_again():
-    """A pole stands in front of the points in the two frames in the middle."""
-    clip = shifted_clip(1, frames=6)
-    frames = clip.frames.clone()
-    frames[2:4, :, :, 18:36] = torch.rand(2, 3, 1, 1)
-    tracks = propagate(replace(clip, frames=frames), tiny_picks(), Everything(), tiny_model(), FLOW)
-    assert tracks.visible[[0, 1, 4, 5]].all() and not tracks.visible[2:4].any()
-    motion = (tracks.handles - tracks.handles[0])[[1, 4, 5]]
-    torch.testing.assert_close(motion[..., 0], torch.tensor([1.0, 4, 5])[:, None, None].expand_as(motion[..., 0]), atol=0.6, rtol=0)
-
-
-def test_flow_goes_on_from_a_correction_and_leaves_the_other_pair_alone():
-    picks = replace(
-        tiny_picks(), handles=torch.tensor([[24.0, 30.0], [12.0, 44.0]]), targets=torch.tensor([[36.0, 26.0], [20.0, 40.0]])
-    )
-    clip = shifted_clip(2, frames=5)
-    plain = propagate(clip, picks, Everything(), tiny_model(), FLOW)
-    correction = Correction(frame=2, pair=0, handle=torch.tensor([40.0, 20.0]))
-    tracks = propagate(clip, picks, Everything(), tiny_model(), FLOW, corrections=[correction])
-    assert tracks.handles[2, 0, 4].tolist() == [40.0, 20.0]
-    torch.testing.assert_close(tracks.handles[4, 0, 4], torch.tensor([44.0, 20.0]), atol=0.5, rtol=0)
-    assert torch.equal(tracks.handles[:2], plain.handles[:2]) and torch.equal(tracks.handles[:, 1], plain.handles[:, 1])
-
-
-def test_a_point_that_jumps_further_than_the_window_is_hidden_for_flow():
-    tracks = propagate(shifted_clip(4), tiny_picks(), Everything(), tiny_model(), replace(FLOW, window=8.0))  # 1 px here
-    assert not tracks.visible[1:].any() and torch.equal(tracks.handles[2], tracks.handles[0])
-
-
 @pytest.mark.parametrize("fit_mask", [False, True])
 def test_a_mask_that_does_not_reach_the_target_can_be_fitted(fit_mask):
     clip, picks = tiny_clip(3), replace(tiny_picks(), mask_points=torch.tensor([[4.0, 4.0]]))
@@ -344,44 +276,6 @@ def test_a_mask_that_does_not_reach_the_target_can_be_fitted(fit_mask):
             x, y = place.round().int().tolist()
             assert bool(tracks.edit_mask[frame, 0, y, x]) is fit_mask
     assert tracks.edit_mask[0, 0, 4, 4] and not tracks.edit_mask.all()
-
-
-def test_the_surest_finder_takes_flow_where_it_is_sure_and_dift_elsewhere():
-    class Says:
-        def __init__(self, place, seen):
-            self.place, self.seen, self.settled = torch.tensor(place), torch.tensor(seen), []
-
-        def find(self, i, places):
-            return self.place, self.seen
-
-        def settle(self, i, places, seen):
-            self.settled.append(places)
-
-    flow, features = (Says([[1.0, 1], [2, 2], [3, 3]], [True, False, False]), Says([[7.0, 7], [8, 8], [9, 9]], [True, True, False]))
-    finder = finders.SurestFinder(flow, features)
-    matched, seen = finder.find(1, torch.zeros(3, 2))
-    assert matched.tolist() == [[1, 1], [8, 8], [9, 9]] and seen.tolist() == [True, True, False]
-    finder.settle(1, matched, seen)
-    assert len(flow.settled) == len(features.settled) == 1
-
-
-def test_auto_asks_no_model_where_flow_is_sure_and_needs_none():
-    model, clip = tiny_model(), shifted_clip(2, frames=3)
-    model.denoiser.register_forward_pre_hook(lambda *asked: pytest.fail("the model was asked"))
-    auto = propagate(clip, tiny_picks(), Everything(), model, QUICK)
-    assert auto.visible.all()
-    assert torch.equal(auto.handles, propagate(clip, tiny_picks(), Everything(), None, QUICK).handles)
-
-
-def test_dift_without_a_model_is_refused():
-    with pytest.raises(UserError, match="Wire a model"):
-        propagate(shifted_clip(2), tiny_picks(), Everything(), None, replace(QUICK, tracker="dift"))
-
-
-def test_a_flow_from_elsewhere_takes_the_place_of_our_own():
-    still = Flow("still", lambda first, second: torch.zeros(2, *first.shape[-2:]))
-    tracks = propagate(shifted_clip(4), tiny_picks(), Everything(), None, FLOW, flow=still)
-    assert torch.equal(tracks.handles[2], tracks.handles[0])
 
 
 def test_mask_points_stay_together():
