@@ -25,6 +25,7 @@ from .sound_copy import SoundCopy, sound_start
 from .stored import from_rgb, keeps_planes, tags_to_write, upright, with_edit
 
 GOOD = 12  # CRF that nobody tells from the source
+X265_DELAY = 2  # frames: of a film without more than these x265 gives packets whatever lay in memory as decoding time
 _TICK = Fraction(1, 90_000)  # seconds, where the source has no clock
 _FAILED = (OSError, av.FFmpegError)
 _NOT_COPIED = ("encoder", "major_brand", "minor_version", "compatible_brands")  # of this file, not of the film
@@ -48,6 +49,7 @@ class FilmWriter:
         self._keeps_planes = keeps_planes(first.format, self._pixels) and not like.is_toned
         self._tick = like.header.tick or _TICK
         self._origin = min(at for at in (like.first.time, sound_start(like)) if at is not None)
+        self._count = 0  # frames written
         self._last: int | None = None  # the time of the last frame, in ticks
         self._durations: dict[int, int] = {}  # of frames inside the encoder, by their time, in ticks
         self._unfinished = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}.part")
@@ -87,6 +89,7 @@ class FilmWriter:
         at = round((frame.time - self._origin) / self._tick)
         at = at if self._last is None else max(at, self._last + 1)
         self._last = at
+        self._count += 1
         self._durations[at] = max(1, round(frame.duration / self._tick))
         try:
             self._mux(self._stream.encode(_at(own, at, self._tick, self._tags)))
@@ -101,6 +104,8 @@ class FilmWriter:
 
     def _mux(self, packets: list[av.Packet]) -> None:
         for packet in packets:
+            if self._codec == "hevc" and self._count <= X265_DELAY:  # one or two frames are decoded in the order in which they show
+                packet.dts = packet.pts
             packet.duration = self._durations.pop(packet.pts, packet.duration)
             self._sound.copy_until(packet.dts * self._tick, self._origin)
             self._output.mux(packet)
