@@ -131,6 +131,7 @@ def test_a_right_arrow_is_allowed(place, line):
     assert faults(line, ROOT / place) == []
 
 
+@pytest.mark.slow
 def test_the_core_loads_without_comfyui():
     """Imports every module of the core in a fresh interpreter, then looks at what came along."""
     core = (ROOT / "dragvideo_core").rglob("*.py")
