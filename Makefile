@@ -1,5 +1,6 @@
 # make install        .venv with everything that the pack and its tests need; every other target does this first
 # make demo           the whole edit in a real ComfyUI; files in output/demo/
+# make demo-film      a film with sound and a part of it dragged, without a model; files in output/demo_film/
 # make comfyui        the same server, kept open for a person (PORT=8188 chooses the port)
 # make check          format, lint and types, in seconds
 # make test-fast      the core's and the page's tests, without ComfyUI; two minutes
@@ -17,7 +18,7 @@ PYTHON ?= python3
 PIP := .venv/bin/pip install -q --disable-pip-version-check
 HOST := cd tests && exec ../.venv/bin/python -m host
 
-.PHONY: install chromium check demo test test-fast comfyui bench-quality bench-film bench-speed bench-footage
+.PHONY: install chromium check demo demo-film test test-fast comfyui bench-quality bench-film bench-speed bench-footage
 .DELETE_ON_ERROR:
 
 install: .venv/installed
@@ -52,6 +53,9 @@ chromium:
 
 demo: install
 	@$(HOST) demo
+
+demo-film: install
+	@cd tests && PYTHONPATH=.. exec ../.venv/bin/python -m host demo_film
 
 comfyui: install
 	@$(HOST) serve

@@ -4,29 +4,36 @@ Points and layer are followed in every frame on a small copy. What the drag chan
 box around the edit mask, and put back; all else is handed on as it was. A window is some frames that are in memory together; the
 next one starts from the last frame that showed every pair, so memory does not grow with the film. The edit ends at hard cuts.
 
-Windows before the picked frame are followed backward, twice: once to find where each of them starts, once when they are written.
+Windows before the picked frame are edited backward first, and what changed in them waits on disk until they are written. With
+`keep` every finished window stays there until the film is whole: after a crash the same work goes on behind them.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import count as count_up
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from .displacement.bending import Bent
+from .displacement.checks import on_layer
+from .files.fingerprint import fingerprint
+from .files.kept_windows import KeptWindows
 from .layers.matte import matte
 from .media.cuts import NEIGHBOURS, cuts
 from .media.film import Film, FilmFrame, open_film
 from .media.film_writer import GOOD, FilmWriter
 from .region.box import Box, box_around, tracks_in
+from .region.patch import Patch, is_patched, patch_from
 from .region.scaled import as_frames, as_picture, enlarged_masks, factor_for, small_copy, small_picks
-from .region.windows import Start, joined, later_start, turned_round
+from .region.windows import Start, Window, joined, later_start, turned_round, window_from
 from .stages.displace import DisplaceSettings, bend_layers, render
 from .stages.pick import pick
 from .stages.propagate import PropagateSettings, propagate
@@ -65,111 +72,158 @@ def drag_a_film(
     settings: FilmSettings = FilmSettings(),
     segmenter: Segmenter | None = None,
     on_progress: OnProgress = ignore_progress,
+    keep: bool = False,
 ) -> FilmReport:
     """Edit the film `source` and write it to `output`, with its size, rate, length, sound and colours.
 
     points: the JSON of Pick Points, clicked on a frame of the film. segmenter: with a MASK of that frame, or a SAM; None: strokes,
-    or no layer. Warns where the shot of the picked frame ends before the film does: the other shots are handed on. UserError for
-    points, files and masks that do not fit.
+    or no layer. keep: work that is broken off leaves its finished windows in a hidden folder beside the output, and the same work
+    (film, points, settings) goes on from there, whatever its output is called. Warns where the shot of the picked frame ends before
+    the film does, and where the points are lost: the rest is handed on. UserError for points, files and masks that do not fit.
     """
     film = open_film(source)
     count = len(film.times)
     picks = pick(points, film.size, count)
     if not bool((picks.targets != picks.handles).any()):
         raise UserError("every pair is a pin, so nothing would move: expected a target away from its handle. Draw an arrow.")
-    edit = _Edit(film, settings, segmenter or segment(), factor_for(film.size))
+    segmenter = segmenter or segment()
+    kept = KeptWindows(Path(output), _fingerprint(film, points, settings, segmenter), keep)
+    edit = _Edit(film, settings, segmenter, factor_for(film.size), kept)
     total, written = count + picks.frame, 0
-    with FilmWriter(output, film, settings.codec, settings.quality) as writer:
-        starts = edit.starts_before(picks, lambda done: on_progress(done, total, None))
-        for frame, rgb in edit.frames(starts):
-            writer.write(frame, rgb)
-            written += 1
-            on_progress(picks.frame + written, total, None if rgb is None else partial(_shown, rgb))
+    try:
+        with FilmWriter(output, film, settings.codec, settings.quality) as writer:
+            starts = edit.starts_before(picks, lambda done: on_progress(done, total, None))
+            for frame, rgb in edit.frames(starts):
+                writer.write(frame, rgb)
+                written += 1
+                on_progress(picks.frame + written, total, None if rgb is None else partial(_shown, rgb))
+    except BaseException:
+        kept.broken_off()
+        raise
+    kept.finished()
     first, end = starts[-1].index, written if edit.shot_end is None else edit.shot_end
-    if first > 0 or end < written:
+    if edit.shot_first > 0 or end < written:
         warn(
-            f"the shot with the picked frame goes from frame {first + 1} to {end} of {written}: the edit ends at its cuts. "
-            "Edit the other shots by themselves."
+            f"the shot with the picked frame goes from frame {edit.shot_first + 1} to {end} of {written}: the edit ends at its "
+            "cuts. Edit the other shots by themselves."
         )
+    if first > edit.shot_first:
+        edit.lost.insert(0, (edit.shot_first, first))
+    if edit.lost:
+        ranges = ", ".join(f"{begin + 1} to {stop}" for begin, stop in edit.lost)
+        warn(f"the points were lost in frames {ranges}: nothing changes there. Put them on a spot that can be seen for longer.")
     return FilmReport(Path(output), written, first, end - 1, edit.factor)
 
 
 class _Edit:
-    """The work on one film. `shot_end`: the frame that begins the next shot, once it was met."""
+    """The work on one film. `shot_first`, `shot_end`: the frames that begin the picked frame's shot and the next one, once they are
+    known; `lost`: first frame and end of what shows no point, once that was met."""
 
-    def __init__(self, film: Film, settings: FilmSettings, segmenter: Segmenter, factor: int):
-        self.film, self.settings, self.segmenter, self.factor = film, settings, segmenter, factor
+    def __init__(self, film: Film, settings: FilmSettings, segmenter: Segmenter, factor: int, kept: KeptWindows):
+        self.film, self.settings, self.segmenter, self.factor, self.kept = film, settings, segmenter, factor, kept
         self.small_size = film.size[0] // factor, film.size[1] // factor
+        self.shot_first = 0
         self.shot_end: int | None = None
+        self.lost: list[tuple[int, int]] = []
 
     def starts_before(self, picks: PointPicks, done: Callable[[int], None]) -> list[Start]:
-        """The picked frame's start, and those of the windows before it, the earliest last.
+        """The picked frame's start, and those of the windows before it, the earliest last; these windows are finished then.
 
         A window's frames lie between its own start and the next one in this list. Before the last start nothing is edited: it is
         another shot, or the thing cannot be seen.
         """
         picture = self._copies(picks.frame, picks.frame + 1)[0]
         starts = [Start(picks.frame, picture, replace(small_picks(picks, self.factor, self.small_size), frame=0), None)]
-        first = self._shot_start(picks.frame)
-        while starts[-1].index > first:
-            end = starts[-1].index
-            begin = max(first, end - self.settings.window)
-            copies, indices = self._copies(begin, end)[::-1], list(range(end - 1, begin - 1, -1))
-            start = later_start(starts[-1], copies, indices, self._followed(starts[-1], copies, is_first=len(starts) == 1))
-            if start is starts[-1]:
+        self.shot_first = self._shot_start(picks.frame)
+        while starts[-1].index > self.shot_first:
+            later = starts[-1]
+            begin, name = max(self.shot_first, later.index - self.settings.window), f"before-{len(starts)}"
+            kept = self.kept.read(name)
+            start = later.read_from(kept) if kept else None
+            if not kept or not start or not begin <= start.index < later.index or not self._has_patch(kept, start, later):
+                start = self._before(name, begin, later, is_first=len(starts) == 1)
+            if start is None:
                 break
             starts.append(start)
             done(picks.frame - start.index)
         return starts
 
+    def _before(self, name: str, begin: int, later: Start, is_first: bool) -> Start | None:
+        """Edits the window from frame `begin` to before a start, as far as its frames show every pair; None where none does."""
+        frames = list(self._between(begin, later.index))
+        copies, indices = [small_copy(frame.rgb, self.factor) for frame in frames], [frame.index for frame in frames]
+        tracks = self._followed(later, copies[::-1], is_first)
+        start = later_start(later, copies[::-1], indices[::-1], tracks)
+        if start is later:
+            return None
+        shown = slice(start.index - begin, None)
+        patch = self._patch(frames[shown], copies[shown], turned_round(tracks).of_frames(shown), 0)
+        self.kept.write(name, start.as_tensors() | ({} if patch is None else patch.as_tensors()), is_needed=True)
+        return start
+
+    def _has_patch(self, tensors: dict[str, Tensor], start: Start, later: Start) -> bool:
+        count, size = later.index - start.index, self.film.size
+        return not is_patched(tensors) or patch_from(tensors, count, size, self.film.dtype) is not None
+
     def frames(self, starts: list[Start]) -> Iterator[tuple[FilmFrame, np.ndarray | None]]:
-        """Every frame of the film with its edited picture, None where it is in another shot."""
+        """Every frame of the film with its edited picture, None where nothing changes."""
         yield from ((frame, None) for frame in self._between(0, starts[-1].index))
         for number in range(len(starts) - 1, 0, -1):
-            end = starts[number - 1]
-            frames = list(self._between(starts[number].index, end.index))
-            copies = [small_copy(frame.rgb, self.factor) for frame in frames]
-            tracks = turned_round(self._followed(end, copies[::-1], is_first=number == 1))
-            yield from self._edited(frames, copies, tracks, 0, len(frames))
+            begin, end = starts[number].index, starts[number - 1].index
+            tensors = self.kept.read_back(f"before-{number}")
+            if tensors is None or not self._has_patch(tensors, starts[number], starts[number - 1]):
+                raise UserError(f"the finished frames {begin + 1} to {end} of '{self.film.name}' are gone. Start it again.")
+            patch = patch_from(tensors, end - begin, self.film.size, self.film.dtype)
+            yield from _patched(self._between(begin, end), patch)
         yield from self._forward(starts[0])
 
     def _forward(self, start: Start) -> Iterator[tuple[FilmFrame, np.ndarray | None]]:
         """From the picked frame to the end of its shot, then the rest of the film as it is."""
         source, settings = self._between(start.index, None), self.settings
         waiting: deque[FilmFrame] = deque()
-        before_copies: list[np.ndarray] = []
-        before_tracks: PointTracks | None = None
-        is_first = True
-        while True:
+        last: Window | None = None
+        for number in count_up():
             waiting.extend(islice(source, settings.window + settings.beside - len(waiting)))
             if not waiting:
                 return
-            frames, copies = list(waiting), [small_copy(frame.rgb, self.factor) for frame in waiting]
-            cut = self._cut(before_copies, copies)
-            if cut is not None:
-                self.shot_end = frames[cut].index
-                frames, copies = frames[:cut], copies[:cut]
-            if frames:
-                if is_first:
-                    tracks = self._followed(start, copies[1:], True, with_start=True)
-                else:
-                    tracks = self._followed(start, copies, False)
-                count = len(frames) if cut is not None else min(settings.window, len(frames))
-                beside = len(before_copies) if before_tracks is not None else 0
-                whole = tracks if before_tracks is None else joined(before_tracks, tracks)
-                yield from self._edited(frames, before_copies[len(before_copies) - beside :] + copies, whole, beside, count)
-                start = later_start(
-                    start, copies[:count], [frame.index for frame in frames[:count]], tracks.of_frames(slice(0, count))
-                )
-                kept = slice(max(0, count - settings.beside), count)
-                before_copies, before_tracks = copies[kept], tracks.of_frames(kept)
-                is_first = False
-                for _ in range(count):
-                    waiting.popleft()
-            if cut is not None:
+            name, before = f"after-{number}", last
+            kept, sets = self.kept.read(name), self.settings.propagate.set_side**2
+            film = self.film
+            last = window_from(kept, len(waiting), start, settings.beside, sets, film.size, film.dtype) if kept else None
+            if last is None:
+                last = self._window(list(waiting), start, before)
+                if self.kept.keep:
+                    self.kept.write(name, last.as_tensors())
+            if last.is_lost:
+                self.lost.append((waiting[0].index, waiting[0].index + last.count))
+            yield from _patched([waiting.popleft() for _ in range(last.count)], last.patch)
+            start = last.start
+            if last.is_last:
+                self.shot_end = waiting[0].index
                 yield from ((frame, None) for frame in waiting)
                 yield from ((frame, None) for frame in source)
                 return
+
+    def _window(self, frames: list[FilmFrame], start: Start, before: Window | None) -> Window:
+        """Edits the first of these frames, as many as a window has, or those before a cut."""
+        settings, copies = self.settings, [small_copy(frame.rgb, self.factor) for frame in frames]
+        cut = self._cut([] if before is None else before.copies, copies)
+        frames, copies = frames[:cut], copies[:cut]
+        if not frames:
+            return Window(0, True, False, None, start, [], None)
+        tracks = self._followed(start, copies if before else copies[1:], before is None, with_start=before is None)
+        count = len(frames) if cut is not None else min(settings.window, len(frames))
+        beside = 0 if before is None else len(before.copies)
+        if before is None or before.tracks is None:
+            whole, all_copies = tracks, copies
+        else:
+            whole, all_copies = joined(before.tracks, tracks), before.copies + copies
+        is_lost = not bool(tracks.visible[:count].any())
+        patch = None if is_lost else self._patch(frames[:count], all_copies, whole, beside)
+        indices = [frame.index for frame in frames[:count]]
+        start = later_start(start, copies[:count], indices, tracks.of_frames(slice(0, count)))
+        kept = slice(max(0, count - settings.beside), count)
+        return Window(count, cut is not None, is_lost, patch, start, copies[kept], tracks.of_frames(kept))
 
     def _followed(self, start: Start, copies: list[np.ndarray], is_first: bool, with_start: bool = False) -> PointTracks:
         """Points and layer in the small copies, followed from a start; `with_start`: in that as well, as the first frame."""
@@ -178,32 +232,29 @@ class _Edit:
         if not is_first and not segmenter.asks_points:
             segmenter = segment(mask=start.layer, front=segmenter.front)
         tracks = propagate(clip, start.picks, segmenter, None, self.settings.propagate)
+        if tracks.layer is not None:
+            tracks = replace(tracks, visible=tracks.visible & on_layer(tracks.layer, tracks.handles)[..., None])
         return tracks if with_start else tracks.of_frames(slice(1, None))
 
-    def _edited(
-        self, frames: list[FilmFrame], copies: list[np.ndarray], tracks: PointTracks, beside: int, count: int
-    ) -> Iterator[tuple[FilmFrame, np.ndarray | None]]:
-        """The first `count` frames with their pictures. Copies and tracks begin `beside` frames before them, and may go on."""
-        shown = slice(beside, beside + count)
+    def _patch(self, frames: list[FilmFrame], copies: list[np.ndarray], tracks: PointTracks, beside: int) -> Patch | None:
+        """What changes in the frames, None for nothing. Copies and tracks begin `beside` frames before them, and may go on."""
+        shown = slice(beside, beside + len(frames))
         bents = bend_layers(self._clip(copies), tracks, self.settings.displace)[shown]
-        frames, tracks = frames[:count], tracks.of_frames(shown)
+        tracks = tracks.of_frames(shown)
         box = box_around(tracks.edit_mask.any(0)[0].numpy(), self.settings.margin, LEAST_BOX)
         if box is None or not any(bent is not None and bent.moved.any() for bent in bents):
-            yield from ((frame, frame.rgb) for frame in frames)
-            return
+            return None
         large = box.times(self.factor)
-        clip = VideoClip(as_frames([frame.rgb[large.rows, large.columns] for frame in frames]), torch.arange(count), 1.0)
+        clip = VideoClip(as_frames([frame.rgb[large.rows, large.columns] for frame in frames]), torch.arange(len(frames)), 1.0)
         cut = enlarged_masks(tracks_in(box, tracks), self.factor)
         if cut.layer is not None and self.factor > 1:
             cut = replace(
                 cut, layer=torch.from_numpy(np.stack([_sharp(*pair) for pair in zip(clip.frames, cut.layer, strict=True)]))
             )
         made = render(clip, cut, [bent and _in_box(bent, box) for bent in bents])
-        for i, frame in enumerate(frames):
-            changed = (made.frames[i] != clip.frames[i]).any(0).numpy()
-            rgb = frame.rgb.copy()
-            rgb[large.rows, large.columns][changed] = as_picture(made.frames[i], rgb.dtype)[changed]
-            yield frame, rgb
+        changed = [one.any(0).numpy() for one in made.frames != clip.frames]
+        values = [as_picture(one, self.film.dtype)[where] for one, where in zip(made.frames, changed, strict=True)]
+        return Patch(large, changed, values)
 
     def _cut(self, before: list[np.ndarray], copies: list[np.ndarray]) -> int | None:
         """Which of the copies begins another shot, None if none does."""
@@ -229,6 +280,19 @@ class _Edit:
 
     def _clip(self, copies: list[np.ndarray]) -> VideoClip:
         return VideoClip(as_frames(copies), torch.arange(len(copies)), float(self.film.header.rate))
+
+
+def _patched(frames: Iterable[FilmFrame], patch: Patch | None) -> Iterator[tuple[FilmFrame, np.ndarray | None]]:
+    yield from ((frame, None if patch is None else patch.applied(i, frame.rgb)) for i, frame in enumerate(frames))
+
+
+def _fingerprint(film: Film, points: str, settings: FilmSettings, segmenter: Segmenter) -> str:
+    """What the windows of a film depend on."""
+    file = film.path.stat()
+    asked = type(segmenter).__name__ if segmenter.asks_points else ""
+    masks = [one for one in (segmenter.masks, segmenter.front) if one is not None]
+    edit = replace(settings, codec="", quality=0)  # the windows are not encoded yet
+    return fingerprint(str(film.path.resolve()), file.st_size, file.st_mtime_ns, points, edit, asked, len(masks), *masks)
 
 
 def _shown(rgb: np.ndarray) -> torch.Tensor:

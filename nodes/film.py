@@ -75,7 +75,8 @@ class DragFilm(io.ComfyNode):
         path = folders.new_film_path(save_as, ENDINGS[codec])
         with tempfile.TemporaryDirectory() as scratch, messages.warnings_on_node(cls.hidden.unique_id):
             source = _file_of(video, Path(scratch))
-            run(drag_a_film, source, points, path, settings, segmenter, progress())
+            keep = source.parent != Path(scratch)  # a copy made for this run is gone with it
+            run(drag_a_film, source, points, path, settings, segmenter, progress(), keep)
         return io.NodeOutput(InputImpl.VideoFromFile(str(path)), str(path), ui=messages.film_on_node(path))
 
 

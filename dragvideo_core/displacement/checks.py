@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..layers.pixels import distance_to
 from ..types import PointTracks, UserError, VideoClip, size_of
 from .mesh import spacing_for
 
@@ -28,6 +29,15 @@ def check_tracks(clip: VideoClip, tracks: PointTracks) -> None:
         raise UserError("the points contain NaN or infinity: expected positions in pixels. Check the node that made the tracks.")
     if tracks.layer is not None:
         _check_on_layer(tracks.layer, tracks.handles)
+
+
+def on_layer(layer: Tensor, handles: Tensor) -> Tensor:
+    """Which sets (N, J, S, 2) px have their middle on the layer (N, 1, H, W), or next to it: (N, J) bool."""
+    reach, size = 2.0 * spacing_for(size_of(layer)), size_of(layer)
+    middles = handles.mean(2).round().long()
+    column, row = middles[..., 0].clamp(0, size[1] - 1), middles[..., 1].clamp(0, size[0] - 1)
+    gaps = torch.stack([torch.from_numpy(distance_to(one[0].numpy() > 0.5)) for one in layer])
+    return gaps[torch.arange(len(layer))[:, None], row, column] <= reach
 
 
 def _check_on_layer(share: Tensor, handles: Tensor) -> None:

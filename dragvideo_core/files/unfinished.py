@@ -54,16 +54,7 @@ class Work:
 
     def resumed(self) -> State | None:
         """What was kept, if there is something. Anybody may have put it there: see `fits`."""
-        if self.path is None or not self.path.is_file():
-            return None
-        try:
-            if self.path.stat().st_size > MOST_BYTES:
-                raise OSError(f"it is larger than {MOST_BYTES} bytes")
-            with safe_open(str(self.path), "pt") as file:
-                return {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118  safe_open is no dict
-        except (OSError, SafetensorError, ValueError, RuntimeError) as error:
-            warn(f"unfinished work could not be read ({error}): it starts anew.")
-            return None
+        return None if self.path is None else read(self.path)
 
     def keep(self, state: Callable[[], State]) -> None:
         """Write the state if some time has passed since the last write."""
@@ -96,6 +87,20 @@ class Work:
         if self.path is not None:
             with suppress(OSError):  # read-only: it is pruned when something can be written again
                 self.path.unlink(missing_ok=True)
+
+
+def read(path: Path) -> State | None:
+    """The tensors of a `.safetensors` file; None where there is none, and with a warning where it cannot be read."""
+    if not path.is_file():
+        return None
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise OSError(f"it is larger than {MOST_BYTES} bytes")
+        with safe_open(str(path), "pt") as file:
+            return {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118  safe_open is no dict
+    except (OSError, SafetensorError, ValueError, RuntimeError) as error:
+        warn(f"unfinished work could not be read ({error}): it starts anew.")
+        return None
 
 
 def write(path: Path, tensors: State, metadata: dict[str, str] | None = None) -> None:

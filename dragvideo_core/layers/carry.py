@@ -7,6 +7,7 @@ the edge where the colours part (`matte.py`).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from ..points.flow import optical_flow
 from .matte import matte
-from .pixels import Coverage, as_picture, opencv, shrunk
+from .pixels import Coverage, Region, as_picture, opencv, shrunk
 
 REFERENCE = 256  # px, short side that the sizes below are for
 RIM = 2.0  # px of the layer along its edge in which flow is not trusted
@@ -23,6 +24,7 @@ NEAR, FAR = 1.5, 9.0  # px: the motion is continued from what is about so near, 
 LITTLE = 0.02  # weight of the far motion: a fiftieth of a layer that is all near
 RELATIVE, ABSOLUTE = 0.01, 0.5  # of Sundaram et al. 2010: squared round trip <= 0.01 * squared flow + 0.5 px^2
 SEEKS = 3  # rounds in which a pixel looks for where it came from
+MOST_STEP = 0.25  # of the short side: a thing moves less from one frame to the next, and flow is measured no further around it
 LEAST = 16  # px of sure motion, below which all of the layer's counts
 
 
@@ -43,13 +45,21 @@ def moved(source: Tensor, frame: Tensor, layer: Coverage) -> Coverage:
     """The layer (H, W) of the picture `source` (3, H, W) as it is in the neighbouring picture `frame`."""
     if not (layer >= 0.5).any() or (layer >= 0.5).all():
         return layer.copy()
-    motion = layer_motion(layer, optical_flow(source, frame).numpy(), optical_flow(frame, source).numpy())
-    return matte(as_picture(frame), _pushed(layer, motion))
+    size = layer.shape
+    box = _around(layer >= 0.5, math.ceil(MOST_STEP * min(size)))
+    one, other = source[:, box[0], box[1]], frame[:, box[0], box[1]]
+    motion = layer_motion(layer[box], optical_flow(one, other).numpy(), optical_flow(other, one).numpy(), min(size))
+    pushed = np.zeros_like(layer)
+    pushed[box] = _pushed(layer[box], motion)
+    return matte(as_picture(frame), pushed)
 
 
-def layer_motion(layer: Coverage, there: np.ndarray, back: np.ndarray) -> np.ndarray:
-    """The motion (2, H, W) px of a layer (H, W), continued beyond its edge, from the flow there and back, each (2, H, W)."""
-    scale = max(0.5, min(layer.shape) / REFERENCE)
+def layer_motion(layer: Coverage, there: np.ndarray, back: np.ndarray, side: int) -> np.ndarray:
+    """The motion (2, H, W) px of a layer (H, W), continued beyond its edge, from the flow there and back, each (2, H, W).
+
+    side: px, the shorter one of the picture that they may be a part of.
+    """
+    scale = max(0.5, side / REFERENCE)
     inside = layer >= 0.5
     home = _fetched(back, *_places(layer.shape, there))
     is_sure = ((there + home) ** 2).sum(0) <= RELATIVE * (there**2 + home**2).sum(0) + ABSOLUTE
@@ -59,6 +69,13 @@ def layer_motion(layer: Coverage, there: np.ndarray, back: np.ndarray) -> np.nda
     average = (there * weight).sum((1, 2), keepdims=True) / weight.sum()
     distant = np.where(far[0] > 1e-6, far[1:] / np.maximum(far[0], 1e-6), average)
     return (near[1:] + LITTLE * distant) / (near[0] + LITTLE)
+
+
+def _around(region: Region, margin: int) -> tuple[slice, slice]:
+    """Rows and columns of what lies within `margin` px of the region's box."""
+    lines = region.any(1).nonzero()[0], region.any(0).nonzero()[0]
+    first, second = (slice(max(0, int(at[0]) - margin), int(at[-1]) + 1 + margin) for at in lines)
+    return first, second
 
 
 def _pushed(layer: Coverage, motion: np.ndarray) -> Coverage:

@@ -106,6 +106,11 @@ class Film:
         """Per value, as stored."""
         return max(c.bits for c in self.first.frame.format.components)
 
+    @cached_property
+    def dtype(self) -> np.dtype:
+        """Of `FilmFrame.rgb`: uint8 or uint16."""
+        return FilmFrame(0, self.first.time, self.first.duration, self.first.frame, self).rgb.dtype
+
     @property
     def is_toned(self) -> bool:
         """Does `FilmFrame.rgb` bring a high dynamic range down?"""

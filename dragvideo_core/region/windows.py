@@ -8,7 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..types import PointPicks, PointTracks
+from ..types import PointPicks, PointTracks, Size
+from .patch import Patch, is_patched, patch_from
+
+_FLAGS = ("window.count", "window.is_last", "window.is_lost")
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,81 @@ class Start:
     picture: np.ndarray  # (h, w, 3) uint8
     picks: PointPicks  # `frame` is 0: the start is the first frame of its window
     layer: Tensor | None  # (1, h, w)
+
+    def as_tensors(self) -> dict[str, Tensor]:
+        """What goes into a file."""
+        tensors = {
+            "start.index": torch.tensor(self.index),
+            "start.picture": torch.from_numpy(self.picture.copy()),
+            "start.handles": self.picks.handles.clone(),
+            "start.targets": self.picks.targets,
+            "start.mask_points": self.picks.mask_points,
+        }
+        return tensors if self.layer is None else tensors | {"start.layer": self.layer.clone()}
+
+    def read_from(self, tensors: dict[str, Tensor]) -> Start | None:
+        """A later start of the same work that `as_tensors` made; None where the tensors are none."""
+        size = self.picture.shape[:2]
+        wanted = replace(self, layer=torch.zeros(1, *size) if "start.layer" in tensors else None).as_tensors()
+        if not _are_like(tensors, wanted):
+            return None
+        picks = replace(
+            self.picks,
+            handles=tensors["start.handles"],
+            targets=tensors["start.targets"],
+            mask_points=tensors["start.mask_points"],
+            strokes=(),
+            frame=0,
+        )
+        return Start(int(tensors["start.index"]), tensors["start.picture"].numpy(), picks, tensors.get("start.layer"))
+
+
+@dataclass(frozen=True)
+class Window:
+    """A finished window of the frames from the picked one on, and what the next one starts from."""
+
+    count: int  # frames
+    is_last: bool  # another shot begins behind it
+    is_lost: bool  # none of its frames shows a point
+    patch: Patch | None  # None: nothing changes
+    start: Start
+    copies: list[np.ndarray]  # small copies of its last frames, and the tracks of these
+    tracks: PointTracks | None
+
+    def as_tensors(self) -> dict[str, Tensor]:
+        """What goes into a file."""
+        flags = zip(_FLAGS, (self.count, self.is_last, self.is_lost), strict=True)
+        tensors = {name: torch.tensor(value) for name, value in flags} | self.start.as_tensors()
+        if self.tracks is not None:
+            tensors |= {"window.copies": torch.from_numpy(np.stack(self.copies)), **tracks_as_tensors(self.tracks)}
+        return tensors if self.patch is None else tensors | self.patch.as_tensors()
+
+
+def window_from(
+    tensors: dict[str, Tensor], most: int, start: Start, beside: int, members: int, size: Size, dtype: np.dtype
+) -> Window | None:
+    """The window of at most so many frames of `size` (H, W) that `Window.as_tensors` made; None where the tensors are none.
+
+    start: of this window, with sets of so many members; beside: how many of its frames the next one is held together with.
+    """
+    later = start.read_from(tensors)
+    flags = {name: torch.tensor(like) for name, like in zip(_FLAGS, (0, False, False), strict=True)}
+    if later is None or not _are_like(tensors, flags):
+        return None
+    count, is_last, is_lost = int(tensors[_FLAGS[0]]), bool(tensors[_FLAGS[1]]), bool(tensors[_FLAGS[2]])
+    if not 0 <= count <= most or (count == 0 and not is_last) or (count == most and is_last):
+        return None
+    patch = patch_from(tensors, count, size, dtype)
+    if patch is None and is_patched(tensors):
+        return None
+    copies = tensors.get("window.copies")
+    if copies is None:
+        return Window(count, is_last, is_lost, patch, later, [], None)
+    beside, small = min(beside, count), start.picture.shape[:2]
+    tracks = tracks_from(tensors, beside, small, (len(start.picks.handles), members), len(start.picks.mask_points))
+    if tracks is None or copies.dtype != torch.uint8 or copies.shape != (beside, *small, 3):
+        return None
+    return Window(count, is_last, is_lost, patch, later, list(copies.numpy()), tracks)
 
 
 def later_start(start: Start, pictures: list[np.ndarray], indices: list[int], tracks: PointTracks) -> Start:
@@ -34,6 +112,41 @@ def later_start(start: Start, pictures: list[np.ndarray], indices: list[int], tr
     targets = handles + (start.picks.targets - start.picks.handles)
     picks = replace(start.picks, handles=handles, targets=targets, mask_points=tracks.mask_points[i], strokes=(), frame=0)
     return Start(indices[i], pictures[i], picks, None if tracks.layer is None else tracks.layer[i])
+
+
+def tracks_as_tensors(tracks: PointTracks) -> dict[str, Tensor]:
+    """What goes into a file."""
+    values = {f"tracks.{one.name}": getattr(tracks, one.name) for one in fields(PointTracks)}
+    return {name: value.clone() for name, value in values.items() if value is not None}
+
+
+def tracks_from(tensors: dict[str, Tensor], count: int, size: Size, shape: tuple[int, int], mask_points: int) -> PointTracks | None:
+    """The tracks of `count` frames of `size` (H, W) that `tracks_as_tensors` made, with sets of this shape (J, S); None where the
+    tensors are none."""
+    points, seen, masks = torch.zeros(count, *shape, 2), torch.zeros(count, *shape, dtype=torch.bool), torch.zeros(count, 1, *size)
+    wanted = {
+        "tracks.handles": points,
+        "tracks.targets": points,
+        "tracks.is_foreground": seen,
+        "tracks.visible": seen,
+        "tracks.edit_mask": masks.bool(),
+        "tracks.mask_points": torch.zeros(count, mask_points, 2),
+    }
+    wanted |= {name: masks for name in ("tracks.layer", "tracks.front") if name in tensors}
+    if not _are_like(tensors, wanted):
+        return None
+    return PointTracks(**{name.removeprefix("tracks."): tensors[name] for name in wanted})
+
+
+def _are_like(tensors: dict[str, Tensor], wanted: dict[str, Tensor]) -> bool:
+    """Whether all that is wanted is there, of its type and shape, and finite."""
+    for name, like in wanted.items():
+        tensor = tensors.get(name)
+        if tensor is None or tensor.shape != like.shape or tensor.dtype != like.dtype:
+            return False
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            return False
+    return True
 
 
 def joined(first: PointTracks, second: PointTracks) -> PointTracks:

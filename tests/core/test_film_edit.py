@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from safetensors.torch import load_file, save_file
 
 from dragvideo_core import film_edit
 from dragvideo_core.film_edit import FilmSettings, drag_a_film
@@ -113,6 +117,85 @@ def test_cancelled_work_leaves_no_file(film: Path, tmp_path: Path):
     with pytest.raises(KeyboardInterrupt):
         drag_a_film(film, points(), tmp_path / "out.mkv", LOSSLESS, on_progress=cancel)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("frame", [0, 9])
+def test_work_that_was_broken_off_goes_on_at_its_window(film: Path, tmp_path: Path, frame: int, monkeypatch):
+    drag_a_film(film, points(frame), tmp_path / "whole.mkv", LOSSLESS)
+    calls: list[int] = []
+    propagate = film_edit.propagate
+    monkeypatch.setattr(film_edit, "propagate", lambda *inputs: calls.append(1) or propagate(*inputs))
+
+    def cancel(done: int, total: int, picture) -> None:
+        if done >= 12:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        drag_a_film(film, points(frame), tmp_path / "out.mkv", LOSSLESS, on_progress=cancel, keep=True)
+    before = len(calls)
+    drag_a_film(film, points(frame), tmp_path / "other_name.mkv", LOSSLESS, keep=True)
+    assert (
+        before + len(calls[before:]) <= 4 and len(calls[before:]) <= 1
+    )  # three or four windows in all, one to make after the break
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["other_name.mkv", "whole.mkv"]
+    assert all(np.array_equal(*pair) for pair in zip(read(tmp_path / "whole.mkv"), read(tmp_path / "other_name.mkv"), strict=True))
+
+
+def test_a_killed_process_leaves_its_windows_and_no_film(film: Path, tmp_path: Path):
+    script = (
+        "import os, sys; from pathlib import Path; from core.test_film_edit import LOSSLESS, points, drag_a_film;"
+        f"drag_a_film({str(film)!r}, points(), {str(tmp_path / 'out.mkv')!r}, LOSSLESS,"
+        "on_progress=lambda done, total, picture: os._exit(7) if done == 8 else None, keep=True)"
+    )
+    root = Path(__file__).resolve().parents[2]
+    paths = os.pathsep.join([str(root), str(root / "tests")])
+    done = subprocess.run([sys.executable, "-c", script], env=os.environ | {"PYTHONPATH": paths}, check=False)
+    assert done.returncode == 7 and not (tmp_path / "out.mkv").exists()
+    windows = sorted(path.name for path in next(tmp_path.glob(".*.unfinished")).iterdir())
+    assert windows == ["after-0.safetensors", "after-1.safetensors"]
+    drag_a_film(film, points(), tmp_path / "out.mkv", LOSSLESS, keep=True)
+    drag_a_film(film, points(), tmp_path / "whole.mkv", LOSSLESS)
+    assert all(np.array_equal(*pair) for pair in zip(read(tmp_path / "whole.mkv"), read(tmp_path / "out.mkv"), strict=True))
+
+
+@pytest.mark.parametrize("harm", ["garbage", "values", "box", "start", "count"])
+def test_windows_that_somebody_changed_are_made_anew(film: Path, tmp_path: Path, harm: str):
+    def cancel(done: int, total: int, picture) -> None:
+        if done >= 12:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        drag_a_film(film, points(), tmp_path / "out.mkv", LOSSLESS, on_progress=cancel, keep=True)
+    for path in next(tmp_path.glob(".*.unfinished")).iterdir():
+        tensors = load_file(path)
+        if harm == "garbage":
+            path.write_bytes(b"no tensors")
+            continue
+        if harm == "values":
+            tensors["patch.values"] = tensors["patch.values"][1:]
+        elif harm == "box":
+            tensors["patch.box"] += 1000
+        elif harm == "start":
+            tensors["start.handles"] *= float("nan")
+        else:
+            tensors["window.count"] += 1000
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
+    with warnings_go_to(lambda text: None):
+        drag_a_film(film, points(), tmp_path / "out.mkv", LOSSLESS, keep=True)
+    drag_a_film(film, points(), tmp_path / "whole.mkv", LOSSLESS)
+    assert all(np.array_equal(*pair) for pair in zip(read(tmp_path / "whole.mkv"), read(tmp_path / "out.mkv"), strict=True))
+
+
+def test_where_the_points_leave_the_thing_nothing_changes_and_that_is_said(tmp_path: Path, monkeypatch):
+    made = pictures(16)
+    made[8:] = pictures(1, moves=False)[0:1] * 0 + [np.roll(frame, -40, 1) for frame in made[8:]]  # the thing leaps out of reach
+    film, texts = write(tmp_path / "leap.mkv", made), []
+    monkeypatch.setattr(film_edit, "cuts", lambda frames: iter(()))
+    with warnings_go_to(texts.append):
+        drag_a_film(film, points(), tmp_path / "out.mkv", LOSSLESS)
+    before, after = read(film), read(tmp_path / "out.mkv")
+    assert all(np.array_equal(*pair) for pair in zip(before[10:], after[10:], strict=True))
+    assert not np.array_equal(before[5], after[5]) and any("lost in frames" in text for text in texts)
 
 
 def test_progress_goes_from_nothing_to_all(film: Path, tmp_path: Path):

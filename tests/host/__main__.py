@@ -1,4 +1,4 @@
-"""`python -m host demo` (what `make demo` does) and `python -m host serve` (`make comfyui`); run in `tests/`."""
+"""`python -m host demo` (what `make demo` does), `demo_film` (`make demo-film`) and `serve` (`make comfyui`); run in `tests/`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 
-from host import demo
+from host import demo, demo_film
 from host.comfyui import ROOT, ComfyUI, HostError
 from host.source import NoComfyUI
 
@@ -30,7 +30,7 @@ def serve() -> None:
 
 def main(arguments: list[str]) -> int:
     """Do what the one argument says; returns the exit status."""
-    commands = {"demo": demo.main, "serve": serve}
+    commands = {"demo": demo.main, "demo_film": demo_film.main, "serve": serve}
     if len(arguments) != 1 or arguments[0] not in commands:
         print(f"usage: python -m host {'|'.join(commands)}", file=sys.stderr)
         return 2

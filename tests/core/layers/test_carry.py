@@ -42,7 +42,7 @@ def test_the_motion_of_the_inside_goes_on_over_the_edge_and_the_grounds_does_not
     flow = np.zeros((2, 64, 64), np.float32)
     flow[0] = -3.0  # the ground, and the rim of the thing as flow sees it
     flow[0, 22:42, 22:42] = 5.0
-    motion = layer_motion(layer, flow, -_there(flow))
+    motion = layer_motion(layer, flow, -_there(flow), 64)
     assert np.abs(motion[0, 18:46, 18:46] - 5).max() < 0.3 and np.abs(motion[1]).max() < 1e-5
 
 

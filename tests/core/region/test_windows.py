@@ -2,10 +2,12 @@
 
 from dataclasses import fields, replace
 
+import numpy as np
+import pytest
 import torch
 
-from dragvideo_core.region.windows import joined, turned_round
-from dragvideo_core.types import PointTracks
+from dragvideo_core.region.windows import Start, Window, joined, turned_round, window_from
+from dragvideo_core.types import PointPicks, PointTracks
 
 from ..tiny import tiny_tracks
 
@@ -35,3 +37,55 @@ def test_turned_round_twice_is_as_it_was():
     once = turned_round(whole)
     assert torch.equal(once.handles[0], whole.handles[-1]) and not torch.equal(once.handles, whole.handles)
     assert_same(turned_round(once), whole)
+
+
+def start(layer: bool = True) -> Start:
+    picks = PointPicks(torch.rand(2, 2), torch.rand(2, 2), torch.rand(3, 2), 0, (64, 64))
+    return Start(5, np.full((64, 64, 3), 9, np.uint8), picks, torch.rand(1, 64, 64) if layer else None)
+
+
+def window(**more) -> Window:
+    tracks = with_layer(2)
+    tracks = replace(tracks, handles=tracks.handles[:, :2], mask_points=torch.rand(2, 3, 2))
+    for name in ("handles", "targets", "is_foreground", "visible"):
+        value = getattr(tracks, name)[:, :1].expand(-1, 2, *[-1] * (getattr(tracks, name).ndim - 2)).clone()
+        tracks = replace(tracks, **{name: value})
+    copies = [np.full((64, 64, 3), i, np.uint8) for i in range(2)]
+    return replace(Window(4, False, False, None, start(), copies, tracks), **more)
+
+
+def read(tensors: dict, most: int = 6) -> Window | None:
+    members = window().tracks.handles.shape[2]
+    return window_from(tensors, most, start(), 2, members, (128, 128), np.dtype(np.uint8))
+
+
+@pytest.mark.parametrize("layer", [True, False])
+def test_a_window_comes_back_from_its_tensors(layer: bool):
+    made = window(start=start(layer))
+    back = read(made.as_tensors())
+    assert back is not None and (back.count, back.is_last, back.is_lost) == (4, False, False)
+    assert_same(back.tracks, made.tracks)
+    assert torch.equal(back.start.picks.handles, made.start.picks.handles) and back.start.index == 5
+    assert (back.start.layer is None) == (not layer)
+    assert all(np.array_equal(*pair) for pair in zip(back.copies, made.copies, strict=True))
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("window.count", torch.tensor(7)),
+        ("window.count", torch.tensor(-1)),
+        ("window.count", torch.tensor(0)),  # only the last one may be empty
+        ("window.is_last", torch.tensor(1)),
+        ("start.handles", torch.full((2, 2), float("inf"))),
+        ("start.picture", torch.zeros(32, 64, 3, dtype=torch.uint8)),
+        ("tracks.handles", torch.zeros(2, 1, 9, 2)),
+        ("tracks.layer", torch.full((2, 1, 64, 64), float("nan"))),
+        ("window.copies", torch.zeros(2, 64, 64, 3)),
+        ("patch.box", torch.zeros(4, dtype=torch.int64)),
+    ],
+)
+def test_tensors_that_are_no_window_are_refused(name: str, value: torch.Tensor):
+    tensors = window().as_tensors()
+    assert read(tensors) is not None
+    assert read(tensors | {name: value}) is None

@@ -1,0 +1,66 @@
+"""What an edit changed in some frames of a film: only the changed pixels are kept, so that they can wait on disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..types import Size
+from .box import Box
+
+NAMES = ("patch.box", "patch.changed", "patch.values")
+
+
+@dataclass(frozen=True)
+class Patch:
+    """The changed pixels of N frames inside one box."""
+
+    box: Box
+    changed: list[np.ndarray]  # N times (h, w) bool, of the box
+    values: list[np.ndarray]  # N times (P, 3): what the changed pixels show, of the film's type
+
+    def applied(self, i: int, rgb: np.ndarray) -> np.ndarray:
+        """Picture i (H, W, 3) with its changes, as a new array."""
+        rgb = rgb.copy()
+        rgb[self.box.rows, self.box.columns][self.changed[i]] = self.values[i]
+        return rgb
+
+    def as_tensors(self) -> dict[str, Tensor]:
+        """What goes into a file."""
+        rows, columns = self.box.rows, self.box.columns
+        values = np.concatenate(self.values)
+        return {
+            "patch.box": torch.tensor([rows.start, rows.stop, columns.start, columns.stop]),
+            "patch.changed": torch.from_numpy(np.stack([np.packbits(one) for one in self.changed])),
+            "patch.values": torch.from_numpy(values.view(np.uint8).copy()),
+        }
+
+
+def is_patched(tensors: dict[str, Tensor]) -> bool:
+    """Whether the tensors hold any part of a patch."""
+    return any(name in tensors for name in NAMES)
+
+
+def patch_from(tensors: dict[str, Tensor], count: int, size: Size, dtype: np.dtype) -> Patch | None:
+    """The patch of `count` frames of `size` (H, W) that `as_tensors` made; None where the tensors are no such patch."""
+    if not tensors.keys() >= {*NAMES}:
+        return None
+    place, bits, octets = (tensors[name] for name in NAMES)
+    if place.dtype != torch.int64 or place.shape != (4,) or bits.dtype != torch.uint8 or octets.dtype != torch.uint8:
+        return None
+    top, bottom, left, right = place.tolist()
+    if not (0 <= top < bottom <= size[0] and 0 <= left < right <= size[1]):
+        return None
+    box = Box(slice(top, bottom), slice(left, right))
+    area = box.size[0] * box.size[1]
+    if bits.shape != (count, -(-area // 8)) or octets.ndim != 2 or octets.shape[1] != 3 * dtype.itemsize:
+        return None
+    changed = [np.unpackbits(one.numpy(), count=area).astype(bool).reshape(box.size) for one in bits]
+    ends = np.cumsum([int(one.sum()) for one in changed])
+    if len(octets) != ends[-1]:
+        return None
+    values = np.ascontiguousarray(octets.numpy()).view(dtype).reshape(-1, 3)
+    return Patch(box, changed, np.split(values, ends[:-1]))
