@@ -11,7 +11,6 @@ CORE = TESTS.parents[1] / "dragvideo_core"
 HELD_BY = {
     # one displacement of a whole frame
     "displacement/bending.py": "stages/test_displace.py",
-    "displacement/checks.py": "stages/test_displace.py",
     "displacement/compose.py": "stages/test_displace.py",
     "displacement/hidden.py": "stages/test_displace.py",
     "displacement/pulls.py": "stages/test_displace.py",
