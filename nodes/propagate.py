@@ -6,6 +6,7 @@ from comfy_api.latest import io
 
 from ..dragvideo_core.exchange.corrections import read_corrections
 from ..dragvideo_core.media.drawing import draw_tracks
+from ..dragvideo_core.points.flow import DIS
 from ..dragvideo_core.stages.propagate import PropagateSettings, propagate
 from ..dragvideo_core.stages.segment import segment
 from ..dragvideo_core.types import DragModel, PointPicks, Segmenter
@@ -91,6 +92,11 @@ class Propagate(io.ComfyNode):
                     "thing around the handle, here and at the target. Look at the preview.",
                     advanced=True,
                 ),
+                sockets.OpticalFlow.Input(
+                    "optical_flow",
+                    optional=True,
+                    tooltip="From core's Load Optical Flow Model (RAFT): measures the flow in the place of OpenCV's DIS.",
+                ),
             ],
             outputs=sockets.tracks_outputs(),
             hidden=[io.Hidden.unique_id],
@@ -106,15 +112,17 @@ class Propagate(io.ComfyNode):
         segmenter: Segmenter | None = None,
         corrections: str = "",
         edit_mask=None,
+        optical_flow=None,
         **settings,
     ) -> io.NodeOutput:
         clip, segmenter = values.to_clip(video), segmenter or segment()
         settings = PropagateSettings(mask_radius=mask_radius, **settings)
         may_change = None if edit_mask is None else run(values.to_edit_mask, edit_mask, clip)
+        flow = DIS if optical_flow is None else values.to_flow(optical_flow)
         moves = read_corrections(corrections, clip.size)
         on_progress = progress()  # no pictures: the player has them, and ComfyUI's would make the node grow
         with messages.warnings_on_node(cls.hidden.unique_id) as warned:
-            tracks = run(propagate, clip, picks, segmenter, model, settings, on_progress, moves, may_change)
+            tracks = run(propagate, clip, picks, segmenter, model, settings, on_progress, moves, may_change, flow)
         ui = {
             "drag_a_video_frames": messages.save_for_page(clip.frames),
             "drag_a_video_warnings": warned,

@@ -21,6 +21,7 @@ Inversion = io.Custom("DRAGVIDEO_INVERSION")  # Inversion
 Edit = io.Custom("DRAGVIDEO_EDIT")  # DragResult
 LoraModel = io.Custom("LORA_MODEL")  # core's: weights by name
 LossMap = io.Custom("LOSS_MAP")  # core's: {"loss": [...]}
+OpticalFlow = io.Custom("OPTICAL_FLOW")  # core's: a model patcher around torchvision's RAFT
 TrackData = io.Custom("TRACKS")  # {"track_path": (F, P, 2) px, "track_visibility": (F, P)}
 Boxes = io.Custom("BOUNDING_BOX")  # a list per frame of {"x", "y", "width", "height"}
 SamModel = io.Custom("SAM_MODEL")  # the Impact pack's

@@ -57,7 +57,19 @@ def finest(device: torch.device | str = "cpu") -> Flow:
             f"{DIS.name} flow. Delete the file, or put torchvision's own in its place.",
         )
         return DIS
-    return Flow("torchvision RAFT", lambda first, second: _raft_flow(raft, first, second))
+    return by_raft(raft)
+
+
+def by_raft(raft: object) -> Flow:
+    """The flow of a model that somebody loaded: torchvision's RAFT, large or small. UserError for anything else."""
+    parts = ("feature_encoder", "context_encoder", "update_block")
+    if not isinstance(raft, torch.nn.Module) or not all(hasattr(raft, part) for part in parts):
+        raise UserError(
+            f"expected torchvision's RAFT as optical flow: got {type(raft).__name__}. Wire in core's Load Optical Flow Model, or "
+            "nothing."
+        )
+    model = raft
+    return Flow("torchvision RAFT", lambda first, second: _raft_flow(model, first, second))
 
 
 def name() -> str:

@@ -8,12 +8,14 @@ from fractions import Fraction
 from typing import Any
 
 import torch
+from comfy import model_management
 from comfy_api.latest import InputImpl, Types
 from torch import Tensor
 
 from ...dragvideo_core.exchange import tracks as given_tracks
 from ...dragvideo_core.layers.given import check_count
 from ...dragvideo_core.media.picture import clip_from_frames
+from ...dragvideo_core.points.flow import Flow, by_raft
 from ...dragvideo_core.points.sets import REFERENCE
 from ...dragvideo_core.stages.segment import segment
 from ...dragvideo_core.types import DragModel, PointTracks, Scores, UserError, VideoClip
@@ -105,6 +107,13 @@ def from_latent(latent: Any, model: DragModel) -> Tensor:
     if not isinstance(samples, Tensor) or not samples.is_floating_point():
         raise UserError(f"expected a LATENT: got {type(latent).__name__}. Wire in a VAE Encode's or a sampler's output.")
     return samples * getattr(model.vae, "scaling_factor", 1.0)
+
+
+def to_flow(optical_flow: Any) -> Flow:
+    """Core's OPTICAL_FLOW, a model patcher, loaded to its device. UserError for anything else."""
+    flow = by_raft(getattr(optical_flow, "model", None))
+    model_management.load_model_gpu(optical_flow)
+    return flow
 
 
 def to_page(tracks: PointTracks, mask_radius: float, frame: int) -> dict:

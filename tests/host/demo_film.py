@@ -96,7 +96,7 @@ def edit(source: Path, folder: Path, on_progress: Callable[..., None], say: Call
         report = drag_a_film(source, points(), folder / "edited.mp4", on_progress=on_progress)
     before, after = open_film(source), open_film(report.path)
     _compare(before, after, folder / "side_by_side.mp4")
-    drawing.to_pil(_sheet(before, after)).save(folder / "before_after.jpg", quality=80, optimize=True)
+    drawing.to_pil(_sheet(before, after)).save(folder / "before_after.jpg", quality=75, optimize=True)
     (folder / "ATTRIBUTION.txt").write_text(ATTRIBUTION + "\n", encoding="utf-8")
     return report
 

@@ -102,3 +102,19 @@ def test_values_that_are_no_latent(comfy: Comfy, value):
     convert, types = comfy.module("nodes.comfy.values"), comfy.module("dragvideo_core.types")
     with pytest.raises(types.UserError, match="LATENT"):
         convert.from_latent(value, None)
+
+
+def test_cores_optical_flow_is_loaded_and_used_and_another_model_is_refused(comfy: Comfy):
+    convert, types = comfy.module("nodes.comfy.values"), comfy.module("dragvideo_core.types")
+    patchers, torchvision = (
+        importlib.import_module("comfy.model_patcher"),
+        importlib.import_module("torchvision.models.optical_flow"),
+    )
+    torch.manual_seed(0)
+    cpu = torch.device("cpu")
+    wired = patchers.ModelPatcher(torchvision.raft_small(weights=None).eval(), load_device=cpu, offload_device=cpu)
+    flow = convert.to_flow(wired).between(*torch.rand(2, 3, 128, 128))
+    assert flow.shape == (2, 128, 128) and bool(torch.isfinite(flow).all())
+    for other in (patchers.ModelPatcher(torch.nn.Linear(2, 2), load_device=cpu, offload_device=cpu), "flow"):
+        with pytest.raises(types.UserError, match="RAFT"):
+            convert.to_flow(other)

@@ -10,7 +10,10 @@ from torchvision.models.optical_flow import Raft_Large_Weights, raft_large
 
 from dragvideo_core.points import flow
 from dragvideo_core.stages.evaluate import evaluate
+from dragvideo_core.stages.propagate import PropagateSettings, propagate
+from dragvideo_core.stages.segment import segment
 from dragvideo_core.temporal import metrics
+from dragvideo_core.types import PointPicks, UserError
 
 RAFT, DIS = "torchvision RAFT", "OpenCV DIS"
 
@@ -40,6 +43,24 @@ def test_flow_points_where_the_picture_went():
     frames = moving([16, 20])
     went = flow.optical_flow(frames[0], frames[1])
     assert (went[0, 26:38, 20:36].median() - 4).abs() < 0.7 and went[1, 26:38, 20:36].median().abs() < 0.7
+
+
+def test_a_raft_that_somebody_loaded_measures_the_flow_and_nothing_else_is_taken_for_one(raft):
+    frames = torch.rand(2, 3, 128, 128)
+    with torch.no_grad():
+        wanted = raft(*(frames * 2 - 1).split(1))[-1][0]
+    torch.testing.assert_close(flow.by_raft(raft).between(*frames), wanted)
+    for other in (None, torch.nn.Linear(2, 2), "raft"):
+        with pytest.raises(UserError, match="RAFT"):
+            flow.by_raft(other)
+
+
+def test_points_are_followed_by_the_flow_that_is_given():
+    clip, calls = tiny_clip(3), []
+    still = flow.Flow("still", lambda first, second: calls.append(1) or torch.zeros(2, *first.shape[-2:]))
+    picks = PointPicks(torch.tensor([[20.0, 20.0]]), torch.tensor([[25.0, 20.0]]), torch.zeros(0, 2), 0, clip.size)
+    tracks = propagate(clip, picks, segment(), None, PropagateSettings(set_side=1, tracker="flow"), flow=still)
+    assert calls and (tracks.handles == picks.handles[0]).all()
 
 
 def test_without_weights_it_is_dis_and_nobody_is_warned(weights):
