@@ -66,6 +66,34 @@ def test_a_thing_inside_the_mask_moves_as_one_piece():
     assert torch.equal(done.matte[0, 0] > 0.5, expected)
 
 
+def energy(picture: torch.Tensor) -> float:
+    """Of the gradients of a picture (3, H, W)."""
+    return sum(picture.diff(dim=axis).square().mean().item() for axis in (1, 2))
+
+
+@pytest.mark.parametrize("way", [(12.0, 8.0), (12.5, 8.5), (12.3, 7.8)])
+def test_what_moves_between_pixels_stays_as_sharp_as_it_was(way):
+    clip, tracks = scene(layer=box(48, 48, 75, 71), pairs=(((60.0, 60.0), (60.0 + way[0], 60.0 - way[1])),))
+    fine = torch.rand(1, 3, *SIZE, generator=torch.Generator().manual_seed(0))
+    clip = replace(clip, frames=torch.nn.functional.avg_pool2d(fine, 2, 1, 1)[..., 1:, 1:])
+    done = displace(clip, tracks)
+    before, after = clip.frames[0, :, 50:70, 50:74], done.frames[0, :, 42:62, 62:86]
+    assert 0.9 < energy(after) / energy(before) < 1.15
+
+
+def test_what_is_stretched_loses_no_more_than_its_length():
+    """Edges in a bar that gets longer: their contrast stays, and there are as many."""
+    bar = box(40, 54, 120, 65)
+    clip, tracks = scene(layer=bar, pairs=(((110.0, 60.0), (134.0, 60.0)), ((50.0, 60.0), (50.0, 60.0))))
+    stripes = (torch.arange(SIZE[1]) // 5 % 2).float().expand(1, 3, *SIZE).clone()
+    done = displace(replace(clip, frames=stripes), tracks)
+    across = [
+        picture[:, 57:63, first:last].diff(dim=2).square().sum().item()
+        for picture, first, last in ((stripes[0], 62, 98), (done.frames[0], 68, 116))
+    ]
+    assert done.stretch[0, 0, 60, 90] > 1.2 and 0.6 < across[1] / across[0] < 1.4
+
+
 def test_only_what_moved_or_came_free_is_touched():
     layer = box(48, 48, 75, 71)
     clip, tracks = scene(layer=layer)
