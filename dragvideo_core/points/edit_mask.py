@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..types import PointPicks, Size, UserError, size_of, warn
+from ..types import PointPicks, PointTracks, Size, UserError, size_of, warn
 from .sets import inside, union_of_squares
 
 REACH = 1.5  # lengths of the drag
@@ -81,6 +81,19 @@ def warn_of_targets(outside: Tensor, frames: list[int], advice: str) -> None:
         warn(
             f"target {pair + 1} lies outside the edit mask in {_named(where)} and cannot be reached there: expected each target "
             f"inside the mask. {advice}"
+        )
+
+
+def warn_of_handles(tracks: PointTracks) -> None:
+    """A warning for every moving pair whose handle can be seen, but lies outside of the edit mask: nothing moves with it there."""
+    handles, targets = tracks.handles.mean(2), tracks.targets.mean(2)
+    moves = ((targets - handles).norm(dim=-1) >= PIN).any(0) & tracks.visible.any(2)
+    outside = targets_outside(tracks.edit_mask, handles) & moves
+    for pair in outside.any(0).nonzero().flatten().tolist():
+        where = _named(outside[:, pair].nonzero().flatten().tolist())
+        warn(
+            f"handle {pair + 1} lies outside the edit mask in {where}, so nothing moves with it there: expected each handle inside "
+            "the mask. Add a mask point on it on the Pick Points node, or paint the wired mask over it."
         )
 
 

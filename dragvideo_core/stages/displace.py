@@ -18,6 +18,7 @@ from ..displacement.backward_map import Warp, backward
 from ..displacement.bending import Bent
 from ..displacement.checks import check_tracks
 from ..ground.fill import fill_freed
+from ..points.edit_mask import warn_of_handles
 from ..types import Displacement, OnProgress, PointTracks, Size, UserError, VideoClip, ignore_progress, showing, warn
 
 
@@ -36,7 +37,8 @@ def displace(
 
     Without a layer in the tracks everything inside the edit mask bends, and its rim is held. Nothing outside of the edit mask
     changes, and nothing inside that neither moved nor came free. Warns where a drag would fold the layer over itself: it is made
-    smoother or shorter there. UserError where the tracks do not belong to the clip, hold NaN, or a handle is on no layer.
+    smoother or shorter there; and where a handle lies outside of the edit mask. UserError where the tracks do not belong to the
+    clip, hold NaN, or a handle is on no layer.
     """
     half = len(clip)
     bents = bend_layers(clip, tracks, settings, lambda done, total, picture: on_progress(done, 2 * half, picture))
@@ -53,6 +55,7 @@ def bend_layers(
     if not 0 <= settings.stiffness <= 1:
         raise UserError(f"'stiffness' goes from 0 (rubber) to 1 (board): got {settings.stiffness}.")
     check_tracks(clip, tracks)
+    warn_of_handles(tracks)
     scene = _Scene.of(tracks)
     visible = _array(tracks.visible)
     handles, moves = pulls.settled(_array(tracks.handles), visible), _array(tracks.targets - tracks.handles)

@@ -266,3 +266,21 @@ def test_no_warning_for_a_plain_drag():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         displace(clip, tracks)
+
+
+def test_a_handle_outside_of_the_edit_mask_is_said_once_with_its_frames():
+    pairs = (((60.0, 60.0), (72.0, 52.0)), ((70.0, 65.0), (70.0, 65.0)), ((20.0, 60.0), (30.0, 60.0)))
+    clip, tracks = scene(layer=box(10, 48, 90, 71), mask=box(40, 30, 110, 90), pairs=pairs, count=3)
+    with pytest.warns(UserWarning, match="handle 3 lies outside the edit mask in frames 1, 2, 3") as caught:
+        done = displace(clip, tracks)
+    assert len(caught) == 1 and torch.allclose(moved(done, 72, 52), torch.tensor([12.0, -8.0]), atol=0.5)
+
+
+def test_a_pin_or_a_hidden_handle_outside_of_the_edit_mask_is_no_fault():
+    pairs = (((60.0, 60.0), (72.0, 52.0)), ((20.0, 60.0), (20.0, 60.0)), ((25.0, 60.0), (30.0, 60.0)))
+    clip, tracks = scene(layer=box(10, 48, 90, 71), mask=box(40, 30, 110, 90), pairs=pairs)
+    visible = tracks.visible.clone()
+    visible[:, 2] = False
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        displace(clip, replace(tracks, visible=visible))
