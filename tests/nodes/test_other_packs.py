@@ -115,6 +115,6 @@ def test_cores_optical_flow_is_loaded_and_used_and_another_model_is_refused(comf
     wired = patchers.ModelPatcher(torchvision.raft_small(weights=None).eval(), load_device=cpu, offload_device=cpu)
     flow = convert.to_flow(wired).between(*torch.rand(2, 3, 128, 128))
     assert flow.shape == (2, 128, 128) and bool(torch.isfinite(flow).all())
-    for other in (patchers.ModelPatcher(torch.nn.Linear(2, 2), load_device=cpu, offload_device=cpu), "flow"):
+    for other in (patchers.ModelPatcher(torch.nn.Identity(), load_device=cpu, offload_device=cpu), "flow"):
         with pytest.raises(types.UserError, match="RAFT"):
             convert.to_flow(other)
