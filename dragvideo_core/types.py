@@ -195,6 +195,10 @@ class Displacement:
         Tensor  # (N, 1, H, W) float32: how many times as long the layer is there, along its most stretched direction; 1 = as it was
     )
 
+    def of_frames(self, frames: slice) -> Displacement:
+        """The displacement of some frames alone."""
+        return Displacement(**{field.name: getattr(self, field.name)[frames] for field in fields(self)})
+
 
 class LatentCodec(Protocol):
     """A latent diffusion model's autoencoder. Latents are those that the denoiser sees (scaling factor applied)."""

@@ -65,17 +65,23 @@ def encode(model: DragModel, frames: Tensor, chunks: Chunks) -> Tensor:
             f"a diffusion model needs frames whose width and height are multiples of {MULTIPLE}: got {width} x {height}. Load the "
             "video with the Drag-A-Video 'Load Video' node, which resizes and crops; 'Displace' takes any size."
         )
-    return _through(model.vae.encode, frames, model.device, chunks)
+    cell = model.pixels_per_cell
+    return _through(model.vae.encode, frames, (4, height // cell, width // cell), model.device, chunks)
 
 
 def decode(model: DragModel, latents: Tensor, chunks: Chunks) -> Tensor:
     """Latents (N, 4, h, w) to frames (N, 3, H, W) float32 in [0, 1] on the CPU."""
-    return _through(model.vae.decode, latents, model.device, chunks)
+    height, width = (side * model.pixels_per_cell for side in size_of(latents))
+    return _through(model.vae.decode, latents, (3, height, width), model.device, chunks)
 
 
-def _through(call: Callable[[Tensor], Tensor], values: Tensor, device: torch.device, chunks: Chunks) -> Tensor:
+def _through(
+    call: Callable[[Tensor], Tensor], values: Tensor, shape: tuple[int, int, int], device: torch.device, chunks: Chunks
+) -> Tensor:
+    """What `call` makes of each of the values, of the shape given: a rank of a group may have none."""
+
     def made(part: slice) -> Tensor:
         with torch.no_grad():
             return call(values[part].to(device)).float().cpu()
 
-    return torch.cat([result for _, result in chunks.map(made, len(values))])
+    return torch.cat([torch.zeros(0, *shape), *(result for _, result in chunks.map(made, len(values)))])

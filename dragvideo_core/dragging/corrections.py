@@ -11,7 +11,7 @@ MOST_SKIPPED = 3  # steps whose gradient is no number, until the work is given u
 
 
 class Corrections:
-    """Corrections (K, 4, h, w) per step, float32 on the model's device, and Adam's memory of them."""
+    """Corrections (k, 4, h, w) per step of the key frames that are held, float32 on the model's device, and Adam's memory."""
 
     def __init__(self, like: dict[int, Tensor], learning_rate: float):
         """like: step -> a tensor of the correction's shape."""

@@ -21,7 +21,7 @@ from .rounds import Earlier
 class Measured:
     """What the first pass gives, on the device."""
 
-    residuals: dict[int, Tensor]  # step -> (K, 4, h, w): what the DDIM jump from the step above misses
+    residuals: dict[int, Tensor]  # step -> (k, 4, h, w): what the DDIM jump from the step above misses
     patch_sums: dict[int, Tensor]  # step -> (turns, J, S, D, C): sums of the handles' patches over the frames of each turn
 
 
@@ -35,8 +35,10 @@ def measure(plan: Plan, initial: Initial, earlier: Earlier, chunks: batches.Chun
     handles = earlier.path[0][key_frames(plan.settings)].to(device)
     has_moved = earlier.has_moved
     sums: dict[int, Tensor] = {}
+    mine = plan.mine()
 
-    def of_chunk(part: slice) -> dict[int, Tensor]:
+    def of_chunk(local: slice) -> dict[int, Tensor]:
+        part = slice(mine.start + local.start, mine.start + local.stop)
         patches = _patches_in_clip(plan, initial, residuals, handles, part)
         if earlier.rounds and not bool(has_moved.all()):
             edited, keeps = _patches_in_edit(plan, initial, residuals, part), has_moved.to(device)[:, None, None, None]
@@ -49,26 +51,35 @@ def measure(plan: Plan, initial: Initial, earlier: Earlier, chunks: batches.Chun
         }
 
     tick()
-    for _, of_step in chunks.map(of_chunk):
+    for _, of_step in chunks.map(of_chunk, len(plan.cell_mask)):
         sums = {step: sums.get(step, 0.0) + total for step, total in of_step.items()}
         tick()
-    return Measured(residuals, sums)
+    return Measured(residuals, _of_all_ranks(plan, sums))
+
+
+def _of_all_ranks(plan: Plan, sums: dict[int, Tensor]) -> dict[int, Tensor]:
+    """The sums (turns, J, S, D, C) of this rank's frames, none where it has no frames, added up over the group."""
+    if plan.group.size == 1:
+        return sums
+    channels = int(plan.group.from_first(torch.tensor(sums[plan.steps[0]].shape[-1] if sums else 0)))
+    nothing = plan.handles.new_zeros(plan.turns, *plan.handles.shape[1:3], len(plan.patch), channels)
+    return dict(zip(plan.steps, plan.group.sum([sums.get(step, nothing) for step in plan.steps]), strict=True))
 
 
 @torch.no_grad()
 def _patches_in_clip(plan: Plan, initial: Initial, residuals: dict[int, Tensor], handles: Tensor, part: slice) -> dict[int, Tensor]:
     """Step -> patches (n, J, S, D, C) around the handles (K, J, S, 2) of a chunk in the clip; its residuals are written."""
-    chain, patches, above = plan.chain, {}, None
+    chain, patches, above, local = plan.chain, {}, None, plan.local(part)
     for step in plan.steps:
-        x_t = initial.latents[step][part]
+        x_t = initial.latents[step][local]
         if initial.is_displaced(plan):
-            features = features_without_output(chain.model, plan.latents[step][part], chain.ddim.timestep(step))
+            features = features_without_output(chain.model, plan.latents[step][local], chain.ddim.timestep(step))
             output = predict(chain.model, x_t, chain.ddim.timestep(step)) if chain.leads_on(step) else None
         else:
             features, output = chain.look(x_t, step)
         patches[step] = plan.around(features, handles[part])
         if above is not None:
-            residuals[step][part] = latent_offsets.residual(chain.ddim, *above[1:], x_t, above[0], step)
+            residuals[step][local] = latent_offsets.residual(chain.ddim, *above[1:], x_t, above[0], step)
         above = None if output is None else (step, x_t, output)
     return patches
 
@@ -78,7 +89,7 @@ def _patches_in_edit(plan: Plan, initial: Initial, residuals: dict[int, Tensor],
     """The same patches as the edit that this round starts from has them, around the handles where it left them."""
     patches, from_above = {}, None
     for step in plan.steps:
-        x_t = denoiser_input(plan, residuals, step, part, from_above, initial.key_offsets[step][part])
+        x_t = denoiser_input(plan, residuals, step, part, from_above, initial.key_offsets[step][plan.local(part)])
         features, output = plan.chain.look(x_t, step)
         patches[step] = plan.around(features, plan.handles[part])
         from_above = plan.chain.onward(x_t, output, step)

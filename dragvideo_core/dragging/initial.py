@@ -29,9 +29,9 @@ FRESH_NOISE = 0  # seed: the same drag twice has the same result
 class Initial:
     """What every frame's offset is before the first correction."""
 
-    offsets: dict[int, Tensor]  # step -> (N, 4, h, w) of all frames, on the CPU
-    key_offsets: dict[int, Tensor]  # step -> (K, 4, h, w): those of the key frames, on the device
-    latents: dict[int, Tensor]  # step -> (K, 4, h, w) on the device: what the chain's residuals are measured on
+    offsets: dict[int, Tensor]  # step -> (n, 4, h, w) of this rank's frames (alone: of all), on the CPU
+    key_offsets: dict[int, Tensor]  # step -> (k, 4, h, w): those of its key frames, on the device
+    latents: dict[int, Tensor]  # step -> (k, 4, h, w) on the device: what the chain's residuals are measured on
 
     def is_displaced(self, plan: Plan) -> bool:
         """Whether the residuals are measured on other latents than the inverted ones."""
@@ -41,6 +41,7 @@ class Initial:
 def from_offsets(plan: Plan, inversion: Inversion, earlier: Earlier) -> Initial:
     """The earlier edit's offsets, zero where it has none."""
     offsets = latent_offsets.zero_offsets(plan.steps, inversion.latents[0]) | earlier.offsets
+    offsets = {step: offset[plan.frames] for step, offset in offsets.items()}
     return Initial(offsets, _of_keys(plan, offsets), plan.latents)
 
 
@@ -53,10 +54,13 @@ def displaced(
     chunks: batches.Chunks,
 ) -> Initial:
     """Starts with the parts where they are to be: by the displacement, or by a smooth one that knows no layer."""
+    if plan.frames.start == plan.frames.stop:
+        return from_offsets(plan, inversion, Earlier(tracks.handles[None], torch.zeros(0, 2)))  # of no frames
+    inversion, tracks = _of_frames(inversion, plan.frames), tracks.of_frames(plan.frames)
     if displacement is None:
         moved = warm_start.moved_latents(inversion, tracks, model, plan.steps, chunks)
     else:
-        moved = displaced_latents(inversion, tracks, displacement, model, plan.steps, chunks)
+        moved = displaced_latents(inversion, tracks, displacement.of_frames(plan.frames), model, plan.steps, chunks)
     return _from_moved(plan, inversion, tracks, moved)
 
 
@@ -92,6 +96,10 @@ def _from_moved(plan: Plan, inversion: Inversion, tracks: PointTracks, moved: di
     offsets = latent_offsets.zero_offsets(plan.steps, inversion.latents[0])
     offsets[top] = may_change * (moved[top] - inversion.latents[top])
     return Initial(offsets, _of_keys(plan, offsets), latents)
+
+
+def _of_frames(inversion: Inversion, part: slice) -> Inversion:
+    return Inversion(inversion.latents[:, part], inversion.timesteps, None if inversion.frames is None else inversion.frames[part])
 
 
 def _of_keys(plan: Plan, offsets: dict[int, Tensor]) -> dict[int, Tensor]:

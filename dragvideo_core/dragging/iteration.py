@@ -14,6 +14,7 @@ from ..diffusion import batches
 from ..points.sampling import mask_to_cells
 from ..types import DragResult, PointTracks, size_of
 from . import passes, rounds, tracking
+from .halo import restricted
 from .initial import Initial
 from .plan import Plan
 from .rounds import Earlier
@@ -28,15 +29,17 @@ def iterate(
     weight = torch.zeros_like(plan.visible)
     weight[turn] = (plan.visible & ~state.arrived[:, None])[turn]
     is_busy = (plan.shown & ~state.arrived_on_cpu).any(1).tolist()
-    changes = {step: plan.sharing.to_keys(own, turn) for step, own in corrections.values.items()}
-    offsets = {step: initial.key_offsets[step][turn] + change.detach() for step, change in changes.items()}
+    mine, heard = plan.mine(turn), restricted(turn, plan.sharing.span.heard)
+    changes = {step: plan.sharing.to_keys(own, heard) for step, own in corrections.values.items()}
+    own_changes = slice((mine.start - heard.start) // turn.step, (mine.stop - heard.start + turn.step - 1) // turn.step)
+    offsets = {step: initial.key_offsets[step][plan.local(mine)] + change.detach()[own_changes] for step, change in changes.items()}
     points = passes.Points(state.handles, state.templates.mean, weight)
-    supervised = passes.supervise(plan, residuals, turn, offsets, points, is_busy, chunks, tick)
+    supervised = passes.supervise(plan, residuals, mine, offsets, points, is_busy, chunks, tick)
     if not supervised.is_finite():
         corrections.skip(state.done + 1)
         return False
     state.is_whole = False
-    corrections.step(changes, supervised.gradients)
+    corrections.step(changes, plan.halo.heard(supervised.gradients, turn))
     if plan.settings.moving_average:
         state.templates.follow(turn.start, supervised.patches, supervised.distances, weight)
     handles = _moved(state, supervised)
@@ -50,6 +53,7 @@ def iterate(
 def _moved(state: DragState, supervised: passes.Supervised) -> Tensor:
     """The handles (K, J, S, 2) after Eq. 6 and 7; sets that have arrived stay."""
     move = tracking.shared_move(list(supervised.along.values()), state.plan.moves, state.remaining)
+    move = state.plan.group.from_first(move)
     move = torch.where(state.arrived[:, None], torch.zeros_like(move), move)
     return tracking.move_handles(state.handles, state.plan.targets, move)
 
@@ -57,10 +61,8 @@ def _moved(state: DragState, supervised: passes.Supervised) -> Tensor:
 def result(plan: Plan, initial: Initial, state: DragState, earlier: Earlier, tracks: PointTracks) -> DragResult:
     """The edit as it is now, of all frames."""
     path, first = torch.stack(state.path), state.first
-    moved = plan.sharing.moves_to_all((path[first:] - path[first]).transpose(0, 1)).transpose(0, 1)
-    offsets = {
-        step: initial.offsets[step] + plan.sharing.to_all(own.detach()).cpu() for step, own in state.corrections.values.items()
-    }
+    moved = plan.gather_frames(plan.sharing.moves_to_all((path[first:] - path[first]).transpose(0, 1))).transpose(0, 1)
+    offsets = {step: _offset(plan, initial, step, own.detach()) for step, own in state.corrections.values.items()}
     if plan.settings.lock:  # what came from a neighbour whose mask is larger
         cell_mask = mask_to_cells(tracks.edit_mask, size_of(plan.cell_mask))
         offsets = {step: offset * cell_mask for step, offset in offsets.items()}
@@ -72,3 +74,9 @@ def result(plan: Plan, initial: Initial, state: DragState, earlier: Earlier, tra
         arrived=state.arrived_on_cpu,
         rounds=(*earlier.rounds, done),
     )
+
+
+def _offset(plan: Plan, initial: Initial, step: int, held: Tensor) -> Tensor:
+    """The offset of all frames, (N, 4, h, w) on the CPU, from the corrections that are held."""
+    corrections = plan.of_all_keys(held).to(held.device)
+    return plan.gather_frames(initial.offsets[step] + plan.sharing.to_all(corrections).cpu())

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ..diffusion import batches
+from ..group import Group
 from ..points.sampling import lookup
 from . import offsets as latent_offsets
 from . import supervision, tracking
@@ -53,6 +54,7 @@ class Supervised:
         self.distances = {step: zeros(pairs) for step in offsets}  # (J, S) each
         self.patches = {step: torch.zeros_like(template) for step, template in points.templates.items()}  # (J, S, D, C) each
         self.along = {step: zeros(*pairs, moves) for step in offsets}  # (J, S, M) each
+        self.faults = zeros(())  # ranks with a gradient that is no number
         self.first_input: Tensor | None = None  # (1, 4, h, w): the first frame's at the lowest step, if it was worked on
 
     def add(self, part: slice, of_step: dict[int, AtStep]) -> None:
@@ -65,10 +67,25 @@ class Supervised:
             self.along[step] += chunk.along
 
     def is_finite(self) -> bool:
-        """Whether all of it are numbers. The one place of an iteration where a GPU is waited for before the update."""
+        """Whether all of it are numbers, on this rank and on the others whose sums are in it. The one place of an iteration
+        where a GPU is waited for before the update."""
         by_step = (self.gradients, self.distances, self.patches, self.along)
         tensors = [self.losses, *(tensor for values in by_step for tensor in values.values())]
-        return bool(torch.stack([torch.isfinite(tensor).all() for tensor in tensors]).all())
+        return bool(torch.stack([self.faults == 0, *(torch.isfinite(tensor).all() for tensor in tensors)]).all())
+
+    def sum_over(self, group: Group) -> None:
+        """The sums over the frames of all ranks in the place of this rank's; gradients stay those of its own frames."""
+        if group.size == 1:
+            return
+        is_finite = torch.stack([torch.isfinite(gradient).all() for gradient in self.gradients.values()])
+        self.faults = (~is_finite.all()).to(self.losses.dtype)
+        by_step = (self.distances, self.patches, self.along)
+        self.losses, self.faults, *sums = group.sum(
+            [self.losses, self.faults, *(tensor for values in by_step for tensor in values.values())]
+        )
+        for values in by_step:
+            for step in values:
+                values[step] = sums.pop(0)
 
 
 def supervise(
@@ -83,7 +100,8 @@ def supervise(
 ) -> Supervised:
     """The pass over the key frames `frames`, whose offsets (n, 4, h, w) these are.
 
-    is_busy: of each key frame, whether some point in it counts; under the lock a chunk without any is left out.
+    frames: among those that this rank works on. is_busy: of each of all key frames, whether some point in it counts; under the
+    lock a chunk without any is left out.
     """
     supervised = Supervised(offsets, points, len(plan.moves))
 
@@ -98,6 +116,7 @@ def supervise(
         if frames.start == part.start == 0 and lowest_input is not None:
             supervised.first_input = lowest_input[:1]
         tick()
+    supervised.sum_over(plan.group)
     return supervised
 
 
@@ -105,6 +124,7 @@ def supervise_chunk(
     plan: Plan, residuals: dict[int, Tensor], part: slice, offsets: dict[int, Tensor], points: Points
 ) -> tuple[dict[int, AtStep], Tensor]:
     """Step -> what a chunk, the key frames `part` with these offsets (n, 4, h, w), gives; and its input at the lowest step."""
+    local = plan.local(part)
     handles, targets, visible = points.handles[part], plan.targets[part], plan.visible[part]
     ahead = handles + supervision.GRID * supervision.directions(handles, targets)
     candidates, middle = tracking.candidate_points(handles, targets, plan.moves), len(plan.patch) // 2
@@ -114,7 +134,7 @@ def supervise_chunk(
         x_t = denoiser_input(plan, residuals, step, part, from_above, offset)
         features, output = plan.chain.look(x_t, step)
         drag_loss, distance = supervision.drag_loss(plan.around(features, ahead), template, weight)  # Eq. 4
-        mask_loss = supervision.mask_loss(x_t, plan.latents[step][part], plan.cell_mask[part])  # Eq. 5
+        mask_loss = supervision.mask_loss(x_t, plan.latents[step][local], plan.cell_mask[local])  # Eq. 5
         gradient = torch.autograd.grad(drag_loss + plan.settings.mask_weight * mask_loss, offset)[0]
         with torch.no_grad():
             of_step[step] = AtStep(
@@ -133,7 +153,8 @@ def denoiser_input(
     plan: Plan, residuals: dict[int, Tensor], step: int, part: slice, from_above: Tensor | None, offset: Tensor
 ) -> Tensor:
     """x_t (n, 4, h, w) of the key frames `part`; from_above: what the DDIM jump from the step above gave."""
+    local = plan.local(part)
     if from_above is not None:
-        from_above = from_above + residuals[step][part]
-    mask = plan.cell_mask[part] if plan.settings.lock else None
-    return latent_offsets.add_offset(plan.latents[step][part], from_above, offset, mask)
+        from_above = from_above + residuals[step][local]
+    mask = plan.cell_mask[local] if plan.settings.lock else None
+    return latent_offsets.add_offset(plan.latents[step][local], from_above, offset, mask)

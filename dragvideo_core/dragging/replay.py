@@ -29,13 +29,14 @@ Answering = Literal["same_frame", "first_frame", "all_frames", "off"]  # whose k
 
 @dataclass(frozen=True)
 class Replay:
-    """What stays the same while it runs. N frames, on the CPU."""
+    """What stays the same while it runs. N frames, on the CPU; those in `mine` are edited."""
 
     model: DragModel
     latents: Tensor  # (T + 1, N, 4, h, w): inverted
     offsets: dict[int, Tensor]  # step -> (N, 4, h, w)
     cell_mask: Tensor  # (N, 1, h, w): 1 where the latents may change
     answering: Answering
+    mine: slice  # the n frames of this rank
     moves: CellMoves | None = None  # of the displacement that the offsets start from, if they do
 
     @property
@@ -50,27 +51,32 @@ class Replay:
         on_jump: Callable[[int], None],
         after_jump: Callable[[Tensor, int], Tensor],
     ) -> Tensor:
-        """Edited clean latents (N, 4, h, w).
+        """Edited clean latents (n, 4, h, w).
 
         steps: from the highest with an offset down to 0, those with offsets among them. on_jump gets how many frames have
-        made a jump; after_jump may change the latents (N, 4, h, w) at the step that they have come to.
+        made a jump; after_jump may change the latents (n, 4, h, w) at the step that they have come to.
         """
-        edited = latent_offsets.add_offset(self.latents[steps[0]], None, self.offsets[steps[0]], self.cell_mask)
+        top = steps[0], self.mine
+        edited = latent_offsets.add_offset(self.latents[top], None, self.offsets[steps[0]][self.mine], self.cell_mask[self.mine])
         with text_once(self.model.denoiser), cross_branch(self.model.denoiser) as branch:
             for number, (step_from, step_to) in enumerate(pairwise(steps)):
-                self._record_shared(branch, step_from, chunks)
+                if len(edited):
+                    self._record_shared(branch, step_from, chunks)
                 lower = torch.empty_like(edited)
-                for part, latents in chunks.map(partial(self._jump, branch, edited, step_from, step_to)):
+                for part, latents in chunks.map(partial(self._jump, branch, edited, step_from, step_to), len(edited)):
                     lower[part] = latents
                     on_jump(number * len(edited) + part.stop)
                 branch.mode = "plain"
                 edited = after_jump(lower, step_to)
         return edited
 
-    def _jump(self, branch: CrossBranch, edited: Tensor, step_from: int, step_to: int, part: slice) -> Tensor:
-        """The edited latents (n, 4, h, w) of a chunk at the step below."""
+    def _jump(self, branch: CrossBranch, edited: Tensor, step_from: int, step_to: int, chunk: slice) -> Tensor:
+        """The edited latents of a chunk, a part of the n frames, at the step below."""
         ddim, device = self.ddim, self.model.device
-        z_from, z_to, x_t = (values[part].to(device) for values in (self.latents[step_from], self.latents[step_to], edited))
+        part = slice(self.mine.start + chunk.start, self.mine.start + chunk.stop)
+        z_from, z_to, x_t = (
+            values.to(device) for values in (self.latents[step_from, part], self.latents[step_to, part], edited[chunk])
+        )
         branch.mode = "record" if self.answering == "same_frame" else "plain"
         source_output = predict(self.model, z_from, ddim.timestep(step_from))
         branch.mode = "plain" if self.answering == "off" else "use"

@@ -36,7 +36,9 @@ class DragState:
         self.losses = list(earlier.losses)  # (2,) each, on the CPU: of all rounds
         self.first = len(self.losses)  # iteration of this round
         self.templates = Templates(patch_sums, plan.visible)
-        self.corrections = Corrections(plan.latents, plan.settings.learning_rate)
+        held = plan.sharing.span.held
+        like = {step: z_t.new_zeros(held.stop - held.start, *z_t.shape[1:]) for step, z_t in plan.latents.items()}
+        self.corrections = Corrections(like, plan.settings.learning_rate)
         self.first_input = plan.latents[plan.steps[-1]][:1]  # x_t of the first frame at the lowest step, for the preview
         self.is_whole = True  # whether it can be taken apart: not in the middle of an update
         self._place(plan.handles)
@@ -72,10 +74,11 @@ class DragState:
         return bool(self.arrived_on_cpu.all())
 
     def taken_apart(self, chunk: int) -> State:
-        """The state as tensors on the CPU; `chunk`: frames at a time, of which the rounding depends."""
+        """The state of all ranks as tensors on the CPU; `chunk`: frames at a time, of which the rounding depends.
+
+        In a group all ranks call it together.
+        """
         by_step = {
-            "correction": self.corrections.values,
-            "before": self.corrections.before,
             "template": self.templates.mean,
             "patch_sums": self.templates.patch_sums,
             "first_distance": self.templates.first_distance,
@@ -83,13 +86,18 @@ class DragState:
         tensors = {
             f"{name}.{step}": values[step].detach().cpu().clone() for name, values in by_step.items() for step in self.plan.steps
         }
+        held = {f"correction.{step}": own for step, own in self.corrections.values.items()}
+        held |= {f"before.{step}": own for step, own in self.corrections.before.items()}
+        adam = adam_state(self.corrections.optimiser)
+        held |= {name: moment for name, moment in adam.items() if moment.dim()}
         return {
             "chunk": torch.tensor(chunk),
             "learning_rate": torch.tensor(self.corrections.learning_rate, dtype=torch.float64),
             "path": torch.stack(self.path),
             "losses": torch.stack(self.losses) if self.losses else torch.zeros(0, 2),
             **tensors,
-            **adam_state(self.corrections.optimiser),
+            **adam,
+            **{name: self.plan.of_all_keys(own.detach()).clone() for name, own in held.items()},
         }
 
     def go_on_from(self, kept: State | None) -> None:
@@ -99,17 +107,20 @@ class DragState:
         done = len(kept["losses"]) - self.first
         if len(kept["path"]) != len(kept["losses"]) + 1 or not 0 < done <= self.plan.settings.iterations:
             return
-        device = self.handles.device
+        device, span = self.handles.device, self.plan.sharing.span
         self.path, self.losses = list(kept["path"]), list(kept["losses"])
         self._place(self.path[-1].to(device))
         self.corrections.learning_rate = float(kept["learning_rate"])
         for step in self.plan.steps:
-            self.corrections.values[step].detach().copy_(kept[f"correction.{step}"])  # in place: Adam holds them
-            self.corrections.before[step] = kept[f"before.{step}"].to(device)
+            self.corrections.values[step].detach().copy_(kept[f"correction.{step}"][span.held])  # in place: Adam holds them
+            self.corrections.before[step] = kept[f"before.{step}"][span.held].to(device)
             self.templates.mean[step] = kept[f"template.{step}"].to(device)
             self.templates.patch_sums[step] = kept[f"patch_sums.{step}"].to(device)
             self.templates.first_distance[step] = kept[f"first_distance.{step}"].to(device)
-        set_adam_state(self.corrections.optimiser, kept)
+        adam = {name: value for name, value in kept.items() if name.startswith("adam.")}
+        set_adam_state(
+            self.corrections.optimiser, {name: value[span.held] if value.dim() else value for name, value in adam.items()}
+        )
 
 
 def name(

@@ -37,6 +37,10 @@ class Unfinished:
     folder: Path | None = None  # None: it is not kept
     seconds: float = 5.0  # between two writes, at least
 
+    def of_rank(self, rank: int, size: int) -> Unfinished:
+        """Where a rank of a group keeps what only it can go on with; several of them may be on one machine."""
+        return self if self.folder is None or size == 1 else Unfinished(self.folder / f"rank {rank} of {size}", self.seconds)
+
     def work(self, fingerprint: str) -> Work:
         """The piece of work of this name."""
         return Work(None if self.folder is None else self.folder / (fingerprint + ENDING), self.seconds)
@@ -56,9 +60,14 @@ class Work:
         """What was kept, if there is something. Anybody may have put it there: see `fits`."""
         return None if self.path is None else read(self.path)
 
+    @property
+    def is_due(self) -> bool:
+        """Whether so much time has passed since the last write that the state is to be written again."""
+        return self.path is not None and time.monotonic() - self._written >= max(self._seconds, SHARE * self._took)
+
     def keep(self, state: Callable[[], State]) -> None:
-        """Write the state if some time has passed since the last write."""
-        if time.monotonic() - self._written >= max(self._seconds, SHARE * self._took):
+        """Write the state if it is due."""
+        if self.is_due:
             self.break_off(state)
 
     def break_off(self, state: Callable[[], State]) -> None:

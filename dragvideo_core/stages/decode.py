@@ -16,6 +16,8 @@ from ..dragging import offsets as latent_offsets
 from ..dragging.cell_moves import cell_moves
 from ..dragging.checks import check_displaced
 from ..dragging.replay import Replay
+from ..files.fingerprint import fingerprint
+from ..group import ALONE, Group
 from ..points.sampling import mask_to_cells
 from ..temporal.smoothing import SMOOTHED_STEPS, smooth
 from ..types import (
@@ -53,12 +55,14 @@ def decode(
     settings: DecodeSettings = DecodeSettings(),
     on_progress: OnProgress = ignore_progress,
     displaced: Displacement | None = None,
+    group: Group = ALONE,
 ) -> tuple[VideoClip, Tensor]:
     """The edited clip, and its clean latents (N, 4, h, w).
 
     displaced: the displacement that the drag started from. What moved as a piece then keeps its own pixels (`keep_pixels`), and
     freed ground is painted over its fill. With all offsets zero, clip and latents are handed on as they are. With a stride, it
-    goes over every n-th step and those with offsets. UserError where clip, inversion, edit, tracks and displacement do not
+    goes over every n-th step and those with offsets. With a `group` every rank decodes its share of the frames, and all get the
+    whole clip. UserError where clip, inversion, edit, tracks and displacement do not
     belong together, and where the keys and values of all frames do not fit into memory.
     """
     check_stride(settings.stride)
@@ -70,24 +74,33 @@ def decode(
     cells = inversion.latents.shape[-2:].numel()
     held = held_bytes(model, cells, len(clip), settings)
     _check_room(model, held, len(clip))
-    chunks = batches.Chunks(model, cells, len(clip), settings.chunk, held=held)
+    group.check_alike(
+        "what is decoded (model, clip, edit or settings)",
+        lambda: fingerprint(model.denoiser, model.context, clip.frames, *result.offsets.values(), replace(settings, chunk=0)),
+    )
+    mine = group.share(len(clip))
+    chunks = batches.Chunks(model, cells, max(1, mine.stop - mine.start), settings.chunk, held=held)
     if displaced is not None and settings.keep_pixels and not bool(blending.painted(displaced).any()):
-        frames, latents = displaced.frames, batches.encode(model, displaced.frames, chunks)  # nothing is left for the model
+        frames, latents = displaced.frames, batches.encode(model, displaced.frames[mine], chunks)  # nothing is left for the model
     else:
-        latents = _replay(inversion, result, tracks, model, settings, chunks, on_progress, displaced)
-        frames = _composed(clip, batches.decode(model, latents, chunks), tracks, settings, displaced)
+        latents = _replay(inversion, result, tracks, model, settings, chunks, on_progress, displaced, group)
+        of_mine = None if displaced is None else displaced.of_frames(mine)
+        made = batches.decode(model, latents, chunks)
+        frames = _composed(clip.frames[mine], made, tracks.of_frames(mine), settings, of_mine) if len(made) else made
+        frames = group.gather_frames(frames, len(clip))
+    latents = group.gather_frames(latents, len(clip))
     if settings.lock:
         frames = torch.where(tracks.edit_mask, frames, clip.frames)
     return replace(clip, frames=frames.clamp(0, 1)), latents
 
 
 def _composed(
-    clip: VideoClip, frames: Tensor, tracks: PointTracks, settings: DecodeSettings, displaced: Displacement | None
+    filmed: Tensor, frames: Tensor, tracks: PointTracks, settings: DecodeSettings, displaced: Displacement | None
 ) -> Tensor:
-    """The model's frames (N, 3, H, W), and in their place the clip's pixels where these are kept."""
-    feather = settings.feather * min(clip.size) / 512
+    """The model's frames (n, 3, H, W), and in their place the filmed ones' pixels where these are kept."""
+    feather = settings.feather * min(size_of(filmed)) / 512
     if settings.lock:
-        frames = clip.frames + blending.faded(tracks.edit_mask, feather) * (frames - clip.frames)
+        frames = filmed + blending.faded(tracks.edit_mask, feather) * (frames - filmed)
     if displaced is None or not settings.keep_pixels:
         return frames
     where, trusted = blending.painted(displaced), blending.is_ground(displaced)
@@ -128,25 +141,29 @@ def _replay(
     chunks: batches.Chunks,
     on_progress: OnProgress,
     displaced: Displacement | None,
+    group: Group,
 ) -> Tensor:
-    """Edited clean latents (N, 4, h, w) on the CPU."""
+    """Edited clean latents (n, 4, h, w) of this rank's frames, on the CPU."""
+    count = inversion.latents.shape[1]
+    mine = group.share(count)
     cell_mask = mask_to_cells(tracks.edit_mask, size_of(inversion.latents))
     if not settings.lock:
         cell_mask = torch.ones_like(cell_mask)
     moves = None if displaced is None else cell_moves(displaced, tracks, size_of(inversion.latents))
-    replay = Replay(model, inversion.latents, result.offsets, cell_mask, settings.cross_branch, moves)
+    replay = Replay(model, inversion.latents, result.offsets, cell_mask, settings.cross_branch, mine, moves)
     steps = _visited(result, settings)
-    total = (len(steps) - 1) * inversion.latents.shape[1]
+    total = (len(steps) - 1) * (mine.stop - mine.start)
 
-    fill = None if displaced is None else _Fill(displaced, inversion, cell_mask, model, chunks)
+    fill = None if displaced is None else _Fill(displaced.of_frames(mine), inversion, cell_mask[mine], model, chunks)
 
     def after_jump(latents: Tensor, step: int) -> Tensor:
         if fill is not None and step >= settings.paint_from:
             latents = fill.put_into(latents, step)
         if not settings.smoothing or step not in SMOOTHED_STEPS:
             return latents
-        smooth_latents = smooth(latents, model, replay.ddim, step, odd=step % 2 == 1, chunks=chunks)
-        return inversion.latents[step] + cell_mask * (smooth_latents - inversion.latents[step])
+        smooth_latents = smooth(latents, model, replay.ddim, step, step % 2 == 1, chunks, count, group)
+        inverted = inversion.latents[step, mine]
+        return inverted + cell_mask[mine] * (smooth_latents - inverted)
 
     return replay.run(steps, chunks, lambda done: on_progress(done, total, None), after_jump)
 
@@ -157,12 +174,13 @@ class _Fill:
     def __init__(self, displaced: Displacement, inversion: Inversion, cell_mask: Tensor, model: DragModel, chunks: batches.Chunks):
         cells = size_of(inversion.latents)
         self.alphas, self.timesteps = model.alphas_cumprod, inversion.timesteps
-        self.where = mask_to_cells(displaced.freed & ~displaced.shown_elsewhere, cells) * cell_mask > 0  # (N, 1, h, w)
+        unseen = displaced.freed & ~displaced.shown_elsewhere
+        self.where = (mask_to_cells(unseen, cells) if len(unseen) else cell_mask) * cell_mask > 0  # (n, 1, h, w)
         self.clean = batches.encode(model, displaced.frames, chunks)
         self.noise = torch.randn(self.clean.shape[1:], generator=torch.Generator().manual_seed(0))  # alike in every frame
 
     def put_into(self, latents: Tensor, step: int) -> Tensor:
-        """Latents (N, 4, h, w) at a step with the fill in its place."""
+        """Latents (n, 4, h, w) at a step with the fill in its place."""
         alpha = self.alphas[int(self.timesteps[step])].cpu()
         return torch.where(self.where, alpha.sqrt() * self.clean + (1 - alpha).sqrt() * self.noise, latents)
 

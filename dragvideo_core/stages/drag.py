@@ -11,6 +11,7 @@ and of fused attention are added up in no fixed order, so two runs differ by rou
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -25,6 +26,7 @@ from ..dragging.iteration import iterate, result
 from ..dragging.plan import Plan, make_plan
 from ..dragging.settings import DEFAULTS, DragSettings
 from ..files.unfinished import NOT_KEPT, State, Unfinished
+from ..group import ALONE, Group
 from ..media.drawing import draw_points
 from ..types import Displacement, DragModel, DragResult, Inversion, OnProgress, PointTracks, ignore_progress
 
@@ -40,22 +42,26 @@ def drag(
     start: DragResult | None = None,
     unfinished: Unfinished = NOT_KEPT,
     displaced: Displacement | None = None,
+    group: Group = ALONE,
 ) -> DragResult:
     """Find the offsets. Stops when every pair has arrived or the iterations are used up.
 
     start: an edit of the same clip to go on from; its steps are added to `settings.steps`. displaced: what the warm start
     starts from, then with `settings.refine` iterations at most; None: a displacement that knows no layer. With `unfinished`,
-    work that was broken off goes on where it was.
+    work that was broken off goes on where it was. With a `group` every rank works on its share of the key frames, all get the
+    whole edit; the first one reads and writes the unfinished work and makes pictures.
     UserError when steps, tracks, inversion and edit do not fit together, and when gradients are no numbers again and again.
     """
     check(inversion, tracks, settings, start, displaced)
     if displaced is not None and settings.warm_start and start is None:
         settings = replace(settings, iterations=min(settings.iterations, settings.refine))
     earlier = rounds.earlier(start, tracks)
-    plan = make_plan(inversion, tracks, model, settings, earlier)
+    plan = make_plan(inversion, tracks, model, settings, earlier, group)
     chunks, total, done = plan.chunks(), max(1, settings.iterations), 0
-    work = unfinished.work(state.name(inversion, tracks, model, settings, start, displaced))
-    kept = work.resumed()
+    name = state.name(inversion, tracks, model, settings, start, displaced)
+    group.check_alike("what is dragged (model, clip, tracks or settings)", lambda: name)
+    work = (unfinished if group.is_first else NOT_KEPT).work(name)
+    kept = group.state_from_first(work.resumed())
     chunks.size = min(chunks.size, state.chunk_of(kept))
 
     def tick() -> None:
@@ -75,17 +81,21 @@ def drag(
             return now.taken_apart(chunks.size)
 
         try:
-            while now.done < settings.iterations and not now.all_arrived:
+            goes_on = now.done < settings.iterations and not now.all_arrived
+            while goes_on:
                 done = now.done
                 if iterate(plan, initial, measured.residuals, now, chunks, tick):
-                    on_progress(now.done, total, lambda: picture(plan, now, tracks.edit_mask[0]))
-                work.keep(taken_apart)
+                    on_progress(now.done, total, (lambda: picture(plan, now, tracks.edit_mask[0])) if group.is_first else None)
+                goes_on, is_due = group.first_says(now.done < settings.iterations and not now.all_arrived, work.is_due)
+                if is_due:
+                    work.break_off(partial(dict, taken_apart()))  # all ranks take it apart, the first one writes
         except BaseException:
-            if now.is_whole and now.done:
+            if now.is_whole and now.done and group.size == 1:  # in a group it takes all ranks, and this one leaves
                 work.break_off(taken_apart)
             raise
+    edit = result(plan, initial, now, earlier, tracks)
     work.finished()
-    return result(plan, initial, now, earlier, tracks)
+    return edit
 
 
 @torch.no_grad()

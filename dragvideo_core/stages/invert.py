@@ -13,6 +13,7 @@ from ..diffusion.ddim import STEPS, Ddim, check_stride
 from ..diffusion.denoiser import predict
 from ..files.fingerprint import fingerprint
 from ..files.unfinished import NOT_KEPT, State, Unfinished, fits
+from ..group import ALONE, Group
 from ..types import DragModel, Inversion, OnProgress, UserError, VideoClip, ignore_progress
 
 LAYOUT = "invert 1"  # of what is kept of unfinished work; one of another layout is not read
@@ -32,9 +33,11 @@ def invert(
     on_progress: OnProgress = ignore_progress,
     given: Tensor | None = None,
     unfinished: Unfinished = NOT_KEPT,
+    group: Group = ALONE,
 ) -> Inversion:
     """Latents of the clip at steps 0 to `until`. `given`: its clean latents (N, 4, h, w), made elsewhere; None: the frames
-    are encoded. With `unfinished`, work that was broken off goes on where it was.
+    are encoded. With `unfinished`, work that was broken off goes on where it was. With a `group` every rank inverts its share of
+    the frames, and all get the latents of the whole clip.
 
     Each step predicts the noise for the level it goes to. The prediction should be made at the new latent, which is not
     known yet, so the old one is used; what this misses, drag and decode measure as a residual and add. With a stride, the
@@ -46,20 +49,27 @@ def invert(
     if given is not None:
         _check_latents(given, clip, model)
     ddim = Ddim(model.alphas_cumprod, model.prediction)
-    chunks = batches.Chunks(model, memory.cells_of(model, clip.size), len(clip), settings.chunk)
-    clean = batches.encode(model, clip.frames, chunks) if given is None else given.float().cpu()
+    mine = group.share(len(clip))
+    count = mine.stop - mine.start
+    chunks = batches.Chunks(model, memory.cells_of(model, clip.size), max(1, count), settings.chunk)
+    clean = batches.encode(model, clip.frames[mine], chunks) if given is None else given[mine].float().cpu()
     latents = torch.zeros(settings.until + 1, *clean.shape)
     latents[0] = clean
-    made = torch.zeros(len(clip), dtype=torch.int64)  # steps of each frame
-    alike = replace(settings, chunk=0)
-    name = fingerprint(LAYOUT, clean, model.denoiser, model.context, model.alphas_cumprod, model.prediction, alike)
-    work = unfinished.work(name)
+    made = torch.zeros(count, dtype=torch.int64)  # steps of each frame
+    of_all = model.denoiser, model.context, model.alphas_cumprod, model.prediction, replace(settings, chunk=0)
+    group.check_alike("what inverts (model or settings)", lambda: fingerprint(*of_all))
+    work = unfinished.of_rank(group.rank, group.size).work(fingerprint(LAYOUT, clean, *of_all))
 
     def state() -> State:
         return {"latents": latents, "made": made, "chunk": torch.tensor(chunks.size)}
 
     kept = work.resumed()
-    if kept is not None and fits(kept, state()) and 0 <= int(kept["made"].min()) <= int(kept["made"].max()) <= settings.until:
+    if (
+        kept is not None
+        and count
+        and fits(kept, state())
+        and 0 <= int(kept["made"].min()) <= int(kept["made"].max()) <= settings.until
+    ):
         latents, made = kept["latents"], kept["made"]
         chunks.size = min(chunks.size, max(1, int(kept["chunk"])))
 
@@ -76,16 +86,19 @@ def invert(
             made[part] = step_to
             work.keep(state)
             done = settings.until * part.start + step_to * (part.stop - part.start)
-            on_progress(done, settings.until * len(clip), None)
+            on_progress(done, settings.until * count, None)
 
     try:
         with text_once(model.denoiser):
-            for _ in chunks.map(invert_chunk):
+            for _ in chunks.map(invert_chunk, count):
                 pass
     except BaseException:
         if bool(made.any()):
             work.break_off(state)
         raise
+    if group.size > 1:  # others may still be at work, and one of them may fail
+        work.break_off(state)
+    latents = group.gather_frames(latents.transpose(0, 1), len(clip)).transpose(0, 1).contiguous()
     work.finished()
     timesteps = torch.tensor([ddim.timestep(step) for step in range(settings.until + 1)])
     return Inversion(latents, timesteps, clip.frames if given is None else None)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..diffusion import batches, memory
+from ..group import ALONE, Group
 from ..layers import find as layers
 from ..layers.regions import Regions
 from ..points import dift, finders
@@ -54,6 +55,7 @@ def propagate(
     corrections: Sequence[Correction] = (),
     edit_mask: Tensor | None = None,
     flow: Flow = DIS,
+    group: Group = ALONE,
 ) -> PointTracks:
     """Carry handle sets, targets and mask points from the picks' frame to all others, forward and backward.
 
@@ -65,7 +67,8 @@ def propagate(
 
     Warns when a target lies outside the mask, which cannot be reached: before the work for the picks' frame, afterwards for the
     others. UserError when picks, corrections, mask or the segmenter's masks do not belong to this clip, or the mask is black.
-    What the segmenter held in memory is given back in any case.
+    What the segmenter held in memory is given back in any case. With a `group` the tracker 'dift' shares the model's work by
+    frames; the rest is cheap, and all ranks get the first one's tracks.
     """
     try:
         _check(clip, picks, corrections)
@@ -91,7 +94,7 @@ def propagate(
             corrected.setdefault(one.frame, {})[one.pair] = one.handle
         layer = layers.known_layer(clip, picks, segmenter, on_progress)
         regions = Regions(segmenter, clip, layer, len(picks.handles), settings.set_side**2)
-        followed = _follow(clip, start, picks.frame, regions, model, settings, scale, corrected, on_progress, flow)
+        followed = _follow(clip, start, picks.frame, regions, model, settings, scale, corrected, on_progress, flow, group)
     finally:
         segmenter.free()
 
@@ -112,7 +115,7 @@ def propagate(
     edit_masks.warn_of_targets(outside, list(range(len(clip))), OUTSIDE)
     if layer is None and segmenter.asks_points:
         layer = layers.layer_of_regions(clip, picks, regions.masks)
-    return PointTracks(
+    tracks = PointTracks(
         handles=moved_handles,
         targets=moved_targets,
         mask_points=mask_points,
@@ -122,6 +125,7 @@ def propagate(
         layer=layer,
         front=layers.front_of(segmenter, clip),
     )
+    return tracks.each(group.from_first)
 
 
 def _check(clip: VideoClip, picks: PointPicks, corrections: Sequence[Correction]) -> None:
@@ -168,6 +172,7 @@ def _follow(
     corrected: dict[int, dict[int, Tensor]],
     on_progress: OnProgress,
     flow: Flow,
+    group: Group,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Points (P, 2) of one frame in all frames: places (N, P, 2), is_foreground (N, P), visible (N, P).
 
@@ -182,7 +187,7 @@ def _follow(
     visible = torch.ones_like(foreground)
     visible[frame] = points.inside(start, clip.size)
     foreground[frame] = regions.of_picks(frame, start)
-    new_finder, looked = _finders(clip, start, frame, model, settings, scale, on_progress, flow)
+    new_finder, looked = _finders(clip, start, frame, model, settings, scale, on_progress, flow, group)
     done, total = looked + 1, looked + count  # the frame of the picks is done
     for order in (range(frame + 1, count), range(frame - 1, -1, -1)):
         latest, before, source, finder = start, foreground[frame], frame, new_finder()
@@ -234,6 +239,7 @@ def _finders(
     scale: float,
     on_progress: OnProgress,
     flow: Flow,
+    group: Group,
 ) -> tuple[Callable[[], finders.Finder], int]:
     """What makes the settings' finder for one direction, and how many frames had to be looked at for it already."""
     window, tolerance = settings.window * scale, settings.round_trip * scale
@@ -249,7 +255,7 @@ def _finders(
         return finders.DiftFinder(features, clip.size, frame, start, window, tolerance)
 
     if settings.tracker == "dift":
-        features.make_all(on_progress)
+        features.make_all(on_progress, group)
         return by_features, len(clip)
     return lambda: finders.SurestFinder(by_flow(), by_features()), 0
 
@@ -266,16 +272,21 @@ class _Features:
 
     def __getitem__(self, i: int) -> Tensor:
         if i not in self._made:
-            self._make(range(i, i + 1), ignore_progress)
+            self._made[i] = self._make(range(i, i + 1), ignore_progress)[0]
         return self._made[i]
 
-    def make_all(self, on_progress: OnProgress) -> None:
-        """The features of all frames, as many at a time as fit into memory."""
-        self._make(range(len(self.clip)), on_progress)
+    def make_all(self, on_progress: OnProgress, group: Group) -> None:
+        """The features of all frames, each rank its share, as many at a time as fit into memory."""
+        mine = group.share(len(self.clip))
+        made = self._make(range(mine.start, mine.stop), on_progress)
+        shape = group.from_first(torch.tensor(made.shape[1:]))
+        made = group.gather_frames(made if len(made) else torch.zeros(0, *shape.tolist()), len(self.clip))
+        self._made.update(enumerate(made))
 
-    def _make(self, frames: range, on_progress: OnProgress) -> None:
+    def _make(self, frames: range, on_progress: OnProgress) -> Tensor:
+        """The features of some frames, (n, C, h, w)."""
         model, settings = self.model, self.settings
-        chunks = batches.Chunks(model, memory.cells_of(model, self.clip.size), len(frames), settings.chunk)
+        chunks = batches.Chunks(model, memory.cells_of(model, self.clip.size), max(1, len(frames)), settings.chunk)
         latents = batches.encode(model, self.clip.frames[frames.start : frames.stop], chunks)
 
         def describe(part: slice) -> Tensor:
@@ -283,6 +294,8 @@ class _Features:
             recipe = dift.RECIPES[settings.recipe]
             return dift.describe(model, latents[part].to(model.device), recipe, settings.ensemble, generator).cpu()
 
-        for part, described in chunks.map(describe):
-            self._made.update(zip(frames[part], described, strict=True))
+        made = [torch.zeros(0, 1, 1, 1)]  # of a rank that has no frames
+        for part, described in chunks.map(describe, len(frames)):
+            made.append(described)
             on_progress(part.stop, 2 * len(self.clip), None)
+        return torch.cat(made[1:] or made)

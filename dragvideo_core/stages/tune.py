@@ -13,6 +13,7 @@ from ..files import lora_file
 from ..files.fingerprint import fingerprint
 from ..files.lora_file import NO_STORE, LoraStore
 from ..files.unfinished import State, adam_state, fits, set_adam_state
+from ..group import ALONE, Group
 from ..media.curve import draw_curve
 from ..types import DragModel, OnProgress, UserError, VideoClip, ignore_progress, warn
 
@@ -37,13 +38,15 @@ def tune(
     settings: TuneSettings = TuneSettings(),
     on_progress: OnProgress = ignore_progress,
     store: LoraStore = NO_STORE,
+    group: Group = ALONE,
 ) -> DragModel:
     """A copy of the model that knows the clip: the adapters fused into its denoiser and kept in `lora`.
 
     The model handed in is not changed. Same seed, same device, same result (on CUDA but for rounding). With a `store`, a LoRA
     that was trained before on the same clip, model and settings is taken from its file, and a training that was broken off
     goes on where it was; one that has no file is kept like one that was broken off. A step whose gradient is no number is
-    skipped and the learning rate halved; UserError when it happens again and again. Warns when the loss has risen far above
+    skipped and the learning rate halved; UserError when it happens again and again. With a `group` the frames of each batch are
+    shared out and the gradients added up; the first rank reads and writes the files. Warns when the loss has risen far above
     its start.
     """
     if settings.passes == 0:
@@ -52,14 +55,16 @@ def tune(
         raise UserError(f"rank and batch must be at least 1 and passes at least 0: got {settings}.")
     store.check()
     name = fingerprint(clip.frames, model.denoiser, model.context, model.prediction, settings)
-    trained_before = store.finished(name)
+    group.check_alike("what is tuned (model, clip or settings)", lambda: name)
+    store = store if group.is_first else NO_STORE
+    trained_before = group.state_from_first(_trained_before(store, name))
     if trained_before is not None:
-        weights, losses = trained_before
+        losses = tuple(trained_before.pop("losses").tolist())
         adapted = lora.with_lora(model.denoiser, settings.rank)
-        lora.set_lora_weights(adapted, lora_file.peft_names(weights, lora.lora_weights(adapted)))
+        lora.set_lora_weights(adapted, lora_file.peft_names(trained_before, lora.lora_weights(adapted)))
         return _result(model, adapted, losses)
-    run, work = _Run(clip, model, settings), store.unfinished.work(name)
-    run.resume(work.resumed())
+    run, work = _Run(clip, model, settings, group), store.unfinished.work(name)
+    run.resume(group.state_from_first(work.resumed()))
     on_progress(run.step, run.steps, None)
     resumed = run.step
     try:
@@ -78,6 +83,12 @@ def tune(
     if store.keep(lora_file.common_names(tuned.lora), tuned.lora_losses, name):
         work.finished()
     return tuned
+
+
+def _trained_before(store: LoraStore, name: str) -> State | None:
+    """The weights (common names) and losses of a finished LoRA."""
+    finished = store.finished(name)
+    return None if finished is None else {**finished[0], "losses": torch.tensor(finished[1], dtype=torch.float64)}
 
 
 def _result(model: DragModel, adapted: torch.nn.Module, losses: tuple[float, ...]) -> DragModel:
@@ -101,12 +112,12 @@ def _warn_if_diverged(losses: tuple[float, ...]) -> None:
 class _Run:
     """One training, which can be taken apart into a `state` and put together again between any two steps."""
 
-    def __init__(self, clip: VideoClip, model: DragModel, settings: TuneSettings):
-        self.model, self.batch = model, settings.batch
+    def __init__(self, clip: VideoClip, model: DragModel, settings: TuneSettings, group: Group):
+        self.model, self.batch, self.group = model, settings.batch, group
         self.steps = max(1, settings.passes * len(clip) // settings.batch)
         cells, device = memory.cells_of(model, clip.size), model.device
         self.chunks = batches.Chunks(model, cells, settings.batch, per_cell=memory.TRAINING)
-        self.latents = batches.encode(model, clip.frames, self.chunks)
+        self.latents = group.gather_frames(batches.encode(model, clip.frames[group.share(len(clip))], self.chunks), len(clip))
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(settings.seed)
             self.adapted = lora.with_lora(model.denoiser, settings.rank)
@@ -129,10 +140,15 @@ class _Run:
         try:
             drawn = _Drawn(self.model, self.latents, self.batch, self.generator)
             self.optimiser.zero_grad(set_to_none=True)
-            for _, (loss, grads) in self.chunks.map(lambda part: self._gradients(drawn, part, weights)):
+            rows = self.group.share(self.batch)
+            for _, (loss, grads) in self.chunks.map(
+                lambda part: self._gradients(drawn, slice(rows.start + part.start, rows.start + part.stop), weights),
+                rows.stop - rows.start,
+            ):
                 total = total + loss
                 for weight, grad in zip(weights, grads, strict=True):
                     weight.grad = grad if weight.grad is None else weight.grad + grad
+            total = self._sum_over_ranks(total, weights)
         except BaseException:
             self.generator.set_state(drawn_from)  # as before the step that was not made
             raise
@@ -148,6 +164,15 @@ class _Run:
         self.losses.append(mean_loss)
         self.is_whole = True
         return True
+
+    def _sum_over_ranks(self, loss: torch.Tensor, weights: list[torch.nn.Parameter]) -> torch.Tensor:
+        """The loss of the whole batch; the weights get its gradients."""
+        if self.group.size > 1:
+            own = [torch.zeros_like(weight) if weight.grad is None else weight.grad for weight in weights]
+            loss, *grads = self.group.sum([loss, *own])
+            for weight, grad in zip(weights, grads, strict=True):
+                weight.grad = grad
+        return loss
 
     def _skip(self) -> None:
         """A gradient is no number: half of the step before is taken back, and those to come are half as large.

@@ -13,6 +13,7 @@ from torch import Tensor
 from ..diffusion import batches
 from ..diffusion.ddim import Ddim
 from ..diffusion.denoiser import predict
+from ..group import ALONE, Group
 from ..points.flow import optical_flow
 from ..points.sampling import cell_centres, lookup
 from ..types import DragModel, size_of
@@ -20,17 +21,26 @@ from ..types import DragModel, size_of
 SMOOTHED_STEPS = (11, 10)
 
 
-def smooth(latents: Tensor, model: DragModel, ddim: Ddim, step: int, odd: bool, chunks: batches.Chunks) -> Tensor:
-    """Latents (N, 4, h, w) at a step, with the odd or even inner frames interpolated from their neighbours."""
-    outputs = chunks.map(lambda part: predict(model, latents[part].to(model.device), ddim.timestep(step)).cpu())
-    clean, noise = ddim.clean_and_noise(latents, torch.cat([output for _, output in outputs]), step)
-    chosen = [i for i in range(1, len(latents) - 1) if i % 2 == int(odd)]
-    if not chosen:
+def smooth(
+    latents: Tensor, model: DragModel, ddim: Ddim, step: int, odd: bool, chunks: batches.Chunks, count: int, group: Group = ALONE
+) -> Tensor:
+    """Latents (n, 4, h, w) of this rank's share of `count` frames at a step, with the odd or even inner frames of the whole clip
+    interpolated from their neighbours."""
+    mine, output = group.share(count), torch.empty_like(latents)
+    work = chunks.map(lambda part: predict(model, latents[part].to(model.device), ddim.timestep(step)).cpu(), len(latents))
+    for part, predicted in work:
+        output[part] = predicted
+    clean, noise = ddim.clean_and_noise(latents, output, step)
+    if not any(i % 2 == int(odd) for i in range(1, count - 1)):
         return latents
-    frames = batches.decode(model, clean, chunks)
-    between = torch.stack([interpolate(frames[i - 1], frames[i + 1]) for i in chosen])
-    clean = clean.clone()
-    clean[chosen] = batches.encode(model, between, chunks)
+    all_clean = group.gather_frames(clean, count)
+    chosen = [i for i in range(max(1, mine.start), min(mine.stop, count - 1)) if i % 2 == int(odd)]
+    if chosen:
+        first = chosen[0] - 1
+        frames = batches.decode(model, all_clean[first : chosen[-1] + 2], chunks)
+        between = torch.stack([interpolate(frames[i - 1 - first], frames[i + 1 - first]) for i in chosen])
+        clean = clean.clone()
+        clean[[i - mine.start for i in chosen]] = batches.encode(model, between, chunks)
     alpha = ddim.alpha(step)
     return alpha**0.5 * clean + (1 - alpha) ** 0.5 * noise
 

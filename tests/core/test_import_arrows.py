@@ -14,17 +14,18 @@ OWN = {"dragvideo_core", "nodes", "tests"}
 # The room of a module -> the rooms that it may import from. A stage imports no other stage: it is not in its own row.
 MAY_IMPORT = {
     "types": set(),
-    "diffusion": {"types", "diffusion"},
+    "group": {"types"},
+    "diffusion": {"types", "diffusion", "group"},
     "files": {"types", "files"},
     "media": {"types", "media"},
     "exchange": {"types", "exchange"},
     "points": {"types", "points", "diffusion"},
-    "temporal": {"types", "temporal", "points", "diffusion"},
+    "temporal": {"types", "temporal", "points", "diffusion", "group"},
     "ground": {"types", "ground", "points"},
     "layers": {"types", "layers", "points"},
     "region": {"types", "region"},
     "displacement": {"types", "displacement", "ground", "layers", "points"},
-    "dragging": {"types", "dragging", "displacement", "points", "diffusion", "files"},
+    "dragging": {"types", "dragging", "displacement", "points", "diffusion", "files", "group"},
     "embedded": {"types", "diffusion", "embedded"},
 }
 IDEAS = {*MAY_IMPORT}

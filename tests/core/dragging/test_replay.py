@@ -23,7 +23,10 @@ def latents(model):
 def replayed(model, latents, offsets, mask=None, answering="same_frame", steps=(3, 2, 1, 0), after=lambda x, step: x, counted=None):
     mask = torch.ones(3, 1, 16, 16) if mask is None else mask
     chunks = batches.Chunks(model, 256, 3, 2)
-    return Replay(model, latents, offsets, mask, answering).run(steps, chunks, ([] if counted is None else counted).append, after)
+    every = slice(0, latents.shape[1])
+    return Replay(model, latents, offsets, mask, answering, every).run(
+        steps, chunks, ([] if counted is None else counted).append, after
+    )
 
 
 @pytest.mark.parametrize("answering", ["same_frame", "first_frame", "all_frames", "off"])

@@ -1,0 +1,190 @@
+"""A group of processes that share one piece of work by its frames: each has a contiguous share, and they exchange little.
+
+Every process of a group (a *rank*) calls the same stage with the same inputs, and every one gets the same whole result. A stage
+is written once, against `Group`: without other ranks, `ALONE`, its share is everything and nothing is exchanged or imported.
+
+With others, `joined()` makes it of a `torch.distributed` process group: gloo for CPUs and for cards of different kinds, NCCL for
+CUDA. Tensors travel through the memory that the backend asks for. What has to be the same bit for bit on every rank (where the
+handles go, whether to go on) is decided by the first rank, since devices of different kinds round differently.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from safetensors.torch import load, save
+from torch import Tensor
+
+from .types import UserError
+
+State = dict[str, Tensor]
+
+
+class Group:
+    """One process by itself. `Ranks` overrides what several do differently."""
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this rank decides, writes files and shows pictures."""
+        return self.rank == 0
+
+    def share(self, count: int, rank: int | None = None) -> slice:
+        """Which of `count` frames a rank has, this one if none is named: contiguous, in the order of the ranks, none one more than
+        one larger than another; the last ranks have none where there are fewer frames than ranks."""
+        rank = self.rank if rank is None else rank
+        each, more = divmod(count, self.size)
+        start = rank * each + min(rank, more)
+        return slice(start, start + each + int(rank < more))
+
+    def sum(self, tensors: list[Tensor]) -> list[Tensor]:
+        """Each float32 tensor, added up over all ranks: the same bits on each. One message, whatever their number."""
+        return tensors
+
+    def gather(self, part: Tensor, shares: list[slice]) -> Tensor:
+        """The parts (n, ...) of all ranks, put together in their order: (N, ...) on the CPU. shares: which rows each rank has."""
+        return part.cpu()
+
+    def gather_frames(self, part: Tensor, count: int) -> Tensor:
+        """The frames (n, ...) of all ranks, n this rank's `share` of `count`: (count, ...) on the CPU."""
+        return self.gather(part, [self.share(count, rank) for rank in range(self.size)])
+
+    def exchange(self, sent: dict[int, Tensor], wanted: dict[int, int]) -> dict[int, Tensor]:
+        """Rank -> the float32 numbers (n,) that it sent to this one. wanted: rank -> their n, as both sides know it."""
+        return {}
+
+    def from_first(self, tensor: Tensor) -> Tensor:
+        """The first rank's tensor, where all have one of this shape and dtype."""
+        return tensor
+
+    def state_from_first(self, state: State | None) -> State | None:
+        """The first rank's state, on the CPU."""
+        return state
+
+    def first_says(self, *claims: bool) -> list[bool]:
+        """What the first rank says is so."""
+        return list(claims)
+
+    def check_alike(self, what: str, text: Callable[[], str]) -> None:
+        """UserError, on every rank, unless `text` is the same on all: what they share the work of has to be one and the same."""
+
+
+ALONE = Group()
+
+
+class Ranks(Group):
+    """This process of a `torch.distributed` process group."""
+
+    def __init__(self, backend: Any):
+        """backend: the module `torch.distributed`, with its default group initialised."""
+        self.rank, self.size, self._torch = backend.get_rank(), backend.get_world_size(), backend
+        on_cuda = backend.get_backend() == "nccl"
+        self.device = torch.device("cuda", torch.cuda.current_device()) if on_cuda else torch.device("cpu")
+        self.sent_bytes = 0  # so far, by this rank: what it handed over, without what the network adds
+        self.waited = 0.0  # seconds so far, in which this rank did nothing but exchange
+
+    def sum(self, tensors: list[Tensor]) -> list[Tensor]:
+        flat = torch.cat([tensor.detach().float().flatten() for tensor in tensors]).to(self.device, copy=True)
+        with self._exchanging(flat):
+            self._torch.all_reduce(flat)
+        pieces = flat.split([tensor.numel() for tensor in tensors])
+        return [piece.view(tensor.shape).to(tensor.device) for piece, tensor in zip(pieces, tensors, strict=True)]
+
+    def gather(self, part: Tensor, shares: list[slice]) -> Tensor:
+        counts = [share.stop - share.start for share in shares]
+        if len(part) != counts[self.rank]:
+            raise ValueError(f"rank {self.rank} has {len(part)} rows: expected its share of {counts[self.rank]}.")
+        whole = torch.empty(sum(counts), *part.shape[1:], dtype=part.dtype)
+        for rank, share in enumerate(shares):
+            rows = whole[share]
+            if not rows.numel():
+                continue
+            rows = (part.detach().contiguous() if rank == self.rank else rows).to(self.device)
+            with self._exchanging(rows if rank == self.rank else None):
+                self._torch.broadcast(as_sent(rows), rank)
+            whole[share] = rows.cpu()
+        return whole
+
+    def exchange(self, sent: dict[int, Tensor], wanted: dict[int, int]) -> dict[int, Tensor]:
+        out = {rank: numbers.detach().float().contiguous().to(self.device) for rank, numbers in sent.items() if numbers.numel()}
+        into = {rank: torch.empty(count, device=self.device) for rank, count in wanted.items() if count}
+        calls = [self._torch.P2POp(self._torch.isend, numbers, rank) for rank, numbers in out.items()]
+        calls += [self._torch.P2POp(self._torch.irecv, numbers, rank) for rank, numbers in into.items()]
+        if calls:
+            with self._exchanging(*out.values()):
+                for request in self._torch.batch_isend_irecv(calls):
+                    request.wait()
+        return {rank: into.get(rank, torch.empty(0)) for rank in wanted}
+
+    def from_first(self, tensor: Tensor) -> Tensor:
+        values = tensor.detach().contiguous().to(self.device, copy=True)
+        with self._exchanging(values if self.is_first else None):
+            self._torch.broadcast(as_sent(values), 0)
+        return values.to(tensor.device)
+
+    def state_from_first(self, state: State | None) -> State | None:
+        octets = save(state) if self.is_first and state is not None else b""
+        count = int(self.from_first(torch.tensor(len(octets))))
+        if count == 0:
+            return None
+        held = torch.frombuffer(bytearray(octets), dtype=torch.uint8) if self.is_first else torch.empty(count, dtype=torch.uint8)
+        return load(self.from_first(held).numpy().tobytes())
+
+    def first_says(self, *claims: bool) -> list[bool]:
+        return [bool(claim) for claim in self.from_first(torch.tensor(claims, dtype=torch.uint8)).tolist()]
+
+    def check_alike(self, what: str, text: Callable[[], str]) -> None:
+        rows = torch.zeros(1, TEXT_BYTES, dtype=torch.uint8)
+        octets = text().encode()[:TEXT_BYTES]
+        rows[0, : len(octets)] = torch.frombuffer(bytearray(octets), dtype=torch.uint8)
+        texts = [bytes(row.tolist()).rstrip(b"\0").decode(errors="replace") for row in self.gather_frames(rows, self.size)]
+        other = next((rank for rank, said in enumerate(texts) if said != texts[0]), None)
+        if other is not None:
+            raise UserError(
+                f"{what} differs between the processes of the group: expected the same on all, got {texts[0]} on rank 0 and "
+                f"{texts[other]} on rank {other}. Give every process the same, and start them again."
+            )
+
+    @contextmanager
+    def _exchanging(self, *sent: Tensor | None) -> Iterator[None]:
+        """Counts bytes and seconds. UserError where another rank is gone: nothing can be exchanged any more."""
+        self.sent_bytes += sum(tensor.numel() * tensor.element_size() for tensor in sent if tensor is not None)
+        if self.device.type == "cuda":
+            torch.cuda.current_stream().synchronize()  # what was computed before is no waiting for others
+        began = time.perf_counter()
+        try:
+            yield
+            if self.device.type == "cuda":
+                torch.cuda.current_stream().synchronize()
+        except RuntimeError as error:
+            raise UserError(
+                f"rank {self.rank} of {self.size} lost its connection to another one: expected all to work until the end. Look at "
+                "the message of the one that ended first, and start them again: what was kept is gone on with."
+            ) from error
+        finally:
+            self.waited += time.perf_counter() - began
+
+
+TEXT_BYTES = 96  # of a text that is compared
+
+
+def as_sent(tensor: Tensor) -> Tensor:
+    """The same memory in a dtype that every backend can send."""
+    return tensor.view(torch.uint8) if tensor.dtype == torch.bool else tensor
+
+
+def joined() -> Ranks:
+    """The default process group, which must be initialised. UserError where its ranks run different versions of torch."""
+    from torch import distributed
+
+    if not (distributed.is_available() and distributed.is_initialized()):
+        raise UserError("no process group: expected torch.distributed.init_process_group to have been called. Start with torchrun.")
+    group = Ranks(distributed)
+    group.check_alike("torch", lambda: torch.__version__)
+    return group
