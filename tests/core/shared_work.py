@@ -13,6 +13,7 @@ import torch.multiprocessing
 from torch import Tensor, distributed
 
 from dragvideo_core.group import Group, joined
+from dragvideo_core.points.sampling import mask_to_cells
 from dragvideo_core.stages.decode import DecodeSettings, decode
 from dragvideo_core.stages.displace import displace
 from dragvideo_core.stages.drag import DragSettings, drag
@@ -61,7 +62,8 @@ def displaced(frames: int) -> Displacement:
 def edit(frames: int) -> DragResult:
     """One that changes something everywhere in the mask."""
     generator = torch.Generator().manual_seed(0)
-    offsets = {step: 0.3 * torch.randn(frames, 4, 16, 16, generator=generator) for step in (12, 11)}
+    mask = mask_to_cells(tracks(frames).edit_mask, (16, 16))
+    offsets = {step: 0.3 * mask * torch.randn(frames, 4, 16, 16, generator=generator) for step in (12, 11)}
     return replace(drag(inversion(frames), tracks(frames), model(), replace(COLD, iterations=0)), offsets=offsets)
 
 

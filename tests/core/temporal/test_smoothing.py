@@ -25,7 +25,7 @@ def test_only_the_chosen_inner_frames_change(monkeypatch):
     model, latents = tiny_model(), torch.randn(5, 4, 16, 16)
     ddim, chunks = Ddim(model.alphas_cumprod, "epsilon"), batches.Chunks(model, 256, 5, 2)
     for odd, chosen in ((True, [1, 3]), (False, [2])):
-        smoothed = smoothing.smooth(latents, model, ddim, 10, odd, chunks)
+        smoothed = smoothing.smooth(latents, model, ddim, 10, odd, chunks, 5)
         changed = [i for i in range(5) if (smoothed[i] - latents[i]).abs().max() > 1e-3]
         assert changed == chosen
         torch.testing.assert_close(smoothed[0], latents[0], rtol=1e-4, atol=1e-4)
