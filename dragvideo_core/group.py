@@ -43,8 +43,9 @@ class Group:
         start = rank * each + min(rank, more)
         return slice(start, start + each + int(rank < more))
 
-    def sum(self, tensors: list[Tensor]) -> list[Tensor]:
-        """Each float32 tensor, added up over all ranks: the same bits on each. One message, whatever their number."""
+    def sum(self, tensors: list[Tensor], travelling: torch.dtype = torch.float32) -> list[Tensor]:
+        """Each float32 tensor, added up over all ranks: the same bits on each. One message, whatever their number, of numbers of
+        the kind `travelling`."""
         return tensors
 
     def gather(self, part: Tensor, shares: list[slice]) -> Tensor:
@@ -89,11 +90,11 @@ class Ranks(Group):
         self.sent_bytes = 0  # so far, by this rank: what it handed over, without what the network adds
         self.waited = 0.0  # seconds so far, in which this rank did nothing but exchange
 
-    def sum(self, tensors: list[Tensor]) -> list[Tensor]:
-        flat = torch.cat([tensor.detach().float().flatten() for tensor in tensors]).to(self.device, copy=True)
+    def sum(self, tensors: list[Tensor], travelling: torch.dtype = torch.float32) -> list[Tensor]:
+        flat = torch.cat([tensor.detach().float().flatten() for tensor in tensors]).to(self.device, travelling, copy=True)
         with self._exchanging(flat):
             self._torch.all_reduce(flat)
-        pieces = flat.split([tensor.numel() for tensor in tensors])
+        pieces = flat.float().split([tensor.numel() for tensor in tensors])
         return [piece.view(tensor.shape).to(tensor.device) for piece, tensor in zip(pieces, tensors, strict=True)]
 
     def gather(self, part: Tensor, shares: list[slice]) -> Tensor:

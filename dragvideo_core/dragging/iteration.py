@@ -61,7 +61,9 @@ def _moved(state: DragState, supervised: passes.Supervised) -> Tensor:
 def result(plan: Plan, initial: Initial, state: DragState, earlier: Earlier, tracks: PointTracks) -> DragResult:
     """The edit as it is now, of all frames."""
     path, first = torch.stack(state.path), state.first
-    moved = plan.gather_frames(plan.sharing.moves_to_all((path[first:] - path[first]).transpose(0, 1))).transpose(0, 1)
+    moved = (path[first:] - path[first]).transpose(0, 1)
+    if plan.settings.key_every > 1:
+        moved = plan.gather_frames(plan.sharing.moves_to_all(moved))
     offsets = {step: _offset(plan, initial, step, own.detach()) for step, own in state.corrections.values.items()}
     if plan.settings.lock:  # what came from a neighbour whose mask is larger
         cell_mask = mask_to_cells(tracks.edit_mask, size_of(plan.cell_mask))
@@ -69,7 +71,7 @@ def result(plan: Plan, initial: Initial, state: DragState, earlier: Earlier, tra
     done = rounds.record(plan.settings, state.done, path[first], path[-1], plan.targets.cpu())
     return DragResult(
         offsets=offsets,
-        handle_path=torch.cat([earlier.path[:-1], earlier.path[-1] + moved]),
+        handle_path=torch.cat([earlier.path[:-1], earlier.path[-1] + moved.transpose(0, 1)]),
         losses=torch.stack(state.losses) if state.losses else torch.zeros(0, 2),
         arrived=state.arrived_on_cpu,
         rounds=(*earlier.rounds, done),

@@ -73,18 +73,27 @@ class Supervised:
         tensors = [self.losses, *(tensor for values in by_step for tensor in values.values())]
         return bool(torch.stack([self.faults == 0, *(torch.isfinite(tensor).all() for tensor in tensors)]).all())
 
-    def sum_over(self, group: Group) -> None:
-        """The sums over the frames of all ranks in the place of this rank's; gradients stay those of its own frames."""
+    def sum_over(self, group: Group, computed: torch.dtype, frames: int) -> None:
+        """The sums over the frames of all ranks in the place of this rank's; gradients stay those of its own frames.
+
+        computed: the denoiser's kind of numbers. What it computed in half precision travels so: patches are most of what travels.
+        frames: of all ranks, by which sums are divided on their way, so that they do not leave the range of such numbers.
+        """
         if group.size == 1:
             return
         is_finite = torch.stack([torch.isfinite(gradient).all() for gradient in self.gradients.values()])
         self.faults = (~is_finite.all()).to(self.losses.dtype)
-        by_step = (self.distances, self.patches, self.along)
-        self.losses, self.faults, *sums = group.sum(
-            [self.losses, self.faults, *(tensor for values in by_step for tensor in values.values())]
-        )
-        for values in by_step:
-            for step in values:
+        steps, is_half = list(self.patches), computed.itemsize == 2
+        patches = [self.patches[step] for step in steps]
+        few = [self.losses, self.faults, *(values[step] for values in (self.distances, self.along) for step in steps)]
+        if is_half:
+            patches = [total * frames for total in group.sum([total / frames for total in patches], computed)]
+            sums = group.sum(few) + patches
+        else:
+            sums = group.sum(few + patches)
+        self.losses, self.faults, *sums = sums
+        for values in (self.distances, self.along, self.patches):
+            for step in steps:
                 values[step] = sums.pop(0)
 
 
@@ -116,7 +125,7 @@ def supervise(
         if frames.start == part.start == 0 and lowest_input is not None:
             supervised.first_input = lowest_input[:1]
         tick()
-    supervised.sum_over(plan.group)
+    supervised.sum_over(plan.group, plan.chain.model.dtype, len(plan.handles))
     return supervised
 
 

@@ -34,4 +34,4 @@ def test_only_the_chosen_inner_frames_change(monkeypatch):
 def test_two_frames_have_none_between_them():
     model, latents = tiny_model(), torch.randn(2, 4, 16, 16)
     chunks = batches.Chunks(model, 256, 2, 2)
-    assert smoothing.smooth(latents, model, Ddim(model.alphas_cumprod, "epsilon"), 10, True, chunks) is latents
+    assert smoothing.smooth(latents, model, Ddim(model.alphas_cumprod, "epsilon"), 10, True, chunks, 2) is latents

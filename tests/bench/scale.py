@@ -1,0 +1,189 @@
+"""`make bench-scale`: one edit by 1, 2 and, on a machine with more cores, 4 and 8 processes of one thread each.
+
+Time: inversion, drag and decoding of a drawn clip with the embedded model. What travels: a drag of two pairs on latents and
+features of Stable Diffusion 1.5's shapes (64 x 64 cells, 640 channels, the paper's four steps), by a denoiser of few layers, since
+bytes do not depend on the layers. Bytes and seconds of waiting are those of the rank that has the most.
+
+Writes output/bench/scale.json. `efficiency_2`: the time of one process over twice the time of two.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+import torch.multiprocessing
+from diffusers import UNet2DConditionModel
+from torch import distributed
+
+from dragvideo_core.diffusion.ddim import stable_diffusion_alphas
+from dragvideo_core.group import ALONE, Group, Ranks, joined
+from dragvideo_core.points.sets import square_set
+from dragvideo_core.stages.decode import DecodeSettings, decode
+from dragvideo_core.stages.drag import DragSettings, drag
+from dragvideo_core.stages.invert import InvertSettings, invert
+from dragvideo_core.types import DragModel, Inversion, PointTracks
+
+from .speed_world import Case, World, build, load
+
+OUT = Path(__file__).resolve().parents[2] / "output" / "bench"
+STEPS = (42, 41, 35, 30)
+WHOLE = Case("whole edit", frames=12, steps=STEPS, iterations=6, is_whole=True, chunk=1)
+FEATURES, SIDE = 640, 512  # channels of up block 2 of Stable Diffusion 1.5; px
+
+
+def whole_edit(group: Group, case: Case = WHOLE, model: DragModel | None = None) -> dict:
+    """Seconds of the stages, of waiting and of this process's work, without what is done once before them."""
+    world = build(case, model or load(case))
+    settings = DragSettings(steps=case.steps, iterations=case.iterations, arrive=0.0, chunk=case.chunk, warm_start=False)
+    spent, seconds = time.process_time(), {}
+
+    def timed(name: str, work: Callable):
+        began = time.perf_counter()
+        result = work()
+        seconds[name] = time.perf_counter() - began
+        return result
+
+    inverting = InvertSettings(until=max(case.steps), chunk=case.chunk)
+    inversion = timed("invert", lambda: invert(world.clip, world.model, inverting, group=group))
+    edit = timed("drag", lambda: drag(inversion, world.tracks, world.model, settings, group=group))
+    decoding = DecodeSettings(chunk=case.chunk)
+    timed("decode", lambda: decode(world.clip, inversion, edit, world.tracks, world.model, decoding, group=group))
+    return {
+        "parts": seconds,
+        "seconds": sum(seconds.values()),
+        "cpu_seconds": time.process_time() - spent,
+        "waited": group.waited if isinstance(group, Ranks) else 0.0,
+    }
+
+
+def travelling(group: Group, frames: int, dtype: str = "float32", world: World | None = None) -> dict:
+    """Bytes that this rank sends in an iteration."""
+    assert isinstance(group, Ranks)
+    world, sent = world or wide_world(frames, dtype), []
+    for iterations in (2, 4):
+        before = group.sent_bytes
+        settings = DragSettings(steps=STEPS, iterations=iterations, arrive=0.0, chunk=1, warm_start=False)
+        drag(world.inversion, world.tracks, world.model, settings, group=group)
+        sent.append(group.sent_bytes - before)
+    return {"frames": frames, "dtype": dtype, "bytes_per_iteration": (sent[1] - sent[0]) / 2}
+
+
+def wide_world(frames: int, dtype: str, width: int = FEATURES, side: int = SIDE) -> World:
+    """Two pairs, a mask over a sixteenth of the picture, and a denoiser whose features are as wide as Stable Diffusion 1.5's."""
+    torch.manual_seed(0)
+    denoiser = UNet2DConditionModel(
+        sample_size=side // 8,
+        layers_per_block=1,
+        cross_attention_dim=8,
+        norm_num_groups=8,
+        block_out_channels=(16, width, 16, 16),
+        down_block_types=("DownBlock2D",) * 4,
+        up_block_types=("UpBlock2D",) * 4,
+        mid_block_type=None,
+    )
+    torch.nn.Module.to(denoiser, getattr(torch, dtype)).eval().requires_grad_(False)
+    context = torch.zeros(1, 1, 8)
+    model = DragModel(denoiser, None, context, context, stable_diffusion_alphas())  # type: ignore[arg-type]
+    cells, top = side // 8, max(STEPS)
+    latents = torch.randn(top + 1, frames, 4, cells, cells)
+    timesteps = torch.tensor([0 if step == 0 else 20 * step - 19 for step in range(top + 1)])
+    centres = torch.tensor([[0.44, 0.45], [0.44, 0.55]]) * side
+    handles = square_set(centres, 3, 8.0).expand(frames, -1, -1, -1)
+    seen = torch.ones(handles.shape[:3], dtype=torch.bool)
+    mask = torch.zeros(frames, 1, side, side, dtype=torch.bool)
+    mask[..., 3 * side // 8 : 5 * side // 8, 3 * side // 8 : 5 * side // 8] = True
+    targets = handles + torch.tensor([side / 16, 0.0])
+    tracks = PointTracks(handles, targets, seen, seen, mask, torch.zeros(frames, 0, 2))
+    return World(model, None, tracks, Inversion(latents, timesteps))  # type: ignore[arg-type]
+
+
+def run(size: int, work: Callable[..., dict], *inputs) -> list[dict]:
+    """What a piece of work gives on each of `size` processes of one thread."""
+    with tempfile.TemporaryDirectory() as folder:
+        torch.multiprocessing.spawn(_rank, (size, work, inputs, folder), size)
+        return [json.loads((Path(folder) / f"{rank}.json").read_text()) for rank in range(size)]
+
+
+def _rank(rank: int, size: int, work: Callable[..., dict], inputs: tuple, folder: str) -> None:
+    torch.set_num_threads(1)
+    distributed.init_process_group("gloo", f"file://{folder}/meeting", rank=rank, world_size=size)
+    result = work(joined() if size > 1 else ALONE, *inputs)
+    (Path(folder) / f"{rank}.json").write_text(json.dumps(result))
+    distributed.barrier()
+    distributed.destroy_process_group()
+
+
+def row(size: int, of_ranks: list[dict]) -> dict:
+    """The slowest rank's seconds and the busiest one's."""
+    slowest = max(of_ranks, key=lambda one: one["seconds"])
+    return {
+        "ranks": size,
+        "seconds": slowest["seconds"],
+        "parts": slowest["parts"],
+        "waiting": max(one["waited"] / one["seconds"] for one in of_ranks),
+        "cpu_seconds": max(one["cpu_seconds"] for one in of_ranks),
+    }
+
+
+def bench(cores: int, start: Callable[..., list[dict]] = run, say: Callable[[str], None] = print) -> dict:
+    """All of it: what goes into the JSON."""
+    load_before, rows, sent = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0, [], []
+    for size in (1, 2, 4, 8):
+        if size <= max(2, cores):
+            say(f"a whole edit, {size} processes ...")
+            rows.append(row(size, start(size, whole_edit, WHOLE)))
+    for size, frames, dtype in ((2, 8, "float32"), (2, 16, "float32"), (3, 12, "float32"), (2, 8, "bfloat16")):
+        say(f"what travels, {size} processes, {frames} frames, {dtype} ...")
+        of_ranks = start(size, travelling, frames, dtype)
+        sent.append({**max(of_ranks, key=lambda one: one["bytes_per_iteration"]), "ranks": size})
+    one, two = rows[0], rows[1]
+    return {
+        "cores": cores,
+        "load_before": load_before,
+        "rows": rows,
+        "travelling": sent,
+        "efficiency_2": one["seconds"] / (2 * two["seconds"]),
+        "cpu_efficiency_2": one["cpu_seconds"] / (2 * two["cpu_seconds"]),
+        "bytes_per_iteration": sent[0]["bytes_per_iteration"],
+    }
+
+
+def table(result: dict) -> str:
+    """For a person."""
+    lines = [f"{'ranks':>6} {'seconds':>8} {'invert':>7} {'drag':>7} {'decode':>7} {'speed-up':>9} {'waiting':>8} {'CPU s':>7}"]
+    first = result["rows"][0]["seconds"]
+    for one in result["rows"]:
+        parts = " ".join(f"{one['parts'][name]:7.1f}" for name in ("invert", "drag", "decode"))
+        lines.append(
+            f"{one['ranks']:6} {one['seconds']:8.1f} {parts} {first / one['seconds']:8.2f}x {one['waiting']:8.1%} "
+            f"{one['cpu_seconds']:7.1f}"
+        )
+    lines.append("")
+    for sent in result["travelling"]:
+        lines.append(
+            f"{sent['ranks']} ranks, {sent['frames']:3} frames, {sent['dtype']:>8}: {sent['bytes_per_iteration'] / 1e6:.3f} MB "
+            "an iteration at most from one rank"
+        )
+    lines.append(
+        f"efficiency of two ranks {result['efficiency_2']:.2f} (by CPU seconds {result['cpu_efficiency_2']:.2f}); "
+        f"{result['cores']} cores, load before the start {result['load_before']:.1f}"
+    )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    result = bench(os.cpu_count() or 1)
+    OUT.mkdir(parents=True, exist_ok=True)
+    (OUT / "scale.json").write_text(json.dumps(result, indent=1))
+    print("\n" + table(result) + "\n\nwrote output/bench/scale.json")
+
+
+if __name__ == "__main__":
+    main()

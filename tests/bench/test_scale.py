@@ -1,0 +1,44 @@
+"""The scaling benchmark's functions on tiny models: they run, and give what is documented. No time is asserted."""
+
+import pytest
+from bench import scale
+from core.tiny import tiny_model
+
+from dragvideo_core.group import ALONE, Group
+
+
+def work(group: Group, of: str) -> dict:
+    """What a rank of a group of processes does."""
+    if of == "edit":
+        case = scale.Case("tiny", frames=3, side=64, steps=(3, 2), iterations=1, is_whole=True, chunk=1)
+        return scale.whole_edit(group, case, tiny_model())
+    return scale.travelling(group, int(of), world=scale.wide_world(int(of), "float32", width=16, side=128))
+
+
+@pytest.mark.distributed
+@pytest.mark.slow
+def test_two_processes_make_the_edit_and_say_how_long_they_waited():
+    one, two = work(ALONE, "edit"), scale.run(2, work, "edit")
+    assert one["waited"] == 0 < min(rank["waited"] for rank in two)
+    row = scale.row(2, two)
+    assert 0 < row["waiting"] < 1 and set(row["parts"]) == {"invert", "drag", "decode"}
+
+
+@pytest.mark.distributed
+@pytest.mark.slow
+def test_what_travels_in_an_iteration_does_not_grow_with_the_frames():
+    sent = [max(rank["bytes_per_iteration"] for rank in scale.run(2, work, frames)) for frames in ("8", "16")]
+    assert sent[0] == sent[1] > 4 * 2 * 81 * 16 * 4  # the templates: steps, pairs, places, channels, bytes
+
+
+def test_the_table_of_made_up_rows():
+    parts = {"invert": 1.0, "drag": 2.0, "decode": 1.0}
+
+    def start(size, work, *inputs):
+        if work is scale.travelling:
+            return [{"frames": inputs[0], "dtype": inputs[1], "bytes_per_iteration": 1.5e6}] * size
+        return [{"parts": parts, "seconds": 4.0 / size, "cpu_seconds": 4.0 / size, "waited": 0.1}] * size
+
+    result = scale.bench(4, start, lambda text: None)
+    assert [row["ranks"] for row in result["rows"]] == [1, 2, 4] and result["efficiency_2"] == 1.0
+    assert "1.500 MB" in scale.table(result) and "4.00x" in scale.table(result)
