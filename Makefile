@@ -8,6 +8,7 @@
 # make bench-quality  edits beside true edits; tables and pictures in output/bench/
 # make bench-film     edits of filmed clips beside true edits, without a model; output/bench/film.json and film.png
 # make bench-speed    seconds and memory beside the per-frame loop; output/bench/speed.json
+# make bench-scale    one edit by 1, 2 and more processes, and what travels between them; output/bench/scale.json
 # make bench-footage  how well points are followed on filmed clips; output/bench/footage.json
 
 # Threads that wait sleep. By default they spin, and beside one busy process two threads on two cores then wait for one another.
@@ -18,7 +19,7 @@ PYTHON ?= python3
 PIP := .venv/bin/pip install -q --disable-pip-version-check
 HOST := cd tests && exec ../.venv/bin/python -m host
 
-.PHONY: install chromium check demo demo-film test test-fast comfyui bench-quality bench-film bench-speed bench-footage
+.PHONY: install chromium check demo demo-film test test-fast comfyui bench-quality bench-film bench-speed bench-scale bench-footage
 .DELETE_ON_ERROR:
 
 install: .venv/installed
@@ -68,6 +69,9 @@ bench-film: install
 
 bench-speed: install
 	@cd tests && PYTHONPATH=.. exec ../.venv/bin/python -m bench.speed
+
+bench-scale: install
+	@cd tests && PYTHONPATH=.. exec ../.venv/bin/python -m bench.scale
 
 bench-footage: install
 	@cd tests && PYTHONPATH=.. exec ../.venv/bin/python -m bench.footage $(ARGS)

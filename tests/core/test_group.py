@@ -9,7 +9,7 @@ from dragvideo_core.group import ALONE, Group
 
 from .shared_work import WORK, Results, all_work, run
 
-pytestmark = pytest.mark.distributed
+pytestmark = [pytest.mark.distributed, pytest.mark.slow]
 
 
 class Pretended(Group):
