@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from bench import cases, edits_of, quality, rows, sheets, variants, without_model
+from bench import cases, edits_of, quality, rows, sheets, targets, variants, without_model
 
 from dragvideo_core.embedded.train import TRAINING_SEED
 from dragvideo_core.pipeline import Settings
@@ -33,6 +33,7 @@ def test_no_edit_leaves_the_whole_way_and_a_true_edit_none(case, measured):
     assert perfect["distance_ratio"] < 0.05 and perfect["inside_gain_db"] > 20 and perfect["inside_ssim"] > 0.99
     assert perfect["outside_psnr_db"] == 100 and perfect["sharpness"] == 1
     assert perfect["ghost"] == 0 and perfect["hole_psnr_db"] == 100
+    assert perfect["hole_gain_db"] > 20 > nothing["hole_gain_db"]
 
 
 def test_every_row_has_the_same_keys_and_its_settings(case, measured):
@@ -41,7 +42,8 @@ def test_every_row_has_the_same_keys_and_its_settings(case, measured):
     assert all(one.keys() == measured_rows[0].keys() for one in measured_rows)
     medians = rows.median_by_variant(measured_rows, {case.name}, variants.BASELINE)
     assert all(one.keys() == medians["unedited"].keys() for one in medians.values())
-    assert set(quality.TARGETS) <= medians["unedited"].keys()
+    assert {one.column for one in targets.TARGETS} <= medians["unedited"].keys()
+    assert {one.variant for one in targets.TARGETS} | {quality.HEADLINE} <= without_model.VARIANTS.keys()
     json.dumps(rows.without_nan({"rows": measured_rows, "medians": medians}), allow_nan=False)
     assert all(json.dumps(one.settings) for one in (without_model.VARIANTS | variants.MAIN | variants.ABLATIONS).values())
 
@@ -79,3 +81,22 @@ def test_every_special_case_can_be_picked_and_knows_its_layers():
         assert case.layer.shape == case.true_layer.shape == (3, 1, *case.clip.size)
         assert ((case.layer - case.true_layer).abs() > 0.5).any()
     assert cases.special(frames=3)[0].front.max() > 0.9
+
+
+def test_targets_are_judged_by_the_median_the_worst_and_the_special_clip():
+    one, other = targets.GIVEN, "ours"
+    rows_of = [
+        {"clip": clip, "variant": variant, "distance_ratio": value}
+        for clip, variant, value in (("a", one, 0.1), ("b", one, 0.2), ("c", one, 0.6), ("pole", one, 0.05), ("a", other, 9.0))
+    ]
+    wanted = [targets.Target(one, "distance_ratio", where, 0.3, "<=") for where in ("median", "worst", "pole", "nowhere")]
+    verdicts = targets.judged(rows_of, {"a", "b", "c"}, wanted)
+    assert [one["value"] for one in verdicts[:3]] == [0.2, 0.6, 0.05] and verdicts[3]["value"] != verdicts[3]["value"]
+    assert [one["reached"] for one in verdicts] == [True, False, True, False]
+    assert targets.as_text(verdicts).count("NOT reached") == 2
+    json.dumps(rows.without_nan(verdicts), allow_nan=False)
+
+
+def test_the_targets_special_clips_are_there():
+    special = {case.name for case in cases.special(2)}
+    assert {one.where for one in targets.TARGETS} - {"median", "worst"} <= special
