@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .files.lora_file import LoraStore
+from .files.unfinished import NOT_KEPT, Unfinished
 from .layers.sam import load_sam
 from .stages.decode import DecodeSettings, decode
 from .stages.displace import DisplaceSettings, displace
@@ -71,15 +74,30 @@ def drag_a_video(
     sam_checkpoint: str | Path | None = None,
     settings: Settings = Settings(),
     on_progress: OnProgress = ignore_progress,
+    unfinished: Unfinished = NOT_KEPT,
+    on_stage: Callable[[str], None] = lambda name: None,
 ) -> tuple[VideoClip, Scores]:
-    """Edit a video file: the edited clip and its scores. `points` is the Pick Points node's JSON."""
-    clip = load(video, settings.load)
+    """Edit a video file: the edited clip and its scores. `points` is the Pick Points node's JSON.
+
+    With `unfinished`, work that was broken off goes on where it was. on_stage is called with each stage's name before it begins.
+    """
+    on_stage("load")
+    clip = load(video, settings.load, on_progress)
     picks = pick(points, clip.size, len(clip))
     segmenter = segment(sam=load_sam(sam_checkpoint, model.device) if sam_checkpoint else None)
+    on_stage("propagate")
     tracks = propagate(clip, picks, segmenter, model, settings.propagate, on_progress)
-    displaced = displace(clip, tracks, settings.displace, on_progress) if settings.displace else None
-    tuned = tune(clip, model, settings.tune, on_progress)
-    inversion = invert(clip, tuned, settings.invert, on_progress)
-    edit = drag(inversion, tracks, tuned, settings.drag, on_progress, displaced=displaced)
+    displaced = None
+    if settings.displace:
+        on_stage("displace")
+        displaced = displace(clip, tracks, settings.displace, on_progress)
+    on_stage("tune")
+    tuned = tune(clip, model, settings.tune, on_progress, LoraStore(unfinished=unfinished))
+    on_stage("invert")
+    inversion = invert(clip, tuned, settings.invert, on_progress, unfinished=unfinished)
+    on_stage("drag")
+    edit = drag(inversion, tracks, tuned, settings.drag, on_progress, unfinished=unfinished, displaced=displaced)
+    on_stage("decode")
     edited, _ = decode(clip, inversion, edit, tracks, tuned, settings.decode, on_progress, displaced)
+    on_stage("evaluate")
     return edited, evaluate(clip, edited, tracks, model, settings.evaluate, on_progress)

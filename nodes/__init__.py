@@ -15,6 +15,7 @@ from .evaluate import Evaluate
 from .film import DragFilm
 from .follow import UseTracks
 from .invert import Invert
+from .job import SaveJob
 from .load import LoadVideo
 from .model import EmbeddedModel, Model
 from .pick import Pick
@@ -42,6 +43,7 @@ NODES = [
     SaveEdit,
     LoadEdit,
     CombineEdits,
+    SaveJob,
     Compare,
     ChoosePreset,
     ChooseEdit,

@@ -12,10 +12,20 @@ from ..dragvideo_core.film_edit import FilmSettings, drag_a_film
 from ..dragvideo_core.stages.displace import DisplaceSettings
 from ..dragvideo_core.types import Segmenter, UserError
 from . import sockets
-from .comfy import folders, messages
+from .comfy import folders, messages, values
 from .comfy.run import progress, run
 
 ENDINGS = {"h264": ".mp4", "hevc": ".mp4", "ffv1": ".mkv"}
+
+
+def codec_input() -> io.Input:
+    """What the film is written as."""
+    return io.Combo.Input(
+        "codec",
+        options=list(ENDINGS),
+        default="h264",
+        tooltip="h264 plays everywhere. hevc makes smaller files. ffv1 loses nothing and makes large .mkv files.",
+    )
 
 
 class DragFilm(io.ComfyNode):
@@ -24,12 +34,6 @@ class DragFilm(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        codec = io.Combo.Input(
-            "codec",
-            options=list(ENDINGS),
-            default="h264",
-            tooltip="h264 plays everywhere. hevc makes smaller files. ffv1 loses nothing and makes large .mkv files.",
-        )
         return sockets.schema(
             cls,
             node_id="DragAVideo_Film",
@@ -47,7 +51,7 @@ class DragFilm(io.ComfyNode):
                 sockets.setting(
                     DisplaceSettings, "stiffness", "How the part bends. 0: like rubber. 1: like a board.", 0.0, 1.0, 0.05
                 ),
-                codec,
+                codec_input(),
                 sockets.setting(FilmSettings, "quality", "0 loses nothing, 51 is worst. For h264 and hevc.", 0, 51),
                 io.String.Input(
                     "save_as", default="drag-a-video/film", tooltip="The file's name in the output folder; a number is added."
@@ -82,14 +86,14 @@ class DragFilm(io.ComfyNode):
 
 def _file_of(video: Any, scratch: Path) -> Path:
     """The file behind a VIDEO; one that has none is written into the scratch folder without loss."""
-    source = video.get_stream_source() if hasattr(video, "get_stream_source") else None
+    source = values.source_of(video)
     if isinstance(source, str):
         return Path(source)
     if not hasattr(video, "save_to"):
         raise UserError(f"expected a VIDEO: got {type(video).__name__}. Wire in Load Video's output.")
     file = scratch / "film.mp4"
     if source is not None:
-        file.write_bytes(source.getbuffer() if hasattr(source, "getbuffer") else source.read())
+        file.write_bytes(source.getbuffer())
     else:
         video.save_to(str(file))
     return file

@@ -128,6 +128,11 @@ def new_edit_path(save_as: str) -> Path:
     return _numbered_file(_edits_folder(), save_as, TENSORS_ENDING, f"output/{EDITS_FOLDER}", "swan, or clips/swan")
 
 
+def new_job_path(save_as: str) -> Path:
+    """A file for a new job in output/drag_a_video: the name with the next free number. UserError as `_numbered_file`."""
+    return _numbered_file(_edits_folder(), save_as, ".json", f"output/{EDITS_FOLDER}", "swan, or jobs/swan")
+
+
 def new_film_path(save_as: str, ending: str) -> Path:
     """A file for a new film in the output folder: the name with the next free number, its folder made. UserError as
     `_numbered_file`."""

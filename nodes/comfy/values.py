@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from fractions import Fraction
+from io import BytesIO
 from typing import Any
 
 import torch
@@ -46,6 +47,14 @@ def frames_of(video: Any, fps: float = DEFAULT_FPS) -> tuple[Tensor, float]:
     if not isinstance(video, Tensor) or video.ndim != 4 or video.shape[-1] < 3 or 0 in video.shape:
         raise UserError(f"expected an IMAGE batch or a VIDEO: got {type(video).__name__}. Check what is wired in.")
     return video[..., :3].permute(0, 3, 1, 2).float(), fps
+
+
+def source_of(video: Any) -> str | BytesIO | None:
+    """The file of a VIDEO, or its bytes; None where it was made of frames, or is no VIDEO."""
+    try:
+        return video.get_stream_source() if hasattr(video, "get_stream_source") else None
+    except (ValueError, OSError):  # ComfyUI 0.3.75 writes frames to memory without a format
+        return None
 
 
 def audio_of(video: Any) -> dict | None:

@@ -33,8 +33,10 @@ MAY_IMPORT |= {
     "stages": IDEAS,
     "pipeline": {*IDEAS, "stages"},
     "film_edit": {*IDEAS, "stages"},
+    "job": {*IDEAS, "stages", "pipeline", "film_edit"},
+    "__main__": {"types", "job"},
     "dragvideo_core": {*IDEAS, "stages", "pipeline", "film_edit"},
-    "nodes": {*IDEAS, "stages", "pipeline", "film_edit", "nodes"},
+    "nodes": {*IDEAS, "stages", "pipeline", "film_edit", "job", "nodes"},
     "root": {"nodes"},
 }
 

@@ -62,3 +62,15 @@ def test_pins_alone_are_refused_in_words(comfy: Comfy, film: str):
     outcome = comfy.run(graph(comfy, film, {"handle": [48, 32], "target": [48, 32]}, save_as="films/pin"))
     assert outcome.status != "success" and "pin" in str(outcome.error)
     assert not list((comfy.base / "output" / "films").glob("pin*"))
+
+
+def test_a_video_that_was_made_of_frames_is_edited_too(comfy: Comfy, film: str):
+    """It has no file; ComfyUI 0.3.75 fails when it is asked for the bytes of one."""
+    whole = graph(comfy, film, ARROW, save_as="films/made")
+    whole["parts"] = graphs.node("GetVideoComponents", video=["load", 0])
+    whole["made"] = graphs.node("CreateVideo", images=["parts", 0], fps=8.0)
+    whole["film"]["inputs"]["video"] = ["made", 0]
+    outcome = comfy.run(whole)
+    assert outcome.status == "success", outcome.error
+    components = outcome.values["film"][0].get_components()
+    assert tuple(components.images.shape) == (COUNT, *SIDE, 3) and components.frame_rate == 8

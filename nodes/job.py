@@ -1,0 +1,91 @@
+"""Save Job: an edit as a file, to be made without ComfyUI."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from comfy_api.latest import io
+
+from ..dragvideo_core.embedded.drawn_world import KINDS
+from ..dragvideo_core.film_edit import FilmSettings
+from ..dragvideo_core.job import Job, write_job
+from ..dragvideo_core.media.film import open_film
+from ..dragvideo_core.stages.displace import DisplaceSettings
+from ..dragvideo_core.stages.pick import pick
+from ..dragvideo_core.types import UserError
+from . import sockets
+from .comfy import folders, values
+from .comfy.run import run
+from .film import ENDINGS, codec_input
+from .model import ANYTHING
+
+NONE, EMBEDDED = "none", "embedded"
+
+
+class SaveJob(io.ComfyNode):
+    """Writes an edit to ComfyUI's output folder as a job: a JSON file with the film, the points and the settings. It is made
+    later, or on another machine, without ComfyUI: python -m dragvideo_core run JOB.json."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return sockets.schema(
+            cls,
+            node_id="DragAVideo_SaveJob",
+            display_name="Save Job",
+            is_output_node=True,
+            search_aliases=["headless", "batch", "render farm", "export job"],
+            inputs=[
+                io.Video.Input("video", tooltip="The film, from Load Video. The job names its file."),
+                io.String.Input("points", tooltip="The points as JSON: Pick Points' output 'points'.", force_input=True),
+                io.Combo.Input(
+                    "model",
+                    options=[NONE, EMBEDDED],
+                    default=NONE,
+                    tooltip="none: the whole film, as Drag a Film makes it. embedded: all stages, for 128 x 128 drawings.",
+                ),
+                io.Combo.Input("subject", options=[ANYTHING, *KINDS], default=ANYTHING, tooltip="For the embedded model."),
+                sockets.setting(
+                    DisplaceSettings, "stiffness", "How the part bends. 0: like rubber. 1: like a board.", 0.0, 1.0, 0.05
+                ),
+                codec_input(),
+                sockets.setting(FilmSettings, "quality", "0 loses nothing, 51 is worst. For h264 and hevc.", 0, 51),
+                io.String.Input(
+                    "save_as",
+                    default="job",
+                    tooltip=f"A file output/{folders.EDITS_FOLDER}/<this>_00001.json; the number goes up, nothing is overwritten.",
+                ),
+            ],
+            outputs=[io.String.Output("file", display_name="file", tooltip="The job's file.")],
+        )
+
+    @classmethod
+    def validate_inputs(cls, save_as: str) -> bool | str:
+        try:
+            return save_as is None or bool(folders.new_job_path(save_as))
+        except UserError as error:
+            return str(error)
+
+    @classmethod
+    def execute(
+        cls, video: Any, points: str, model: str, subject: str, stiffness: float, codec: str, quality: int, save_as: str
+    ) -> io.NodeOutput:
+        source = values.source_of(video)
+        if not isinstance(source, str):
+            raise UserError("a job names the film's file: expected a VIDEO that comes from one. Wire in Load Video's output.")
+        film = run(open_film, source)
+        run(pick, points, film.size, len(film.times))  # says what is wrong with them
+        path, displace = folders.new_job_path(save_as), DisplaceSettings(stiffness)
+        has_model = model == EMBEDDED
+        job = Job(
+            film=Path(source),
+            points=points,
+            output=path.with_suffix(".mp4" if has_model else ENDINGS[codec]),
+            subject=("" if subject == ANYTHING else subject) if has_model else None,
+            film_settings=FilmSettings(displace, codec=codec, quality=quality),
+        )
+        if has_model:
+            job = replace(job, settings=replace(job.settings, displace=displace))
+        run(write_job, path, job)
+        return io.NodeOutput(str(path), ui={"text": [f'{folders.output_name(path)}\npython -m dragvideo_core run "{path}"']})

@@ -1,0 +1,269 @@
+"""Jobs: read right or refused in a sentence, written and read again, made from the command line, broken off and gone on with."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from core.test_film_edit import COUNT, pictures, points, read, write
+
+from dragvideo_core import __main__ as command
+from dragvideo_core import job as jobs
+from dragvideo_core.embedded.demo_clip import demo_clip
+from dragvideo_core.film_edit import FilmSettings, drag_a_film
+from dragvideo_core.job import Job, read_job, run_job, write_job
+from dragvideo_core.media.film import open_film
+from dragvideo_core.media.video_file import write_video
+from dragvideo_core.pipeline import Settings
+from dragvideo_core.stages.displace import DisplaceSettings
+from dragvideo_core.stages.drag import DragSettings
+from dragvideo_core.stages.tune import TuneSettings
+from dragvideo_core.types import UserError
+
+ROOT = Path(__file__).resolve().parents[2]
+EMBEDDED = {"kind": "embedded", "subject": "flower"}
+FAST = {
+    "tune": {"passes": 0},
+    "drag": {"steps": [3], "iterations": 1, "turns": 1},
+    "invert": {"until": 3},
+    "evaluate": {"ensemble": 1},
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write(tmp_path / "disc.mkv", pictures())
+    write_video(tmp_path / "flower.mp4", demo_clip("flower", 101, 2).clip)
+    return tmp_path
+
+
+def job_file(folder: Path, **changes) -> Path:
+    """A sound job of a whole film, with changes; None leaves a key out."""
+    data = {"drag_a_video_job": 1, "film": "disc.mkv", "points": json.loads(points()), "output": "out.mkv", **changes}
+    data.setdefault("settings", {"film": {"codec": "ffv1"}})
+    path = folder / "job.json"
+    path.write_text(json.dumps({name: value for name, value in data.items() if value is not None}))
+    return path
+
+
+def drawing(folder: Path, **changes) -> Path:
+    """A sound job for the embedded model."""
+    chosen = {"film": "flower.mp4", "points": json.loads(demo_clip("flower", 101, 2).picks), "output": "out.mp4", "settings": FAST}
+    return job_file(folder, model=EMBEDDED, **(chosen | changes))
+
+
+# ------------------------------------------------------------------------------------------------------ reading
+
+
+def test_what_a_job_does_not_say_is_the_default(tmp_path):
+    job = read_job(job_file(tmp_path, settings=None))
+    assert (job.film, job.output, job.subject, job.sam) == (tmp_path / "disc.mkv", tmp_path / "out.mkv", None, None)
+    assert job.film_settings == FilmSettings() and json.loads(job.points) == json.loads(points())
+
+
+def test_settings_go_to_their_stages(tmp_path):
+    chosen = {"film": {"codec": "hevc", "quality": 3}, "displace": {"stiffness": 1}, "propagate": {"tracker": "flow"}}
+    made = read_job(job_file(tmp_path, settings=chosen)).film_settings
+    assert (made.codec, made.quality, made.displace, made.propagate.tracker) == ("hevc", 3, DisplaceSettings(1.0), "flow")
+    settings = read_job(drawing(tmp_path, settings=FAST | {"displace": None, "load": {"memory_limit": None}})).settings
+    assert settings.displace is None and settings.drag == DragSettings(steps=(3,), iterations=1, turns=1)
+    assert (settings.load.width, settings.load.select_every_nth, settings.tune.passes) == (128, 1, 0)
+
+
+@pytest.mark.parametrize("subject", [None, "", "flower"])
+def test_a_job_is_written_and_read_again(tmp_path, subject):
+    film = FilmSettings(DisplaceSettings(0.7), codec="hevc", quality=0)
+    stages = Settings(load=read_job(drawing(tmp_path)).settings.load, displace=None, drag=DragSettings(steps=(40, 3)))
+    settings = {"film_settings": film} if subject is None else {"settings": stages}
+    job = Job(tmp_path / "a" / "film.mp4", points(), tmp_path / "out.mp4", subject, tmp_path.parent / "sam.pth", **settings)
+    write_job(tmp_path / "written.json", job)
+    again = read_job(tmp_path / "written.json")
+    assert replace(again, points="") == replace(job, points="") and json.loads(again.points) == json.loads(job.points)
+    written = json.loads((tmp_path / "written.json").read_text())
+    assert written["film"] == "a/film.mp4" and Path(written["sam"]).is_absolute()
+    assert written["settings"].keys() == ({"film", "displace"} if subject is None else {"displace", "drag"})
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(
+    "changes, says",
+    [
+        ({"drag_a_video_job": 2}, "version 1"),
+        ({"drag_a_video_job": True}, "version 1"),
+        ({"film": None}, "missing .*film"),
+        ({"film": 5}, "name of a file in 'film'"),
+        ({"film": "a\0b"}, "name of a file in 'film'"),
+        ({"output": "../out.mp4"}, "job's own folder"),
+        ({"output": "/etc/out.mp4"}, "job's own folder"),
+        ({"output": "."}, "job's own folder"),
+        ({"output": "link/out.mp4"}, "job's own folder"),
+        ({"output": ".bashrc"}, "ends in .mp4"),
+        ({"points": "text"}, "Pick Points"),
+        ({"extra": 1}, "unknown .*extra"),
+        ({"model": "embedded"}, '"kind": "none"'),
+        ({"model": {"kind": "checkpoint"}}, '"kind": "none"'),
+        ({"model": {"kind": "embedded", "subject": "swan"}}, "flower"),
+        ({"model": {"kind": "embedded", "subject": ["flower"]}}, "flower"),
+        ({"settings": []}, "'settings' of film"),
+        ({"settings": {"drag": {}}}, "'settings' of film"),
+        ({"settings": {"film": None}}, "settings of 'film'"),
+        ({"settings": {"film": {"displace": {}}}}, "settings of 'film' among window"),
+        ({"settings": {"film": {"window": 0}}}, "'film.window'"),
+        ({"settings": {"film": {"window": True}}}, "'film.window'"),
+        ({"settings": {"film": {"window": 2.0}}}, "'film.window'"),
+        ({"settings": {"film": {"codec": 1}}}, "'film.codec'"),
+        ({"settings": {"displace": {"stiffness": "1"}}}, "'displace.stiffness'"),
+        ({"settings": {"displace": {"stiffness": 10**400}}}, "'displace.stiffness'"),
+        ({"settings": {"propagate": {"tracker": "raft"}}}, "one of auto, dift, flow"),
+        ({"settings": {"propagate": {"fit_mask": 1}}}, "true or false"),
+        ({"model": EMBEDDED, "settings": {"drag": {"steps": []}}}, "list of whole numbers"),
+        ({"model": EMBEDDED, "settings": {"drag": {"steps": [1.5]}}}, "list of whole numbers"),
+        ({"model": EMBEDDED, "settings": {"drag": None}}, "settings of 'drag'"),
+    ],
+    ids=str,
+)
+def test_what_is_no_job_is_refused_in_a_sentence(tmp_path, changes, says):
+    (tmp_path / "link").symlink_to(tmp_path.parent)
+    with pytest.raises(UserError, match=says) as refusal:
+        read_job(job_file(tmp_path, **changes))
+    assert "'job.json'" in str(refusal.value) and len(str(refusal.value)) < 1000
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("text", ["", "[]", "{", "[" * 100_000, '{"drag_a_video_job": NaN}', "\ud800", "x" * 5_000_000])
+def test_a_file_that_is_no_json_object_is_refused(tmp_path, text):
+    (tmp_path / "job.json").write_bytes(text.encode("utf-8", "surrogatepass"))
+    with pytest.raises(UserError, match="job.json' cannot be used"):
+        read_job(tmp_path / "job.json")
+    with pytest.raises(UserError, match="cannot be read"):
+        read_job(tmp_path / "nowhere.json")
+
+
+# ------------------------------------------------------------------------------------------------------ running
+
+
+def test_a_job_makes_the_film_that_the_function_makes(folder, capsys):
+    assert command.main(["run", str(job_file(folder))]) == 0
+    drag_a_film(folder / "disc.mkv", points(), folder / "own.mkv", FilmSettings(codec="ffv1"))
+    assert all((a == b).all() for a, b in zip(read(folder / "out.mkv"), read(folder / "own.mkv"), strict=True))
+    captured = capsys.readouterr()
+    assert f"out.mkv: {COUNT} frames" in captured.out and "film" in captured.err and "100%" in captured.err
+
+
+def test_with_the_embedded_model_all_stages_run_and_each_is_named(folder, capsys):
+    assert command.main(["run", str(drawing(folder)), "--json"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    stages = ["load", "propagate", "displace", "tune", "invert", "drag", "decode", "evaluate"]
+    assert [line["stage"] for line in lines if line["event"] == "stage"] == stages
+    assert all(0 <= line["done"] <= line["total"] for line in lines if line["event"] == "progress")
+    assert lines[-1]["event"] == "finished" and lines[-1]["frames"] == 2 and "mean_distance" in lines[-1]["scores"]
+    assert open_film(folder / "out.mp4").size == (128, 128)
+    assert not list(folder.glob(".*"))  # nothing unfinished
+
+
+@pytest.mark.faults
+def test_an_output_that_is_there_is_kept_unless_overwriting_is_allowed(folder, capsys):
+    path = job_file(folder)
+    (folder / "out.mkv").write_bytes(b"mine")
+    assert command.main(["run", str(path), "--json"]) == command.REFUSED
+    assert "is there already" in json.loads(capsys.readouterr().out)["text"] and (folder / "out.mkv").read_bytes() == b"mine"
+    assert command.main(["run", str(path), "--overwrite"]) == 0 and len(read(folder / "out.mkv")) == COUNT
+    elsewhere = folder.parent / f"{folder.name} elsewhere.mkv"
+    assert command.main(["run", str(path), "--output", str(elsewhere)]) == 0 and len(read(elsewhere)) == COUNT
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(
+    "changes, says",
+    [
+        ({"film": "nowhere.mkv"}, "nowhere.mkv"),
+        ({"points": {"version": 2, "pairs": []}}, "at least one pair"),
+        ({"output": "out.mp4"}, "ffv1"),
+        ({"settings": {"film": {"codec": "av1"}}}, "av1"),
+        ({"sam": "nowhere.pth"}, "nowhere.pth"),
+        ({"model": EMBEDDED, "settings": {}}, r"must end in \.mp4"),
+    ],
+    ids=str,
+)
+def test_what_the_stages_refuse_is_said_and_nothing_is_left(folder, changes, says, capsys):
+    assert command.main(["run", str(job_file(folder, **changes))]) == command.REFUSED
+    assert re.search(says, capsys.readouterr().err)
+    assert {path.name for path in folder.iterdir()} == {"disc.mkv", "flower.mp4", "job.json"}
+
+
+def test_a_job_with_a_model_that_is_broken_off_goes_on_where_it_was(folder):
+    """The training is made once: what was trained waits beside the output."""
+    settings = FAST | {"tune": {"passes": 4, "batch": 1, "rank": 2}}
+    job = read_job(drawing(folder, settings=settings))
+    stage, steps = [""], []
+
+    def stop_in_invert(done, total, picture):
+        if stage[0] == "invert":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_job(job, on_stage=lambda name: stage.append((stage.pop() and name) or name), on_progress=stop_in_invert)
+    assert not job.output.exists() and list(folder.glob(".out.mp4.unfinished/*"))
+    run_job(job, on_stage=lambda name: stage.__setitem__(0, name), on_progress=lambda *at: steps.append((stage[0], at[0])))
+    assert [done for name, done in steps if name == "tune"] == [8]  # all of it was there
+    assert job.output.exists() and not list(folder.glob(".out*"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_ends_in_a_sentence_and_leaves_no_film(folder, sent):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dragvideo_core", "run", str(drawing(folder, settings={"tune": {"passes": 500}})), "--json"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    try:
+        for line in process.stdout:
+            if json.loads(line).get("stage") == "tune" and json.loads(line).get("done", 0) >= 2:  # there is something to keep
+                break
+        process.send_signal(sent)
+        rest = [json.loads(line) for line in process.stdout]
+        assert process.wait(timeout=120) == command.STOPPED
+    finally:
+        process.kill()
+        process.wait()
+    assert rest[-1]["event"] == "failed" and "stopped" in rest[-1]["text"]
+    assert not (folder / "out.mp4").exists() and list(folder.glob(".out.mp4.unfinished/*"))
+
+
+def test_progress_is_one_line_at_a_time(capsys, monkeypatch):
+    lines, now = command.Lines(), [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    lines.stage("drag")
+    for done in range(1, 101):
+        now[0] += 0.01
+        lines.progress(done, 100, None)
+    given = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert 5 <= len(given) <= 15 and given[-1] == {"event": "progress", "stage": "drag", "done": 100, "total": 100}
+
+
+# ------------------------------------------------------------------------------------------------------ the document
+
+
+def test_the_documents_examples_are_jobs(tmp_path):
+    text = (ROOT / "docs" / "headless.md").read_text(encoding="utf-8")
+    examples = re.findall(r"```json\n(\{.*?\n\})\n```", text, re.S)
+    assert len(examples) >= 2
+    for number, example in enumerate(examples):
+        path = tmp_path / f"{number}.json"
+        path.write_text(example)
+        read_job(path)
+    for section in ("film", *(name for name in vars(Settings()))):
+        assert f"`{section}`" in text, section
+    assert set(jobs.KEYS) <= set(re.findall(r"`(\w+)`", text))
+    assert TuneSettings().passes == 100 and "100" in text

@@ -1,0 +1,71 @@
+"""Save Job as ComfyUI runs it: the file that it writes is the job of the graph."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from . import graphs
+from .executor import Comfy
+from .test_film import ARROW, film  # noqa: F401  the fixture
+from .test_film import graph as film_graph
+
+
+def graph(comfy: Comfy, film: str, pair: dict = ARROW, **more) -> dict:  # noqa: F811
+    whole = film_graph(comfy, film, pair)
+    del whole["film"]
+    whole["job"] = graphs.defaults(comfy, "DragAVideo_SaveJob", video=["load", 0], points=["points", 0], **more)
+    whole["show"] = graphs.node("PreviewAny", source=["job", 0])
+    return whole
+
+
+@pytest.mark.parametrize("model, subject", [("none", None), ("embedded", "flower")])
+def test_the_job_that_is_written_is_the_graphs(comfy: Comfy, film: str, model: str, subject: str | None):  # noqa: F811
+    chosen = {"model": model, "subject": "flower", "stiffness": 0.75, "codec": "ffv1", "quality": 3, "save_as": "jobs/one"}
+    outcome = comfy.run(graph(comfy, film, **chosen))
+    assert outcome.status == "success", outcome.error
+    path = Path(outcome.values["job"][0])
+    assert path.parent == comfy.base / "output" / "drag_a_video" / "jobs"
+    job = comfy.module("dragvideo_core.job").read_job(path)
+    assert job.film == comfy.base / "input" / film and job.subject == subject
+    assert job.output == path.with_suffix(".mkv" if subject is None else ".mp4")
+    assert json.loads(job.points)["pairs"] == [ARROW]
+    if subject is None:
+        assert (job.film_settings.displace.stiffness, job.film_settings.codec, job.film_settings.quality) == (0.75, "ffv1", 3)
+    else:
+        assert job.settings.displace.stiffness == 0.75 and job.settings.load.width == 128
+    again = comfy.run(graph(comfy, film, **(chosen | {"stiffness": 0.5})))
+    assert again.values["job"][0] != str(path)  # nothing is overwritten
+    assert any("python -m dragvideo_core run" in text for _, text in [*outcome.listener.node_texts, *_ui_texts(outcome)])
+
+
+def _ui_texts(outcome) -> list[tuple[str, str]]:
+    """The texts that output nodes show."""
+    return [(name, text) for name, shown in outcome.ui.items() for text in shown.get("text", [])]
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("name", ["../job", "/tmp/job", "a\0b", "x" * 300, "", "unfinished/job"])
+def test_no_job_is_written_outside_its_folder(comfy: Comfy, name: str):
+    folders, types = comfy.module("nodes.comfy.folders"), comfy.module("dragvideo_core.types")
+    with pytest.raises(types.UserError, match="save_as"):
+        folders.new_job_path(name)
+
+
+@pytest.mark.faults
+def test_points_outside_the_film_are_refused_before_anything_is_written(comfy: Comfy, film: str):  # noqa: F811
+    outcome = comfy.run(graph(comfy, film, {"handle": [480, 32], "target": [56, 32]}, save_as="bad"))
+    assert outcome.status == "error" and "handle 1" in outcome.error["exception_message"]
+    assert not list((comfy.base / "output").rglob("bad*"))
+
+
+@pytest.mark.faults
+def test_frames_without_a_file_are_refused(comfy: Comfy, film: str):  # noqa: F811
+    whole = graph(comfy, film)
+    whole["parts"] = graphs.node("GetVideoComponents", video=["load", 0])
+    whole["made"] = graphs.node("CreateVideo", images=["parts", 0], fps=8.0)
+    whole["job"]["inputs"]["video"] = ["made", 0]
+    outcome = comfy.run(whole)
+    assert outcome.status == "error" and "comes from one" in outcome.error["exception_message"]
