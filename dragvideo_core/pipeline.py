@@ -45,7 +45,7 @@ class Settings:
         """
         return cls(
             load=LoadSettings(width=512, height=512, select_every_nth=3),  # Sec. 4.2
-            propagate=PropagateSettings(set_side=3, tracker="dift", fit_mask=False),  # Sec. 3.2 and 4.4
+            propagate=PropagateSettings(set_side=3, tracker="dift", fit_mask=False, guess_layer=False),  # Sec. 3.2 and 4.4
             displace=None,
             tune=TuneSettings(),  # Sec. 4.1: a LoRA on the attention, as in DragDiffusion
             invert=InvertSettings(until=42, stride=1),

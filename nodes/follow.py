@@ -45,7 +45,13 @@ class UseTracks(io.ComfyNode):
                 sockets.Segmenter.Input(
                     "segmenter",
                     optional=True,
-                    tooltip="From SAM Segment: the thing's layer. Without it the layer is found from strokes, if there are some.",
+                    tooltip="From SAM Segment: the thing's layer. Without it the thing is found by your strokes, or guessed.",
+                ),
+                setting(
+                    "guess_layer",
+                    "On: where no MASK, SAM or stroke marks the thing, it is guessed from the colours at the handles. Off: without "
+                    "a mark all that lies inside the edit mask bends. Look at the preview.",
+                    advanced=True,
                 ),
             ],
             outputs=sockets.tracks_outputs(),

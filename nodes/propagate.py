@@ -48,7 +48,7 @@ class Propagate(io.ComfyNode):
                 sockets.Segmenter.Input(
                     "segmenter",
                     optional=True,
-                    tooltip="From SAM Segment: the thing's layer. Without it the layer is found from strokes, if there are some.",
+                    tooltip="From SAM Segment: the thing's layer. Without it the thing is found by your strokes, or guessed.",
                 ),
                 setting("set_side", "Points per side of the square set around each handle. The paper uses 3.", 1, 9),
                 setting("set_spacing", f"Between the points of a set, {scaled}", 0.5, 64.0, 0.5),
@@ -96,6 +96,12 @@ class Propagate(io.ComfyNode):
                     "optical_flow",
                     optional=True,
                     tooltip="From core's Load Optical Flow Model (RAFT): measures the flow in the place of OpenCV's DIS.",
+                ),
+                setting(
+                    "guess_layer",
+                    "On: where no MASK, SAM or stroke marks the thing, it is guessed from the colours at the handles. Off: without "
+                    "a mark all that lies inside the edit mask bends. Look at the preview.",
+                    advanced=True,
                 ),
             ],
             outputs=sockets.tracks_outputs(),

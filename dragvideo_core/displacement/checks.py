@@ -11,7 +11,7 @@ from .mesh import spacing_for
 
 
 def check_tracks(clip: VideoClip, tracks: PointTracks) -> None:
-    """UserError where the tracks do not belong to the clip, hold NaN, or a pair's handle is on no layer."""
+    """UserError where the tracks do not belong to the clip, hold NaN, or the handle of a pair that moves is on no layer."""
     for name, value in (("edit mask", tracks.edit_mask), ("layer", tracks.layer), ("front", tracks.front)):
         if value is not None and tuple(value.shape) != (len(clip), 1, *clip.size):
             raise UserError(
@@ -28,7 +28,7 @@ def check_tracks(clip: VideoClip, tracks: PointTracks) -> None:
     if not (torch.isfinite(tracks.handles).all() and torch.isfinite(tracks.targets).all()):
         raise UserError("the points contain NaN or infinity: expected positions in pixels. Check the node that made the tracks.")
     if tracks.layer is not None:
-        _check_on_layer(tracks.layer, tracks.handles)
+        _check_on_layer(tracks.layer, tracks.handles, (tracks.targets != tracks.handles).flatten(2).any(2).any(0))
 
 
 def on_layer(layer: Tensor, handles: Tensor) -> Tensor:
@@ -40,13 +40,13 @@ def on_layer(layer: Tensor, handles: Tensor) -> Tensor:
     return gaps[torch.arange(len(layer))[:, None], row, column] <= reach
 
 
-def _check_on_layer(share: Tensor, handles: Tensor) -> None:
-    """UserError if a pair's handle lies on the layer in no frame."""
+def _check_on_layer(share: Tensor, handles: Tensor, moves: Tensor) -> None:
+    """UserError if the handle of a pair that moves, (J,) bool, lies on the layer in no frame. A pin may hold the ground."""
     layer = share[:, 0] > 0.5
     if not layer.any():
         raise UserError("the layer is empty in every frame: expected the thing that is dragged. Check the mask that is wired in.")
     reach = 2.0 * spacing_for(size_of(layer))
-    for j in range(handles.shape[1]):
+    for j in moves.nonzero().flatten().tolist():
         nearest = []
         for i in range(len(layer)):
             places = layer[i].nonzero().flip(1).float()

@@ -1,4 +1,4 @@
-"""Where the layer comes from: a MASK wins, then a SAM, then strokes, then the points themselves.
+"""Where the layer comes from: a MASK wins, then a SAM, then strokes, then the colours at the handles (`guess.py`).
 
 A MASK of every frame is taken as it is, but for hard edges, which become a matte. A single one, and strokes, belong to the
 frame that the points were picked on and are carried to the others. A SAM is asked frame by frame while the points are
@@ -12,8 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..points.edit_mask import moving
 from ..types import OnProgress, PointPicks, Segmenter, UserError, VideoClip, ignore_progress, size_of, warn
 from .carry import carry
+from .guess import guessed_layer
 from .matte import matte
 from .pixels import Coverage, as_picture
 from .regions import Regions
@@ -48,7 +50,7 @@ def known_layer(
     if masks is not None and len(masks) == len(clip):
         _warn_of_empty_frames(masks)
         layer = torch.stack([_of_mask(frame, mask) for frame, mask in zip(clip.frames, masks, strict=True)])
-        _warn_of_handles_off(layer[picks.frame, 0], picks.handles)
+        _warn_of_handles_off(layer[picks.frame, 0], picks)
         return layer
     start = clip.frames[picks.frame]
     if masks is not None:
@@ -58,7 +60,7 @@ def known_layer(
     else:
         picture = as_picture(start)
         first = matte(picture, layer_of_strokes(picture, picks.strokes, picks.handles))
-    _warn_of_handles_off(torch.from_numpy(first), picks.handles)
+    _warn_of_handles_off(torch.from_numpy(first), picks)
     done = 1
 
     def count() -> None:
@@ -75,7 +77,7 @@ def layer_of_regions(clip: VideoClip, picks: PointPicks, regions: Tensor) -> Ten
         warn("SAM found no thing under the points: the edit goes on without a layer. Move the handles.")
         return None
     layer = torch.stack([_of_mask(frame, region[0].float()) for frame, region in zip(clip.frames, regions, strict=True)])
-    _warn_of_handles_off(layer[picks.frame, 0], picks.handles)
+    _warn_of_handles_off(layer[picks.frame, 0], picks)
     return layer
 
 
@@ -92,6 +94,16 @@ def asked_layer(clip: VideoClip, picks: PointPicks, segmenter: Segmenter, handle
     return layer_of_regions(clip, picks, regions.masks)
 
 
+def layer_of_handles(clip: VideoClip, picks: PointPicks, edit_mask: Tensor) -> Tensor | None:
+    """The layer as it can be guessed from the dragged handles, (N, 1, H, W); None where no thing stands out.
+
+    edit_mask: (H, W) bool, of the picks' frame.
+    """
+    picture = as_picture(clip.frames[picks.frame])
+    first = guessed_layer(picture, picks.handles[moving(picks)].float(), edit_mask.numpy())
+    return None if first is None else carry(clip.frames, {picks.frame: matte(picture, first)})
+
+
 def front_of(segmenter: Segmenter, clip: VideoClip) -> Tensor | None:
     """How much of each pixel things in front cover: (N, 1, H, W), None if there are none."""
     if segmenter.front is None or not bool((segmenter.front > 0).any()):
@@ -100,14 +112,19 @@ def front_of(segmenter: Segmenter, clip: VideoClip) -> Tensor | None:
     return torch.stack([_of_mask(frame, mask) for frame, mask in zip(clip.frames, masks, strict=True)])
 
 
-def off_the_layer(layer: Tensor, handles: Tensor) -> str:
-    """A sentence about handles (J, 2) that do not lie on the layer (H, W) of their frame, or nothing."""
+def off_the_layer(layer: Tensor, picks: PointPicks) -> str:
+    """A sentence about dragged handles that do not lie on the layer (H, W) of their frame, or nothing.
+
+    A pin may hold the ground.
+    """
     inside = (layer >= 0.5).numpy()
     if not inside.any():
         return "the thing cannot be seen on the frame that the points were picked on: its layer is empty there."
     rows, columns = np.nonzero(inside)
     sentences = []
-    for number, (x, y) in enumerate(handles.tolist(), 1):
+    for number, (x, y) in enumerate(picks.handles.tolist(), 1):
+        if not bool(moving(picks)[number - 1]):
+            continue
         gap = np.hypot(columns - x, rows - y)
         nearest = int(gap.argmin())
         if gap[nearest] > NEAR * max(0.5, min(inside.shape) / 256):
@@ -129,8 +146,8 @@ def _of_mask(frame: Tensor, mask: Tensor) -> Tensor:
     return torch.from_numpy(matte(as_picture(frame), values) if is_hard else values.copy())[None]
 
 
-def _warn_of_handles_off(layer: Tensor, handles: Tensor) -> None:
-    sentence = off_the_layer(layer, handles)
+def _warn_of_handles_off(layer: Tensor, picks: PointPicks) -> None:
+    sentence = off_the_layer(layer, picks)
     if sentence:
         warn(sentence)
 

@@ -66,6 +66,12 @@ def distance_to(region: Region) -> np.ndarray:
     return cv2.distanceTransform((~region).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
 
 
+def touching(region: Region, other: Region) -> Region:
+    """Those pieces of the region that have a pixel in common with the other."""
+    _, pieces = opencv().connectedComponents(region.astype(np.uint8), connectivity=4)
+    return region & np.isin(pieces, np.unique(pieces[region & other]))
+
+
 def box_of(region: Region, margin: float) -> tuple[slice, slice]:
     """Rows and columns of the box around the region, wider by `margin` of its longer side; all of the picture if it is empty."""
     rows, columns = np.flatnonzero(region.any(1)), np.flatnonzero(region.any(0))

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..types import Size, Stroke
 from .grabcut import cut
-from .pixels import Coverage, Picture, Region, distance_to, grown, opencv
+from .pixels import Coverage, Picture, Region, distance_to, grown, opencv, touching
 
 ROUNDS = 6  # of GrabCut
 CERTAIN = 0.5  # share of the radius of a stroke over the thing
@@ -35,7 +35,7 @@ def layer_of_strokes(picture: Picture, strokes: Sequence[Stroke], handles: Tenso
     ground = (ground | _shut_out(ground, painted)) & ~thing
     guess = painted | (distance_to(painted) < distance_to(ground)) if ground.any() else painted
     layer = _filled(cut(picture, thing, ground, guess & ~ground, ROUNDS), ground)
-    return np.where(_touching(layer >= 0.5, thing), layer, np.float32(0))
+    return np.where(touching(layer >= 0.5, thing), layer, np.float32(0))
 
 
 def _painted(strokes: Sequence[Stroke], kind: str, size: Size, share: float) -> Region:
@@ -61,14 +61,8 @@ def _shut_out(ground: Region, painted: Region) -> Region:
     free = ~grown(ground, gap)
     border = np.zeros_like(free)
     border[[0, -1]] = border[:, [0, -1]] = True
-    outside = _touching(free, border) & ~_touching(free, painted)
+    outside = touching(free, border) & ~touching(free, painted)
     return grown(outside, gap)
-
-
-def _touching(region: Region, other: Region) -> Region:
-    """Those pieces of the region that have a pixel in common with the other."""
-    _, pieces = opencv().connectedComponents(region.astype(np.uint8), connectivity=4)
-    return region & np.isin(pieces, np.unique(pieces[region & other]))
 
 
 def _filled(layer: Coverage, ground: Region) -> Coverage:
@@ -76,4 +70,4 @@ def _filled(layer: Coverage, ground: Region) -> Coverage:
     hole = layer < 0.5
     _, pieces, stats, _ = opencv().connectedComponentsWithStats(hole.astype(np.uint8), connectivity=4)
     is_small = stats[:, -1] <= SMALL_HOLE * float((~hole).sum())
-    return np.where(hole & is_small[pieces] & ~_touching(hole, ground), np.float32(1), layer)
+    return np.where(hole & is_small[pieces] & ~touching(hole, ground), np.float32(1), layer)

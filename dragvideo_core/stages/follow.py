@@ -25,6 +25,7 @@ class FollowSettings:
     set_side: int = 3  # points per side of the square set (Sec. 4.4: 3 x 3)
     set_spacing: float = 8.0  # between them; unstated in the paper
     mask_radius: float = 28.0  # half side of a mask point's square; unstated in the paper
+    guess_layer: bool = True  # ours: where nobody marked the thing, guess it from the colours at the handles
 
 
 def follow(
@@ -72,6 +73,8 @@ def follow(
     layer = layers.known_layer(clip, picks, segmenter)
     if layer is None and segmenter.asks_points:
         layer = layers.asked_layer(clip, picks, segmenter, moved, visible)
+    elif layer is None and settings.guess_layer:
+        layer = layers.layer_of_handles(clip, picks, edit_mask[picks.frame, 0])
     segmenter.free()
     return PointTracks(
         handles=moved,

@@ -43,6 +43,7 @@ class PropagateSettings:
     chunk: int = 0  # frames at a time; 0: as many as fit into memory
     fit_mask: bool = False  # the mask also covers each drag's way, and SAM's region near the handle here and there
     tracker: Literal["auto", "dift", "flow"] = "auto"  # flow where it is sure, else DIFT; Sec. 3.2's DIFT; flow alone
+    guess_layer: bool = True  # ours: where nobody marked the thing, guess it from the colours at the handles
 
 
 def propagate(
@@ -115,6 +116,8 @@ def propagate(
     edit_masks.warn_of_targets(outside, list(range(len(clip))), OUTSIDE)
     if layer is None and segmenter.asks_points:
         layer = layers.layer_of_regions(clip, picks, regions.masks)
+    elif layer is None and settings.guess_layer:
+        layer = layers.layer_of_handles(clip, picks, mask[picks.frame, 0])
     tracks = PointTracks(
         handles=moved_handles,
         targets=moved_targets,

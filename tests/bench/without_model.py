@@ -19,7 +19,7 @@ from dragvideo_core.types import DragModel, PointTracks, VideoClip
 from . import inpaint4drag, strokes, today
 from .cases import Case
 
-LayerSource = Literal["none", "given", "found"]
+LayerSource = Literal["none", "given", "found", "guessed"]
 
 # The settings of the demo workflow; without a model points are followed by optical flow alone.
 PROPAGATE = PropagateSettings(recipe="video", ensemble=4, mask_radius=68.0)
@@ -30,7 +30,7 @@ BY_FLOW = replace(PROPAGATE, tracker="flow")
 class Displacing:
     """One way to edit a clip without a model."""
 
-    layer: LayerSource  # that it is given: none, the true one, or the one that two rough strokes lead to
+    layer: LayerSource  # none, the true one, the one that two rough strokes lead to, or one that is guessed from the handles
     edit: Callable[[VideoClip, PointTracks], Tensor]
     settings: dict[str, Any] = field(default_factory=dict)  # for the record
 
@@ -49,13 +49,15 @@ VARIANTS: dict[str, Displacing] = {  # by the names of their rows
     ),
     "layered displacement alone": Displacing("given", _layered, dataclasses.asdict(DisplaceSettings())),
     "layered displacement alone, layer found": Displacing("found", _layered, dataclasses.asdict(DisplaceSettings())),
+    "layered displacement alone, layer guessed": Displacing("guessed", _layered, dataclasses.asdict(DisplaceSettings())),
+    "layered displacement alone, no layer": Displacing("none", _layered, dataclasses.asdict(DisplaceSettings())),
 }
 
 
 def tracks_of(case: Case, layer: LayerSource, settings: PropagateSettings = BY_FLOW, model: DragModel | None = None) -> PointTracks:
     """The case's points in every frame, and its layer from that source. model: for trackers that look by features."""
-    settings, clip = replace(settings, fit_mask=case.fit_mask), case.clip
+    settings, clip = replace(settings, fit_mask=case.fit_mask, guess_layer=layer == "guessed"), case.clip
     text = strokes.with_strokes(case) if layer == "found" else case.picks
-    front = None if case.front is None or layer == "none" else case.front[:, 0]
+    front = None if case.front is None or layer in ("none", "guessed") else case.front[:, 0]
     segmenter = segment(mask=case.layer[:, 0] if layer == "given" else None, front=front)
     return propagate(clip, pick(text, clip.size, len(clip)), segmenter, model or embedded.drag_model(case.kind), settings)

@@ -106,18 +106,26 @@ def test_strokes_over_the_ground_alone_are_refused():
 
 def test_a_handle_that_lies_on_nothing_is_named_with_the_nearest_place():
     handles = torch.tensor([[24.0, 30.0], [50.0, 30.0], [39.9, 30.0]])
-    sentence = find.off_the_layer(THING, handles)
+    picks = replace(PICKS, handles=handles, targets=handles + 5)
+    sentence = find.off_the_layer(THING, picks)
     assert sentence.startswith("handle 2 at (50, 30) does not lie on the thing: the nearest place of it is (39, 30).")
     assert "handle 1" not in sentence and "handle 3" not in sentence
     with pytest.warns(UserWarning, match="handle 1 at .*nearest place"):
-        find.known_layer(CLIP, replace(PICKS, handles=handles[1:2]), segment(0.9 * THING.expand(3, -1, -1)))
+        find.known_layer(
+            CLIP, replace(PICKS, handles=handles[1:2], targets=handles[1:2] + 5), segment(0.9 * THING.expand(3, -1, -1))
+        )
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         find.known_layer(CLIP, PICKS, segment(0.9 * THING.expand(3, -1, -1)))
 
 
+def test_a_pin_may_hold_the_ground():
+    pins = torch.tensor([[24.0, 30.0], [60.0, 5.0]])
+    assert find.off_the_layer(THING, replace(PICKS, handles=pins, targets=torch.tensor([[30.0, 30.0], [60.0, 5.0]]))) == ""
+
+
 def test_a_layer_that_is_empty_where_the_points_were_picked_is_told():
-    assert "cannot be seen on the frame" in find.off_the_layer(0 * THING, torch.tensor([[1.0, 1.0]]))
+    assert "cannot be seen on the frame" in find.off_the_layer(0 * THING, PICKS)
 
 
 def test_regions_that_say_nothing_are_no_layer():

@@ -175,6 +175,22 @@ def test_hidden_behind_a_pole_it_moves_as_in_the_frames_around_and_the_pole_stay
     assert came_out.abs().mean() < 0.02
 
 
+def test_a_pin_on_the_ground_beside_the_layer_asks_for_nothing():
+    clip, tracks = scene(layer=box(48, 48, 75, 71))
+    pin = torch.full_like(tracks.handles[:, :1], 10.0)
+    pinned = replace(
+        tracks,
+        handles=torch.cat([tracks.handles, pin], 1),
+        targets=torch.cat([tracks.targets, pin], 1),
+        visible=torch.cat([tracks.visible, tracks.visible[:, :1]], 1),
+        is_foreground=torch.cat([tracks.is_foreground, tracks.is_foreground[:, :1]], 1),
+    )
+    assert torch.equal(displace(clip, pinned).frames, displace(clip, tracks).frames)
+    away = replace(pinned, targets=torch.cat([tracks.targets, pin + 5], 1))
+    with pytest.raises(UserError, match="pair 2 lies on no layer"):
+        displace(clip, away)
+
+
 def test_a_frame_whose_points_are_off_the_layer_takes_its_neighbours_way():
     clip, tracks = scene(layer=box(48, 48, 75, 71), count=3)
     handles = tracks.handles.clone()

@@ -10,7 +10,7 @@ from dragvideo_core.stages import propagate as propagate_module
 from dragvideo_core.stages.propagate import PropagateSettings, propagate
 from dragvideo_core.stages.segment import EverythingSegmenter as Everything
 from dragvideo_core.stages.segment import segment
-from dragvideo_core.types import Correction, UserError, warnings_go_to
+from dragvideo_core.types import Correction, UserError, VideoClip, warnings_go_to
 
 QUICK = PropagateSettings(ensemble=1, recipe="video", mask_radius=96.0)
 FLOW = replace(QUICK, tracker="flow")
@@ -287,3 +287,32 @@ def test_mask_points_stay_together():
     tracks = propagate(replace(clip, frames=frames), picks, Everything(), None, FLOW)
     apart = tracks.mask_points - tracks.mask_points[:, :1]
     torch.testing.assert_close(apart, apart[:1].expand_as(apart), atol=1e-3, rtol=0)
+
+
+def coloured_clip(frames: int = 3) -> tuple[VideoClip, torch.Tensor]:
+    """A red disc on blue ground, both with noise that moves with the disc; and where the disc is."""
+    rows, columns = torch.meshgrid(torch.arange(64.0), torch.arange(64.0), indexing="ij")
+    disc = torch.hypot(columns - 30, rows - 32) < 9
+    colours = torch.where(disc, torch.tensor([0.8, 0.2, 0.2])[:, None, None], torch.tensor([0.2, 0.3, 0.7])[:, None, None])
+    noise = 0.1 * torch.rand(3, 64, 64, generator=torch.Generator().manual_seed(0))
+    pictures = [torch.roll(colours + noise, 2 * i, -1) for i in range(frames)]
+    discs = torch.stack([torch.roll(disc, 2 * i, -1) for i in range(frames)])[:, None]
+    return replace(tiny_clip(frames), frames=torch.stack(pictures).clamp(0, 1)), discs
+
+
+def test_the_layer_is_guessed_where_nobody_marked_the_thing_and_changes_no_point():
+    clip, discs = coloured_clip()
+    picks = replace(tiny_picks(), handles=torch.tensor([[30.0, 32.0]]), targets=torch.tensor([[40.0, 32.0]]))
+    guessed, plain = (propagate(clip, picks, segment(), None, replace(FLOW, guess_layer=guess)) for guess in (True, False))
+    assert plain.layer is None
+    layer = guessed.layer >= 0.5
+    assert (layer & discs).sum() / (layer | discs).sum() > 0.85
+    assert torch.equal(guessed.handles, plain.handles) and torch.equal(guessed.edit_mask, plain.edit_mask)
+    assert torch.equal(guessed.is_foreground, plain.is_foreground)
+
+
+def test_a_mask_of_the_thing_wins_over_the_guess():
+    clip, discs = coloured_clip()
+    picks = replace(tiny_picks(), handles=torch.tensor([[30.0, 32.0]]), targets=torch.tensor([[40.0, 32.0]]))
+    given = propagate(clip, picks, segment(mask=0.9 * discs[:, 0].float()), None, FLOW).layer
+    torch.testing.assert_close(given, 0.9 * discs.float())
