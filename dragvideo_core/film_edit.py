@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from .displacement.bending import Bent
-from .displacement.checks import on_layer
+from .displacement.checks import on_layer, pins
 from .files.fingerprint import fingerprint
 from .files.kept_windows import KeptWindows
 from .layers.matte import matte
@@ -233,7 +233,7 @@ class _Edit:
             segmenter = segment(mask=start.layer, front=segmenter.front)
         tracks = propagate(clip, start.picks, segmenter, None, self.settings.propagate)
         if tracks.layer is not None:
-            tracks = replace(tracks, visible=tracks.visible & on_layer(tracks.layer, tracks.handles)[..., None])
+            tracks = replace(tracks, visible=tracks.visible & (pins(tracks) | on_layer(tracks.layer, tracks.handles))[..., None])
         return tracks if with_start else tracks.of_frames(slice(1, None))
 
     def _patch(self, frames: list[FilmFrame], copies: list[np.ndarray], tracks: PointTracks, beside: int) -> Patch | None:

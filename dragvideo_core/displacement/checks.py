@@ -9,6 +9,8 @@ from ..layers.pixels import distance_to
 from ..types import PointTracks, UserError, VideoClip, size_of
 from .mesh import spacing_for
 
+PIN = 0.1  # px: followed points are pins that go no further than this
+
 
 def check_tracks(clip: VideoClip, tracks: PointTracks) -> None:
     """UserError where the tracks do not belong to the clip, hold NaN, or the handle of a pair that moves is on no layer."""
@@ -28,7 +30,12 @@ def check_tracks(clip: VideoClip, tracks: PointTracks) -> None:
     if not (torch.isfinite(tracks.handles).all() and torch.isfinite(tracks.targets).all()):
         raise UserError("the points contain NaN or infinity: expected positions in pixels. Check the node that made the tracks.")
     if tracks.layer is not None:
-        _check_on_layer(tracks.layer, tracks.handles, (tracks.targets != tracks.handles).flatten(2).any(2).any(0))
+        _check_on_layer(tracks.layer, tracks.handles, ~pins(tracks))
+
+
+def pins(tracks: PointTracks) -> Tensor:
+    """Which pairs hold their place in every frame, (J,) bool: their targets are their handles. They may hold the ground as well."""
+    return ((tracks.targets - tracks.handles).norm(dim=-1) < PIN).all(2).all(0)
 
 
 def on_layer(layer: Tensor, handles: Tensor) -> Tensor:

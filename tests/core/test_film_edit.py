@@ -86,6 +86,27 @@ def test_every_frame_comes_back_with_the_thing_moved_and_the_rest_as_it_was(film
     assert open_film(tmp_path / "out.mkv").times == open_film(film).times
 
 
+def test_a_pin_on_the_ground_does_not_end_the_edit(film: Path, tmp_path: Path):
+    pinned = json.loads(points())
+    pinned["pairs"].append({"handle": [100.0, 20.0], "target": [100.0, 20.0]})
+    made = []
+    for name, text in {"plain": points(), "pinned": json.dumps(pinned)}.items():
+        drag_a_film(film, text, tmp_path / f"{name}.mkv", LOSSLESS)
+        made.append(read(tmp_path / f"{name}.mkv"))
+    np.testing.assert_allclose(made[0], made[1], atol=2)
+
+
+def test_without_any_mark_the_thing_is_guessed(film: Path, tmp_path: Path):
+    bare = json.loads(points()) | {"version": 1}
+    del bare["strokes"]
+    drag_a_film(film, json.dumps(bare), tmp_path / "bare.mkv", LOSSLESS)
+    drag_a_film(film, points(), tmp_path / "marked.mkv", LOSSLESS)
+    bare_frames, marked, before = (
+        np.asarray(read(path)).astype(float) for path in (tmp_path / "bare.mkv", tmp_path / "marked.mkv", film)
+    )
+    assert abs(bare_frames - marked).mean() < 0.4 * abs(before - marked).mean()
+
+
 def test_points_may_be_picked_on_a_later_frame(film: Path, tmp_path: Path):
     drag_a_film(film, points(frame=9), tmp_path / "out.mkv", LOSSLESS)
     for old, new in zip(read(film), read(tmp_path / "out.mkv"), strict=True):

@@ -175,6 +175,13 @@ def test_hidden_behind_a_pole_it_moves_as_in_the_frames_around_and_the_pole_stay
     assert came_out.abs().mean() < 0.02
 
 
+def test_where_the_thing_left_the_picture_it_ends_and_is_not_drawn_out_to_the_border():
+    clip, tracks = scene(layer=box(48, 0, 75, 30), mask=box(10, 0, 180, 118), pairs=(((62.0, 16.0), (62.0, 40.0)),))
+    done = displace(clip, tracks)
+    assert (done.matte[0, 0, 30:45, 56:70] > 0.9).all()
+    assert (done.matte[0, 0, :16] < 0.1).all()
+
+
 def test_a_pin_on_the_ground_beside_the_layer_asks_for_nothing():
     clip, tracks = scene(layer=box(48, 48, 75, 71))
     pin = torch.full_like(tracks.handles[:, :1], 10.0)
