@@ -17,7 +17,6 @@ from .mesh import Mesh
 TRIANGLES = ((0, 1, 2), (1, 3, 2))  # of a cell's corners
 STILL = 1 / 32  # px: less is no move
 MARGIN = 8  # px around all that changes
-BEYOND = 0.01  # of the picture's shorter side: what would come from further outside of the picture is not there
 
 
 @dataclass(frozen=True)
@@ -30,6 +29,7 @@ class Warp:
     moves: np.ndarray  # (h, w) bool: what shows there comes from elsewhere
     left: np.ndarray  # (h, w) bool: what was at this pixel has moved away
     stretch: np.ndarray  # (h, w) float32: the largest stretch of the triangle that lands there; 1 elsewhere
+    outside: np.ndarray  # (h, w) float32: by how many px the place lies outside of the picture
 
 
 def backward(mesh: Mesh, moved: np.ndarray, size: Size, scale: float = 1.0) -> Warp | None:
@@ -57,10 +57,9 @@ def backward(mesh: Mesh, moved: np.ndarray, size: Size, scale: float = 1.0) -> W
     stretch[pixel] = stretches(at_rest, now)[triangle]
     lands.reshape(-1)[pixel] = True
     places = places.reshape(own.shape)
-    outside = np.maximum(-places, places - [size[1] - 1, size[0] - 1]).max(-1) > BEYOND * min(size)
-    places[outside], lands[outside] = own[outside], False
+    outside = np.maximum(-places, places - [size[1] - 1, size[0] - 1]).max(-1).clip(0)
     away = np.abs(places - own).max(-1) > STILL
-    return Warp(box, places, lands, lands & away, _left(mesh, busy, box, scale), stretch.reshape(lands.shape))
+    return Warp(box, places, lands, lands & away, _left(mesh, busy, box, scale), stretch.reshape(lands.shape), outside)
 
 
 def stretches(rest: np.ndarray, bent: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ from .backward_map import Warp
 WHOLE = 0.95  # a pixel that the layer covers so much is all layer
 THERE = 0.02  # a pixel that the layer covers less shows none of it
 RIM = 2  # px round the layer where its colours may still be mixed into the ground's
+GOES_ON = 0.6  # of the width of what the picture's border cuts
 SPREAD = (3.0, 1.5, 0.7)  # px, of the Gaussians that continue the colours outward: the nearest that reaches wins
 KERNEL = cv2.INTER_LANCZOS4
 BETWEEN, STRETCHED, FINE = 0.15, 0.8, 0.7  # unsharp mask: share half-way between pixels, at twice the length; its sigma in px
@@ -35,7 +36,32 @@ def displaced_matte(matte: np.ndarray, warp: Warp) -> np.ndarray:
     """The layer's matte after the move. Where nothing moved it is the same."""
     stays = np.where(_went(warp), 0, matte)
     arrived = _sampled(matte, warp).clip(0, 1)
+    if warp.outside.any():
+        arrived = np.where(warp.outside <= _goes_on(matte, warp), arrived, 0)
     return np.where(warp.moves, np.maximum(arrived, stays), stays)
+
+
+def _goes_on(matte: np.ndarray, warp: Warp) -> np.ndarray:
+    """How far, px (h, w), the layer goes on beyond the picture's border where the warp's places are nearest to it.
+
+    A thing that the border cuts goes on behind it, and nobody knows how far: as far as `GOES_ON` of the width that the border cuts.
+    """
+    height, width = matte.shape
+    nearest = np.rint(warp.places - [warp.box[1].start, warp.box[0].start]).astype(int)
+    x, y = nearest[..., 0].clip(0, width - 1), nearest[..., 1].clip(0, height - 1)
+    is_above_or_below = (y == 0) | (y == height - 1)
+    cut = np.where(is_above_or_below, _run_lengths(matte > 0.5)[y, x], _run_lengths((matte > 0.5).T).T[y, x])
+    return GOES_ON * cut
+
+
+def _run_lengths(mask: np.ndarray) -> np.ndarray:
+    """For each pixel of a mask (h, w) how long the run of its row is that it belongs to, px; 0 where the mask is not."""
+    ends = np.diff(np.pad(mask.astype(np.int8), ((0, 0), (1, 1))), axis=1)
+    (rows, starts), (_, stops) = np.nonzero(ends == 1), np.nonzero(ends == -1)
+    lengths = np.zeros(mask.shape, np.float32)
+    for row, start, stop in zip(rows, starts, stops, strict=True):
+        lengths[row, start:stop] = stop - start
+    return lengths
 
 
 def freed(matte: np.ndarray, after: np.ndarray, mask: np.ndarray, warp: Warp) -> np.ndarray:

@@ -175,11 +175,14 @@ def test_hidden_behind_a_pole_it_moves_as_in_the_frames_around_and_the_pole_stay
     assert came_out.abs().mean() < 0.02
 
 
-def test_where_the_thing_left_the_picture_it_ends_and_is_not_drawn_out_to_the_border():
-    clip, tracks = scene(layer=box(48, 0, 75, 30), mask=box(10, 0, 180, 118), pairs=(((62.0, 16.0), (62.0, 40.0)),))
+@pytest.mark.parametrize("width, goes_on", [(6, False), (40, True)])
+def test_what_the_border_cuts_goes_on_no_further_than_it_is_wide(width: int, goes_on: bool):
+    """A thing that touches the border with a tip only is not drawn out to a string."""
+    layer = torch.maximum(box(62 - width // 2, 0, 62 + width // 2, 12), box(42, 10, 82, 40))
+    clip, tracks = scene(layer=layer, mask=box(10, 0, 180, 118), pairs=(((62.0, 25.0), (62.0, 40.0)),))
     done = displace(clip, tracks)
-    assert (done.matte[0, 0, 30:45, 56:70] > 0.9).all()
-    assert (done.matte[0, 0, :16] < 0.1).all()
+    assert (done.matte[0, 0, 27:50, 50:74] > 0.9).all()
+    assert bool((done.matte[0, 0, 0:10, 62] > 0.9).all()) == goes_on and bool((done.matte[0, 0, 0:10] < 0.1).all()) != goes_on
 
 
 def test_a_pin_on_the_ground_beside_the_layer_asks_for_nothing():
