@@ -62,7 +62,7 @@ def assert_healthy(comfy: ComfyUI) -> None:
         pytest.param({**GOOD, "pairs": [{"handle": [60, 40], "target": [500, 40]}]}, ["500", "128"], id="outside the frame"),
         pytest.param({**GOOD, "version": 99}, ["version", "99"], id="unknown version"),
         pytest.param({**GOOD, "pairs": []}, ["pair"], id="no pair"),
-        pytest.param({**GOOD, "frame": 7}, ["frame", "7"], id="on a frame that is not there"),
+        pytest.param({**GOOD, "frame": 7}, ["frame", "8"], id="on a frame that is not there"),
         pytest.param("{not json", ["JSON"], id="not JSON"),
         pytest.param("", ["point"], id="nothing drawn"),
     ],
@@ -74,10 +74,17 @@ def test_bad_points(comfy: ComfyUI, points, words):
     assert_healthy(comfy)
 
 
-def test_a_picture_whose_size_is_no_multiple_of_64_names_the_node_that_fixes_it(comfy: ComfyUI):
-    odd = {"class_type": "EmptyImage", "inputs": {"width": 100, "height": 90, "batch_size": 2, "color": 0}}
-    node, text = error_of(comfy, pick_graph(json.dumps(GOOD), odd))
-    assert node == "DragAVideo_Pick"
+def test_a_picture_of_any_size_can_be_picked_on_and_a_model_names_the_node_that_fixes_it(comfy: ComfyUI):
+    graph = pick_graph(
+        json.dumps(GOOD), {"class_type": "EmptyImage", "inputs": {"width": 100, "height": 90, "batch_size": 2, "color": 0}}
+    )
+    assert comfy.run(graph, timeout=60).status == "success"
+    graph["model"] = {"class_type": "DragAVideo_EmbeddedModel", "inputs": {"subject": "creature"}}
+    inputs = {"video": ["clip", 0], "model": ["model", 0], "until": 1, "refinements": 0, "chunk": 0, "stride": 1}
+    graph["invert"] = {"class_type": "DragAVideo_Invert", "inputs": inputs}
+    graph["decode"] = {"class_type": "PreviewAny", "inputs": {"source": ["invert", 0]}}
+    node, text = error_of(comfy, graph)
+    assert node == "DragAVideo_Invert"
     assert "64" in text and "100" in text and "Load Video" in text, text
     assert_healthy(comfy)
 
