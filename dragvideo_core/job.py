@@ -13,6 +13,7 @@ folder, and the output must lie in it: a job may come from a stranger. Everythin
 from __future__ import annotations
 
 import json
+import math
 import os
 import reprlib
 import shutil
@@ -177,12 +178,15 @@ def _read(path: Path) -> dict[str, Any]:
     def refuse(name: str) -> NoReturn:
         raise ValueError(f"{name} is no number")
 
+    def number(text: str) -> float:
+        return float(text) if math.isfinite(float(text)) else refuse(text)
+
     try:
         with path.open("rb") as file:
             content = file.read(MOST_BYTES + 1)
         if len(content) > MOST_BYTES:
             raise _Fault(f"at most {MOST_BYTES} bytes", "more")
-        data = json.loads(content.decode(), parse_constant=refuse)
+        data = json.loads(content.decode(), parse_constant=refuse, parse_float=number)
     except OSError as error:
         raise UserError(f"the job '{path}' cannot be read: {error.strerror or error}. Check its name.") from error
     except (ValueError, RecursionError) as error:

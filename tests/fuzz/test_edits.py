@@ -18,6 +18,7 @@ from safetensors.torch import save as write_tensors
 from dragvideo_core.exchange.points_json import points_text
 from dragvideo_core.files import edit_file, unfinished
 from dragvideo_core.files.edit_file import EditFile
+from dragvideo_core.job import read_job, write_job
 from dragvideo_core.stages.pick import pick
 from dragvideo_core.types import DragResult, PointTracks, Round, UserError
 
@@ -142,6 +143,48 @@ def test_unfinished_work(tmp_path_factory, rng):
     if state is not None and unfinished.fits(state, like, growing=("losses",)):
         assert state["a"].shape == (2, 3) and state["losses"].shape[1] == 2
         assert all(bool(torch.isfinite(value.float()).all()) for value in state.values())
+
+
+JOBS = [
+    {
+        "drag_a_video_job": 1,
+        "film": "film.mp4",
+        "output": "out.mp4",
+        "points": POINTS,
+        "model": {"kind": "none"},
+        "settings": {"film": {"codec": "hevc", "quality": 3}, "displace": {"stiffness": 0.5}, "propagate": {"set_side": 3}},
+    },
+    {
+        "drag_a_video_job": 1,
+        "film": "film.mp4",
+        "output": "out.mp4",
+        "points": POINTS,
+        "model": {"kind": "embedded", "subject": "flower"},
+        "sam": "sam.pth",
+        "settings": {"displace": None, "drag": {"steps": [42, 35], "reach": 1.0}, "decode": {"lock": True, "cross_branch": "off"}},
+    },
+]
+
+
+@given(randoms())
+def test_jobs(tmp_path_factory, rng):
+    """A job is read or refused; one that is read makes its film in its own folder, and is the same when it is written again."""
+    folder: Path = tmp_path_factory.getbasetemp() / "jobs"
+    folder.mkdir(exist_ok=True)
+    path = folder / "job.json"
+    path.write_bytes(mutate.text(rng, rng.choice(JOBS)).encode("utf-8", "surrogatepass"))
+    with watched() as seen:
+        try:
+            job = read_job(path)
+        except UserError as refusal:
+            assert 20 < len(str(refusal)) < 1000
+            json.dumps(str(refusal))
+            return
+    assert all(str(path) in event for event in seen), seen
+    assert job.output.parent == folder.resolve() or folder.resolve() in job.output.parents
+    write_job(path, job)
+    again = read_job(path)
+    assert (again.film_settings, again.settings, again.output) == (job.film_settings, job.settings, job.output)
 
 
 BOX = {"x": 3, "y": 4.5, "width": 20, "height": 9}
