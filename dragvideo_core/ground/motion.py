@@ -20,6 +20,7 @@ from .spread import spread
 
 Box = tuple[slice, slice]  # rows, columns
 
+LARGE = 300  # px: pictures whose shorter side is a multiple of this are compared made smaller so many times
 REACH = 24  # px: so far around a guessed place the ground is looked for
 SIGMAS = (2.5, 0.7)  # px: blur of the two levels on which a motion is refined, coarse first
 MOST_PIXELS = 3000  # looked at on each level
@@ -50,26 +51,42 @@ class GroundMotions:
 
     def __init__(self, pictures: Sequence[Array], known: Sequence[Mask], holes: Sequence[Mask]):
         """Pictures (H, W, 3) in [0, 1], where (H, W) each shows ground, and where (H, W) the ground is wanted."""
-        self._pictures, self._known = pictures, known
+        self._times = times = max(1, min(known[0].shape) // LARGE)
+        self._pictures = [_smaller(picture, times) for picture in pictures]
+        self._known = [_smaller(mask.astype(np.float32), times) > 0.999 if times > 1 else mask for mask in known]
+        holes = [_smaller(mask.astype(np.float32), times) > 0 if times > 1 else mask for mask in holes]
         self._matches: dict[tuple, Match | None] = {}
         self._latest: tuple[int, Box, _Look] | None = None
-        self._from_first = [np.vstack([motion, [0, 0, 1]]) for motion in camera.chained_motions(pictures, known, holes)]
+        motions = camera.chained_motions(self._pictures, self._known, holes)
+        self._from_first = [np.vstack([motion, [0, 0, 1]]) for motion in motions]
 
     def guess(self, i: int, j: int) -> Matrix:
         """From frame i to frame j by the camera's motion alone, (2, 3)."""
-        return (self._from_first[j] @ np.linalg.inv(self._from_first[i]))[:2]
+        up = np.array([[self._times, 0, (self._times - 1) / 2], [0, self._times, (self._times - 1) / 2], [0, 0, 1]])
+        return (up @ np.vstack([self._guess(i, j), [0, 0, 1]]) @ np.linalg.inv(up))[:2]
 
     def between(self, i: int, j: int, box: Box) -> Match | None:
         """Where the ground in the `box` of frame i lies in frame j; None where that cannot be said."""
         key = i, j, *((side.start, side.stop) for side in box)
         if key not in self._matches:
-            there = _around(move(self.guess(i, j), _corners(box)), self._known[j].shape)
-            if there is None:
-                self._matches[key] = None
-            else:
-                source = _Look(self._pictures[j], self._known[j], there)
-                self._matches[key] = _match(self._target(i, box), source, self.guess(i, j))
+            size, times = self._known[i].shape, self._times
+            rows, columns = (
+                slice(min(side.start // times, most - 1), min(-(-side.stop // times), most))
+                for side, most in zip(box, size, strict=True)
+            )
+            match = self._between(i, j, (rows, columns))
+            self._matches[key] = match if match is None or times == 1 else _larger(match, (rows, columns), box, times)
         return self._matches[key]
+
+    def _guess(self, i: int, j: int) -> Matrix:
+        """The same in pixels of the pictures that are compared."""
+        return (self._from_first[j] @ np.linalg.inv(self._from_first[i]))[:2]
+
+    def _between(self, i: int, j: int, box: Box) -> Match | None:
+        there = _around(move(self._guess(i, j), _corners(box)), self._known[j].shape)
+        if there is None:
+            return None
+        return _match(self._target(i, box), _Look(self._pictures[j], self._known[j], there), self._guess(i, j))
 
     def _target(self, i: int, box: Box) -> _Look:
         """The look of the latest target, which is compared with several frames in turn."""
@@ -81,6 +98,25 @@ class GroundMotions:
 def move(matrix: Matrix, places: np.ndarray) -> np.ndarray:
     """Places (..., 2) of the one frame in the other."""
     return places @ matrix[:, :2].T + matrix[:, 2]
+
+
+def _smaller(picture: Array, times: int) -> Array:
+    """A picture (H, W) or (H, W, 3), made smaller by a whole number; what is left over at the right and below goes."""
+    height, width = picture.shape[0] // times, picture.shape[1] // times
+    part = picture[: height * times, : width * times]
+    return part if times == 1 else cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def _larger(match: Match, small: Box, box: Box, times: int) -> Match:
+    """A match of the box `small` of pictures that were made smaller, as the match of the `box` of the pictures."""
+    y, x = np.mgrid[small].astype(np.float32)
+    shift = match.places - np.stack([x, y], -1)
+    row, column = np.mgrid[box].astype(np.float32)
+    at = (np.stack([column, row], -1) + 0.5) / times - 0.5 - np.array([small[1].start, small[0].start], np.float32)
+    places = np.stack([column, row], -1) + times * _sampled(shift, at.astype(np.float32))
+    nearest = np.rint(at).astype(int)
+    alike = match.alike[nearest[..., 1].clip(0, match.alike.shape[0] - 1), nearest[..., 0].clip(0, match.alike.shape[1] - 1)]
+    return Match(places.astype(np.float32), alike)
 
 
 class _Look:

@@ -77,6 +77,7 @@ def main() -> None:
     parser.add_argument("--clips", type=Path, default=CLIPS, help="folder of clips with frames and masks")
     parser.add_argument("--count", type=int, default=12, help="how many composites, and how many pairs")
     parser.add_argument("--with-model", action="store_true", help="also the whole pack and the per-frame loop: slow")
+    parser.add_argument("--without-speed", action="store_true", help="without the whole film of 1080p: it takes minutes")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     measured = run(options.clips, options.count, list(variants.MAIN) if options.with_model else [])

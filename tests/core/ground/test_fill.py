@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from dragvideo_core.ground import motion
 from dragvideo_core.ground.fill import fill_freed
 from dragvideo_core.types import UserError
 
@@ -35,6 +36,17 @@ def test_a_still_camera_and_a_moving_thing_give_the_ground_back_exactly():
     frames, covered, truth = shot(world(), STILL, WALKS)
     ground, shown = fill_freed(frames, covered, covered)
     assert torch.equal(shown, covered) and torch.allclose(ground, truth, atol=2e-3)
+
+
+@pytest.mark.parametrize("step, most", [((0, 0), 2e-3), ((4, -2), 0.02), ((3, -1), 0.03)])
+def test_large_pictures_are_compared_made_smaller_and_filled_at_their_own_size(step, most: float, monkeypatch):
+    monkeypatch.setattr(motion, "LARGE", 64)
+    shifts = [(i * step[0], i * step[1]) for i in range(4)]
+    ground = functional.interpolate(world(112, 200)[None], scale_factor=2, mode="bicubic", align_corners=False)[0].clamp(0, 1)
+    frames, covered, truth = shot(ground, shifts, [(40, 60), (80, 60), (120, 62), (150, 60)], (131, 181), 14)
+    filled, shown = fill_freed(frames, covered, covered)
+    assert shown[covered].float().mean() > 0.9
+    assert float(((filled - truth).square() * shown).sum() / (3 * shown.sum())) ** 0.5 < most
 
 
 def test_a_ground_that_moves_by_whole_pixels_comes_back_exactly():
