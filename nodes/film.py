@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -87,12 +88,12 @@ class DragFilm(io.ComfyNode):
 def _file_of(video: Any, scratch: Path) -> Path:
     """The file behind a VIDEO; one that has none is written into the scratch folder without loss."""
     source = values.source_of(video)
-    if isinstance(source, str):
+    if isinstance(source, str) and not values.is_part(video):
         return Path(source)
     if not hasattr(video, "save_to"):
         raise UserError(f"expected a VIDEO: got {type(video).__name__}. Wire in Load Video's output.")
     file = scratch / "film.mp4"
-    if source is not None:
+    if isinstance(source, BytesIO):
         file.write_bytes(source.getbuffer())
     else:
         video.save_to(str(file))

@@ -20,6 +20,7 @@ from .comfy import messages, values
 from .comfy.run import run
 
 POINTS_WIDGET = "DRAGAVIDEO_POINTS"  # the canvas in js/
+MOST_SHOWN = 240  # frames of a long film: more would not fit into memory
 ANY_SIZE, ANY_FRAMES = (10**9, 10**9), 10**9  # of a clip that is not known yet
 
 
@@ -75,20 +76,28 @@ class Pick(io.ComfyNode):
 
     @classmethod
     def execute(cls, video, points: str, other_points=None) -> io.NodeOutput:
-        clip = values.to_clip(video)
-        ui = {"drag_a_video_frames": messages.save_for_page(clip.frames), "drag_a_video_size": [[clip.size[1], clip.size[0]]]}
+        film = values.long_film(video, MOST_SHOWN)
+        if film is None:
+            clip = values.to_clip(video)
+            frames, size, count = clip.frames, clip.size, len(clip)
+        else:
+            frames, size, count = values.first_frames(film, MOST_SHOWN), film.size, len(film.times)
+        ui = {"drag_a_video_frames": messages.save_for_page(frames), "drag_a_video_size": [[size[1], size[0]]]}
+        if film is not None:
+            messages.write_on_node(f"the first {MOST_SHOWN} of {count} frames are shown to draw on", cls.hidden.unique_id)
         try:
-            upstream = run(points_text, other_points, clip.size, _mask_radius(clip.size))
+            upstream = run(points_text, other_points, size, _mask_radius(size))
             if upstream:
-                started = run(pick, upstream, clip.size, len(clip), least=0)
+                started = run(pick, upstream, size, count, least=0)
                 ui["drag_a_video_seed"] = [{"key": _key(upstream), "picks": _as_data(started)}]
-            picks = run(pick, _newest(points, upstream), clip.size, len(clip))
+            picks = run(pick, _newest(points, upstream), size, count)
         except UserError:
             messages.show_on_node(ui, cls.hidden.unique_id)  # the frame has to be seen for the points to be put right
             raise
-        drawn = draw_points(clip.frames[picks.frame], picks.handles, picks.targets)
+        drawn_on = clip.frames[picks.frame] if film is None else values.film_frame(film, picks.frame)
+        drawn = draw_points(drawn_on, picks.handles, picks.targets)
         text, given = json.dumps(_as_data(picks)), (picks.mask_points[None], picks.handles[None], picks.targets[None])
-        mask = may_change(*given, _mask_radius(clip.size), clip.size)
+        mask = may_change(*given, _mask_radius(size), size)
         others = as_points(picks.handles), values.to_mask(mask), as_boxes(mask)
         return io.NodeOutput(picks, text, values.to_image(drawn[None]), *others, ui=ui)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -62,8 +62,8 @@ def show_on_node(ui: dict, node_id: str | None) -> None:
         server.send_sync("executed", message, server.client_id)
 
 
-def save_for_page(frames: Tensor) -> list[dict[str, str]]:
-    """Write frames (N, 3, H, W) into ComfyUI's temp folder for the page to fetch: how it names them, one per frame."""
+def save_for_page(frames: Iterable[Tensor]) -> list[dict[str, str]]:
+    """Write frames, each (3, H, W), into ComfyUI's temp folder for the page to fetch: how it names them, one per frame."""
     folder, stem, counter, subfolder, _ = folder_paths.get_save_image_path(
         f"drag_a_video_{uuid.uuid4().hex[:8]}", folder_paths.get_temp_directory()
     )

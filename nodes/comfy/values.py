@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from fractions import Fraction
 from io import BytesIO
+from itertools import islice
 from typing import Any
 
+import numpy as np
 import torch
 from comfy import model_management
 from comfy_api.latest import InputImpl, Types
@@ -15,6 +18,7 @@ from torch import Tensor
 
 from ...dragvideo_core.exchange import tracks as given_tracks
 from ...dragvideo_core.layers.given import check_count
+from ...dragvideo_core.media.film import Film, FilmFrame, open_film
 from ...dragvideo_core.media.picture import clip_from_frames
 from ...dragvideo_core.points.flow import Flow, by_raft
 from ...dragvideo_core.points.sets import REFERENCE
@@ -23,6 +27,7 @@ from ...dragvideo_core.types import DragModel, PointTracks, Scores, UserError, V
 from ..sockets import DEFAULT_FPS
 from .memory import handed_on
 
+SAME_SECONDS = 0.02  # two durations that differ by less are the same
 MOST_DENOMINATOR = 1001  # frame rates are whole numbers, or whole numbers times 1000/1001
 
 
@@ -55,6 +60,36 @@ def source_of(video: Any) -> str | BytesIO | None:
         return video.get_stream_source() if hasattr(video, "get_stream_source") else None
     except (ValueError, OSError):  # ComfyUI 0.3.75 writes frames to memory without a format
         return None
+
+
+def is_part(video: Any) -> bool:
+    """Whether a VIDEO shows only some seconds of its file, as core's Video Slice makes it."""
+    source = source_of(video)
+    return isinstance(source, str) and abs(type(video)(source).get_duration() - video.get_duration()) > SAME_SECONDS
+
+
+def long_film(video: Any, most: int) -> Film | None:
+    """The film behind a VIDEO that has more than `most` frames: to be read as it is needed. None for any other clip."""
+    source = source_of(video)
+    if not isinstance(source, str) or is_part(video):
+        return None
+    film = open_film(source)
+    return film if film.time_of(most) is not None else None
+
+
+def film_frame(film: Film, index: int) -> Tensor:
+    """Frame number `index` of a film, (3, H, W) in [0, 1]."""
+    at = film.time_of(index)
+    return next(_as_frame(frame) for frame in film.frames(at))
+
+
+def first_frames(film: Film, most: int) -> Iterator[Tensor]:
+    """The first frames of a film, each (3, H, W) in [0, 1]."""
+    return (_as_frame(frame) for frame in islice(film.frames(), most))
+
+
+def _as_frame(frame: FilmFrame) -> Tensor:
+    return torch.from_numpy(frame.rgb / np.float32(np.iinfo(frame.rgb.dtype).max)).permute(2, 0, 1)
 
 
 def audio_of(video: Any) -> dict | None:

@@ -74,3 +74,48 @@ def test_a_video_that_was_made_of_frames_is_edited_too(comfy: Comfy, film: str):
     assert outcome.status == "success", outcome.error
     components = outcome.values["film"][0].get_components()
     assert tuple(components.images.shape) == (COUNT, *SIDE, 3) and components.frame_rate == 8
+
+
+def test_pick_points_reads_of_a_long_film_what_it_shows(comfy: Comfy, film: str, monkeypatch):
+    module, values = comfy.module("nodes.pick"), comfy.module("nodes.comfy.values")
+    monkeypatch.setattr(module, "MOST_SHOWN", 3)
+    monkeypatch.setattr(values, "to_clip", None)  # which reads all of it
+    points = {"version": 1, "size": [SIDE[1], SIDE[0]], "frame": 4, "pairs": [ARROW], "mask_points": []}
+    picking = {
+        "load": graphs.node("LoadVideo", file=film),
+        "pick": graphs.node("DragAVideo_Pick", video=["load", 0], points=json.dumps(points)),
+    }
+    outcome = comfy.run(picking)
+    assert outcome.status == "success", outcome.error
+    assert len(outcome.ui["pick"]["drag_a_video_frames"]) == 3 and outcome.ui["pick"]["drag_a_video_size"] == [[SIDE[1], SIDE[0]]]
+    picks, _, preview = outcome.values["pick"][:3]
+    assert picks.frame == 4 and picks.size == SIDE and preview.ndim == 4
+    picking["pick"]["inputs"]["points"] = json.dumps({**points, "frame": COUNT})
+    assert comfy.run(picking).status != "success"
+
+
+def test_a_video_that_shows_a_part_of_its_file_is_not_taken_for_all_of_it(comfy: Comfy, film: str):
+    values = comfy.module("nodes.comfy.values")
+
+    class Video:
+        def __init__(self, file: str):
+            self.file = file
+
+        def get_stream_source(self) -> str:
+            return self.file
+
+        def get_duration(self) -> float:
+            return 10.0
+
+    class Slice(Video):
+        def __init__(self, file: str, seconds: float = 10.0):
+            super().__init__(file)
+            self.seconds = seconds
+
+        def get_duration(self) -> float:
+            return self.seconds
+
+    path = str(comfy.base / "input" / film)
+    assert not values.is_part(Video(path)) and not values.is_part(Slice(path)) and values.is_part(Slice(path, 4.0))
+    assert values.long_film(Slice(path, 4.0), 2) is None and values.long_film(Video(path), 2) is not None
+    assert values.long_film(Video(path), COUNT) is None
