@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn, get_args, get_origin, get_type_hints
 
 from . import embedded
+from .diffusion import single_file
 from .embedded.drawn_world import KINDS
 from .files.unfinished import Unfinished
 from .film_edit import FilmSettings, drag_a_film
@@ -32,7 +33,7 @@ from .media.video_file import write_video
 from .pipeline import Settings, drag_a_video
 from .stages.load import LoadSettings
 from .stages.segment import segment
-from .types import OnProgress, Scores, UserError, ignore_progress
+from .types import DragModel, OnProgress, Scores, UserError, ignore_progress
 
 MARK, VERSION = "drag_a_video_job", 1
 MOST_BYTES = 4_000_000  # of a job file
@@ -51,6 +52,8 @@ BOUNDS = {  # of numbers that no stage checks
 KEYS = {MARK, "film", "points", "output", "model", "sam", "settings"}
 NEEDED = (MARK, "film", "points", "output")
 
+COMFYUIS_TOKENIZER = Path(__file__).resolve().parents[3] / "comfy" / "sd1_tokenizer"
+
 OnStage = Callable[[str], None]  # called with the stage's name before it begins
 
 
@@ -60,16 +63,30 @@ def _for_drawings() -> Settings:
 
 
 @dataclass(frozen=True)
+class Checkpoint:
+    """A Stable Diffusion 1.x checkpoint."""
+
+    file: Path
+    prompt: str = ""  # what the film shows
+    tokenizer: Path | None = None  # the folder of CLIP's; None: ComfyUI's, where this pack lies in its custom_nodes
+
+
+@dataclass(frozen=True)
 class Job:
-    """One edit."""
+    """One edit. With neither of the two models the whole film is displaced."""
 
     film: Path
     points: str  # the JSON of Pick Points
     output: Path
-    subject: str | None = None  # the embedded model's prompt; None: no model, the whole film is displaced
+    subject: str | None = None  # the embedded model's prompt
+    checkpoint: Checkpoint | None = None
     sam: Path | None = None
     film_settings: FilmSettings = field(default_factory=FilmSettings)  # without a model
     settings: Settings = field(default_factory=_for_drawings)  # with one
+
+    @property
+    def has_model(self) -> bool:
+        return self.subject is not None or self.checkpoint is not None
 
 
 @dataclass(frozen=True)
@@ -92,7 +109,8 @@ def read_job(path: str | Path) -> Job:
             raise _Fault(f"{NEEDED} and perhaps 'model', 'sam', 'settings'", f"missing {missing}, unknown {reprlib.repr(unknown)}")
         if type(data[MARK]) is not int or data[MARK] != VERSION:
             raise _Fault(f"version {VERSION} in '{MARK}'", reprlib.repr(data[MARK]))
-        folder, subject = path.resolve().parent, _subject(data.get("model", {"kind": "none"}))
+        folder = path.resolve().parent
+        subject, checkpoint = _model(data.get("model", {"kind": "none"}), folder)
         if not isinstance(data["points"], (dict, list)):
             raise _Fault("the JSON of Pick Points in 'points'", reprlib.repr(data["points"]))
         job = Job(
@@ -100,6 +118,8 @@ def read_job(path: str | Path) -> Job:
             points=json.dumps(data["points"]),
             output=_inside(folder, _name(data, "output")),
             subject=subject,
+            checkpoint=checkpoint,
+            settings=_for_drawings() if checkpoint is None else Settings(),
             sam=folder / _name(data, "sam") if "sam" in data else None,
         )
         return _with_settings(job, data.get("settings", {}))
@@ -121,11 +141,19 @@ def write_job(path: str | Path, job: Job) -> None:
         "film": _relative(job.film, folder),
         "points": points,
         "output": _relative(job.output, folder),
-        "model": {"kind": "none"} if job.subject is None else {"kind": "embedded", "subject": job.subject},
+        "model": {"kind": "none"},
     }
+    if job.subject is not None:
+        data["model"] = {"kind": "embedded", "subject": job.subject}
+    elif job.checkpoint is not None:
+        chosen = job.checkpoint
+        data["model"] = {"kind": "checkpoint", "file": _relative(chosen.file, folder), "prompt": chosen.prompt}
+        if chosen.tokenizer is not None:
+            data["model"]["tokenizer"] = _relative(chosen.tokenizer, folder)
     if job.sam is not None:
         data["sam"] = _relative(job.sam, folder)
-    defaults = Job(job.film, job.points, job.output, job.subject)
+    usual = _for_drawings() if job.checkpoint is None else Settings()
+    defaults = Job(job.film, job.points, job.output, job.subject, job.checkpoint, settings=usual)
     settings = {name: _differing(value, _sections(defaults)[name]) for name, value in _sections(job).items()}
     data["settings"] = {name: values for name, values in settings.items() if values != {}}
     try:
@@ -144,8 +172,8 @@ def run_job(
     """
     if job.output.exists() and not overwrite:
         raise UserError(f"'{job.output}' is there already: expected a new file. Move it away, name another, or allow overwriting.")
-    container_for(job.output, "h264" if job.subject is not None else job.film_settings.codec, job.film_settings.quality)
-    if job.subject is None:
+    container_for(job.output, "h264" if job.has_model else job.film_settings.codec, job.film_settings.quality)
+    if not job.has_model:
         on_stage("film")
         segmenter = segment(sam=load_sam(job.sam)) if job.sam else None
         made = drag_a_film(job.film, job.points, job.output, job.film_settings, segmenter, on_progress, keep=True)
@@ -153,7 +181,7 @@ def run_job(
     if job.output.suffix.lower() != ".mp4":
         raise UserError(f"with a model the output must end in .mp4: got '{job.output.name}'. Rename it.")
     unfinished = job.output.with_name(f".{job.output.name}.unfinished")
-    model = embedded.drag_model(job.subject)
+    model = _loaded(job)
     clip, scores = drag_a_video(job.film, job.points, model, job.sam, job.settings, on_progress, Unfinished(unfinished), on_stage)
     part = job.output.with_name(f".{job.output.name}.part.mp4")
     try:
@@ -165,6 +193,13 @@ def run_job(
         part.unlink(missing_ok=True)
     shutil.rmtree(unfinished, ignore_errors=True)
     return Report(job.output, len(clip), scores)
+
+
+def _loaded(job: Job) -> DragModel:
+    chosen = job.checkpoint
+    if chosen is None:
+        return embedded.drag_model(job.subject or "")
+    return single_file.load(chosen.file, chosen.prompt, chosen.tokenizer or COMFYUIS_TOKENIZER)
 
 
 # ------------------------------------------------------------------------------------------------------------ checks
@@ -217,22 +252,30 @@ def _inside(folder: Path, name: str) -> Path:
     return path
 
 
-def _subject(model: Any) -> str | None:
-    """The embedded model's prompt; None: no model."""
+def _model(model: Any, folder: Path) -> tuple[str | None, Checkpoint | None]:
+    """The embedded model's prompt, or a checkpoint; None and None: no model."""
+    kind, keys = (model.get("kind"), set(model)) if isinstance(model, dict) else (None, set())
     if model == {"kind": "none"}:
-        return None
-    subjects = "", *KINDS
-    if isinstance(model, dict) and model.keys() <= {"kind", "subject"} and model.get("kind") == "embedded":
+        return None, None
+    if kind == "embedded" and keys <= {"kind", "subject"}:
         subject = model.get("subject", "")
-        if isinstance(subject, str) and subject in subjects:
-            return subject
-    wanted = f'{{"kind": "none"}}, or {{"kind": "embedded", "subject": one of {", ".join(KINDS)}, or ""}} as \'model\''
+        if isinstance(subject, str) and subject in ("", *KINDS):
+            return subject, None
+    if kind == "checkpoint" and {"kind", "file"} <= keys <= {"kind", "file", "prompt", "tokenizer"}:
+        prompt = model.get("prompt", "")
+        if isinstance(prompt, str) and len(prompt) <= 1000:
+            tokenizer = folder / _name(model, "tokenizer") if "tokenizer" in model else None
+            return None, Checkpoint(folder / _name(model, "file"), prompt, tokenizer)
+    wanted = (
+        f'{{"kind": "none"}}, {{"kind": "embedded", "subject": one of {", ".join(KINDS)}, or ""}}, or '
+        '{"kind": "checkpoint", "file": ..., "prompt": ...} as \'model\''
+    )
     raise _Fault(wanted, reprlib.repr(model))
 
 
 def _sections(job: Job) -> dict[str, Any]:
     """The settings of a job, by the names that they have in the file."""
-    if job.subject is None:
+    if not job.has_model:
         film = job.film_settings
         return {"film": film, "displace": film.displace, "propagate": film.propagate}
     return {part.name: getattr(job.settings, part.name) for part in fields(job.settings)}
@@ -243,10 +286,10 @@ def _with_settings(job: Job, given: Any) -> Job:
     if not isinstance(given, dict) or given.keys() - sections.keys():
         raise _Fault(f"'settings' of {', '.join(sections)}", reprlib.repr(given))
     changed: dict[str, Any] = {
-        name: None if values is None and name == "displace" and job.subject is not None else _changed(name, sections[name], values)
+        name: None if values is None and name == "displace" and job.has_model else _changed(name, sections[name], values)
         for name, values in given.items()
     }
-    if job.subject is not None:
+    if job.has_model:
         return replace(job, settings=replace(job.settings, **changed))
     film = changed.pop("film", job.film_settings)
     return replace(job, film_settings=replace(film, **changed))

@@ -19,7 +19,7 @@ from dragvideo_core import __main__ as command
 from dragvideo_core import job as jobs
 from dragvideo_core.embedded.demo_clip import demo_clip
 from dragvideo_core.film_edit import FilmSettings, drag_a_film
-from dragvideo_core.job import Job, read_job, run_job, write_job
+from dragvideo_core.job import Checkpoint, Job, read_job, run_job, write_job
 from dragvideo_core.media.film import open_film
 from dragvideo_core.media.video_file import write_video
 from dragvideo_core.pipeline import Settings
@@ -78,12 +78,23 @@ def test_settings_go_to_their_stages(tmp_path):
     assert (settings.load.width, settings.load.select_every_nth, settings.tune.passes) == (128, 1, 0)
 
 
+def test_a_checkpoint_has_the_usual_settings_and_is_written_and_read_again(tmp_path):
+    model = {"kind": "checkpoint", "file": "sd15.safetensors", "prompt": "a wolf", "tokenizer": "clip"}
+    job = read_job(job_file(tmp_path, output="out.mp4", model=model, settings={"drag": {"iterations": 9}}))
+    assert job.checkpoint == Checkpoint(tmp_path / "sd15.safetensors", "a wolf", tmp_path / "clip") and job.has_model
+    assert job.settings == Settings(drag=DragSettings(iterations=9))
+    write_job(tmp_path / "written.json", job)
+    assert read_job(tmp_path / "written.json") == job
+    assert json.loads((tmp_path / "written.json").read_text())["settings"] == {"drag": {"iterations": 9}}
+
+
 @pytest.mark.parametrize("subject", [None, "", "flower"])
 def test_a_job_is_written_and_read_again(tmp_path, subject):
     film = FilmSettings(DisplaceSettings(0.7), codec="hevc", quality=0)
     stages = Settings(load=read_job(drawing(tmp_path)).settings.load, displace=None, drag=DragSettings(steps=(40, 3)))
     settings = {"film_settings": film} if subject is None else {"settings": stages}
-    job = Job(tmp_path / "a" / "film.mp4", points(), tmp_path / "out.mp4", subject, tmp_path.parent / "sam.pth", **settings)
+    sam = tmp_path.parent / "sam.pth"
+    job = Job(tmp_path / "a" / "film.mp4", points(), tmp_path / "out.mp4", subject, sam=sam, **settings)
     write_job(tmp_path / "written.json", job)
     again = read_job(tmp_path / "written.json")
     assert replace(again, points="") == replace(job, points="") and json.loads(again.points) == json.loads(job.points)
@@ -110,6 +121,9 @@ def test_a_job_is_written_and_read_again(tmp_path, subject):
         ({"extra": 1}, "unknown .*extra"),
         ({"model": "embedded"}, '"kind": "none"'),
         ({"model": {"kind": "checkpoint"}}, '"kind": "none"'),
+        ({"model": {"kind": "checkpoint", "file": 5}}, "name of a file in 'file'"),
+        ({"model": {"kind": "checkpoint", "file": "a.safetensors", "prompt": ["a"]}}, '"kind": "none"'),
+        ({"model": {"kind": "checkpoint", "file": "a.safetensors", "lora": "b"}}, '"kind": "none"'),
         ({"model": {"kind": "embedded", "subject": "swan"}}, "flower"),
         ({"model": {"kind": "embedded", "subject": ["flower"]}}, "flower"),
         ({"settings": []}, "'settings' of film"),
@@ -190,6 +204,8 @@ def test_an_output_that_is_there_is_kept_unless_overwriting_is_allowed(folder, c
         ({"settings": {"film": {"codec": "av1"}}}, "av1"),
         ({"sam": "nowhere.pth"}, "nowhere.pth"),
         ({"model": EMBEDDED, "settings": {}}, r"must end in \.mp4"),
+        ({"model": {"kind": "checkpoint", "file": "no.safetensors"}, "settings": {}, "output": "out.mp4"}, "no such file"),
+        ({"model": {"kind": "checkpoint", "file": "x", "prompt": "a"}, "settings": {}, "output": "out.mp4"}, "sd1_tokenizer"),
     ],
     ids=str,
 )

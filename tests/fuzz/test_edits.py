@@ -163,6 +163,13 @@ JOBS = [
         "sam": "sam.pth",
         "settings": {"displace": None, "drag": {"steps": [42, 35], "reach": 1.0}, "decode": {"lock": True, "cross_branch": "off"}},
     },
+    {
+        "drag_a_video_job": 1,
+        "film": "film.mp4",
+        "output": "out.mp4",
+        "points": POINTS,
+        "model": {"kind": "checkpoint", "file": "sd15.safetensors", "prompt": "a wolf", "tokenizer": "clip"},
+    },
 ]
 
 

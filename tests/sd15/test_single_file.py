@@ -1,0 +1,105 @@
+"""A checkpoint read without ComfyUI is what ComfyUI makes of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from core.tiny import tiny_clip
+from safetensors.torch import save_file
+from sd15 import checkpoints
+
+from dragvideo_core.diffusion import single_file
+from dragvideo_core.diffusion.denoiser import predict
+from dragvideo_core.job import read_job, run_job
+from dragvideo_core.media.film import open_film
+from dragvideo_core.media.video_file import write_video
+from dragvideo_core.types import UserError
+
+from ..nodes.executor import Comfy
+from .conftest import CHECKPOINT, INPAINTING
+
+pytestmark = pytest.mark.sd15
+WORDS = "a wolf turns its head"
+
+
+@pytest.fixture(scope="module")
+def ours(models: Path, comfy: Comfy):
+    tokenizer = Path(comfy.module("nodes.comfy.folders").folder_paths.base_path) / "comfy" / "sd1_tokenizer"
+    return single_file.load(models / "checkpoints" / CHECKPOINT, WORDS, tokenizer, torch.device("cpu"))
+
+
+@pytest.fixture(scope="module")
+def theirs(models: Path, comfy: Comfy):
+    import comfy.sd
+
+    model, clip, vae, _ = comfy.sd.load_checkpoint_guess_config(str(models / "checkpoints" / CHECKPOINT), output_clip=True)
+    texts = [clip.encode_from_tokens_scheduled(clip.tokenize(text)) for text in (WORDS, "")]
+    return model, vae, texts
+
+
+def close(made: torch.Tensor, wanted: torch.Tensor, most: float = 1e-3) -> None:
+    assert made.shape == wanted.shape and (made - wanted).norm() <= most * wanted.norm()
+
+
+def test_the_model_is_comfyuis(ours, theirs, comfy):
+    model, vae, texts = theirs
+    other = comfy.module("nodes.comfy.sd_model").drag_model(model, vae, *texts, precision="fp32")
+    close(ours.context, other.context)
+    close(ours.empty_context, other.empty_context)
+    close(ours.alphas_cumprod, other.alphas_cumprod, 1e-6)
+    assert (ours.prediction, ours.pixels_per_cell) == (other.prediction, other.pixels_per_cell)
+    frames, latents = torch.rand(1, 3, 64, 64), torch.randn(1, 4, 8, 8)
+    close(predict(ours, latents, 500), predict(other, latents, 500))
+    with torch.no_grad():
+        close(ours.vae.encode(frames), other.vae.encode(frames), 0.02)  # ComfyUI's may be half as precise
+        close(ours.vae.decode(latents), other.vae.decode(latents), 0.02)
+
+
+def test_a_job_runs_with_a_checkpoint(models, tmp_path):
+    write_video(tmp_path / "film.mp4", tiny_clip(2))
+    points = {"version": 1, "size": [64, 64], "frame": 0, "pairs": [{"handle": [24, 30], "target": [30, 26]}]}
+    data = {
+        "drag_a_video_job": 1,
+        "film": "film.mp4",
+        "output": "out.mp4",
+        "points": points,
+        "model": {"kind": "checkpoint", "file": str(models / "checkpoints" / CHECKPOINT)},
+        "settings": {
+            "load": {"width": 64, "height": 64, "select_every_nth": 1},
+            "displace": None,
+            "tune": {"passes": 0},
+            "invert": {"until": 2},
+            "drag": {"steps": [2], "iterations": 1, "turns": 1},
+            "evaluate": {"ensemble": 1},
+        },
+    }
+    (tmp_path / "job.json").write_text(json.dumps(data))
+    report = run_job(read_job(tmp_path / "job.json"))
+    assert report.frames == 2 and open_film(report.path).size == (64, 64) and "mean_distance" in report.scores
+
+
+@pytest.mark.faults
+def test_a_prompt_without_a_tokenizer_says_where_one_is(models, tmp_path):
+    for tokenizer in (None, tmp_path):
+        with pytest.raises(UserError, match="sd1_tokenizer"):
+            single_file.load(models / "checkpoints" / CHECKPOINT, WORDS, tokenizer)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("kind", ["inpainting", "no VAE", "damaged", "pickle", "missing", "other"])
+def test_what_is_no_such_checkpoint_is_refused(models, tmp_path, kind):
+    path = tmp_path / ("model.ckpt" if kind == "pickle" else "model.safetensors")
+    if kind == "inpainting":
+        path = models / "checkpoints" / INPAINTING
+    elif kind == "no VAE":
+        checkpoints.write_checkpoint(path, checkpoints.SMALL, whole=False)
+    elif kind == "other":
+        names = ("model.diffusion_model.a", "first_stage_model.a", "cond_stage_model.transformer.a")
+        save_file({name: torch.zeros(2) for name in names}, str(path))
+    elif kind != "missing":
+        path.write_bytes(b"no weights")
+    with pytest.raises(UserError, match="Stable Diffusion 1.x"):
+        single_file.load(path)
