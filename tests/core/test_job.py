@@ -233,6 +233,22 @@ def test_a_job_with_a_model_that_is_broken_off_goes_on_where_it_was(folder):
     assert job.output.exists() and not list(folder.glob(".out*"))
 
 
+def test_a_film_that_is_broken_off_goes_on_behind_its_finished_windows(folder):
+    job = read_job(job_file(folder, settings={"film": {"codec": "ffv1", "window": 4, "beside": 2}}))
+
+    def stop(done, total, picture):
+        if done == 9:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_job(job, on_progress=stop)
+    assert not job.output.exists() and list(folder.glob(".*.unfinished/*"))
+    run_job(job)
+    drag_a_film(job.film, job.points, folder / "own.mkv", job.film_settings)
+    assert all((a == b).all() for a, b in zip(read(job.output), read(folder / "own.mkv"), strict=True))
+    assert not list(folder.glob(".*"))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_ends_in_a_sentence_and_leaves_no_film(folder, sent):
