@@ -9,7 +9,6 @@ import math
 from collections.abc import Callable
 from functools import partial
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -20,7 +19,6 @@ from dragvideo_core.embedded.demo_clip import DemoClip
 from dragvideo_core.temporal import metrics
 from dragvideo_core.types import PointTracks, VideoClip
 
-TELEA_RADIUS = 3  # px
 REACH = 24  # px that a part is looked for around its target
 
 
@@ -75,17 +73,6 @@ def freed_ground(layer: Tensor, true_layer: Tensor, front: Tensor | None = None)
     """Pixels that the layer covers in the clip and no longer in the true edit, and nothing in front does: (N, 1, H, W) bool."""
     freed = (layer >= 0.5) & (true_layer < 0.02)
     return freed if front is None else freed & (front < 0.02)
-
-
-def telea(frames: Tensor, layer: Tensor, front: Tensor | None = None) -> Tensor:
-    """The frames with all that the thing covers filled by OpenCV's Telea (2004): the least that a fill has to reach."""
-    filled = []
-    for i, frame in enumerate(frames):
-        covered = layer[i, 0] > 0.02 if front is None else (layer[i, 0] > 0.02) | (front[i, 0] > 0.02)
-        hole = cv2.dilate(covered.numpy().astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3)))
-        picture = np.ascontiguousarray((frame.permute(1, 2, 0).numpy() * 255).round().clip(0, 255).astype(np.uint8))
-        filled.append(torch.from_numpy(cv2.inpaint(picture, hole, TELEA_RADIUS, cv2.INPAINT_TELEA)).permute(2, 0, 1).float() / 255)
-    return torch.stack(filled)
 
 
 def ghost(edited: Tensor, true: Tensor, original: Tensor, freed: Tensor) -> float:

@@ -6,7 +6,11 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
+from unittest.mock import patch
 
+import cv2
+import numpy as np
+import torch
 from torch import Tensor
 
 from dragvideo_core import embedded
@@ -18,6 +22,9 @@ from dragvideo_core.types import DragModel, PointTracks, VideoClip
 
 from . import inpaint4drag, strokes, today
 from .cases import Case
+
+GIVEN, FOUND = "layered displacement alone", "layered displacement alone, layer found"  # the default way, and from two strokes
+WITH_TELEA = "layered displacement, Telea's fill"
 
 LayerSource = Literal["none", "given", "found", "guessed"]
 
@@ -39,6 +46,21 @@ def _layered(clip: VideoClip, tracks: PointTracks) -> Tensor:
     return displace(clip, tracks).frames
 
 
+def _telea(frames: Tensor, covered: Tensor, freed: Tensor) -> tuple[Tensor, Tensor]:
+    """OpenCV's Telea (2004) in the place of `fill_freed`: frame by frame, from all that is not covered."""
+    filled = []
+    for frame, hole in zip(frames, covered | freed, strict=True):
+        picture = np.ascontiguousarray((frame.permute(1, 2, 0).numpy() * 255).round().clip(0, 255).astype(np.uint8))
+        made = cv2.inpaint(picture, hole[0].numpy().astype(np.uint8), inpaint4drag.FILL_RADIUS, cv2.INPAINT_TELEA)
+        filled.append(torch.from_numpy(made).permute(2, 0, 1).float() / 255)
+    return torch.where(freed, torch.stack(filled), frames), torch.zeros_like(freed)
+
+
+def _layered_with_telea(clip: VideoClip, tracks: PointTracks) -> Tensor:
+    with patch("dragvideo_core.stages.displace.fill_freed", _telea):
+        return displace(clip, tracks).frames
+
+
 VARIANTS: dict[str, Displacing] = {  # by the names of their rows
     "unedited": Displacing("none", lambda clip, tracks: clip.frames),
     "displacement of today": Displacing("none", lambda clip, tracks: today.displaced(clip.frames, tracks)),
@@ -47,8 +69,9 @@ VARIANTS: dict[str, Displacing] = {  # by the names of their rows
         lambda clip, tracks: inpaint4drag.displaced(clip.frames, tracks),
         {"fill": "Telea", "nearest": inpaint4drag.NEAREST, "power": inpaint4drag.POWER, "pin_gap": inpaint4drag.PIN_GAP},
     ),
-    "layered displacement alone": Displacing("given", _layered, dataclasses.asdict(DisplaceSettings())),
-    "layered displacement alone, layer found": Displacing("found", _layered, dataclasses.asdict(DisplaceSettings())),
+    GIVEN: Displacing("given", _layered, dataclasses.asdict(DisplaceSettings())),
+    WITH_TELEA: Displacing("given", _layered_with_telea, dataclasses.asdict(DisplaceSettings()) | {"fill": "Telea"}),
+    FOUND: Displacing("found", _layered, dataclasses.asdict(DisplaceSettings())),
     "layered displacement alone, layer guessed": Displacing("guessed", _layered, dataclasses.asdict(DisplaceSettings())),
     "layered displacement alone, no layer": Displacing("none", _layered, dataclasses.asdict(DisplaceSettings())),
 }

@@ -23,7 +23,15 @@ def without_unions(info):
     return info
 
 
-FILES = {"ckpt_name", "lora_name", "file", "image"}  # inputs that name a file which each user has to choose
+FILES = {
+    "ckpt_name",
+    "unet_name",
+    "clip_name",
+    "vae_name",
+    "lora_name",
+    "file",
+    "image",
+}  # inputs that name a file which each user has to choose
 
 
 def with_files(info, graph):

@@ -118,3 +118,68 @@ def test_cores_optical_flow_is_loaded_and_used_and_another_model_is_refused(comf
     for other in (patchers.ModelPatcher(torch.nn.Identity(), load_device=cpu, offload_device=cpu), "flow"):
         with pytest.raises(types.UserError, match="RAFT"):
             convert.to_flow(other)
+
+
+# ---------------------------------------------------------------------------------------- who paints the freed ground
+
+
+class PlainVAE:
+    """In the place of a VAE: its latents are the pictures, made smaller."""
+
+    def __init__(self, channels: int, frames_each: int):
+        self.channels, self.frames_each = channels, frames_each
+
+    def encode(self, pixels: torch.Tensor) -> torch.Tensor:
+        small = torch.nn.functional.avg_pool2d(pixels.movedim(-1, 1).mean(1, keepdim=True), 8).repeat(1, self.channels, 1, 1)
+        return small if self.frames_each == 1 else small[:: self.frames_each].movedim(0, 1)[None]
+
+
+@pytest.fixture(scope="module")
+def displaced(comfy: Comfy) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Frames, freed ground and matte of five frames, and what of the ground the matte leaves, by core's node."""
+    graph = frames_of(comfy)
+    graph["clip"] = graphs.defaults(comfy, "DragAVideo_DemoClip", kind="creature", seed=3, frames=5)
+    graph["pick"]["inputs"] |= {"other_points": ["clip", 2], "points": ""}
+    graph["sam"] = graphs.defaults(comfy, "DragAVideo_SAM", mask=["clip", 4])
+    graph["tracks"] = graphs.defaults(
+        comfy, "DragAVideo_Propagate", video=["clip", 0], picks=["pick", 0], segmenter=["sam", 0], tracker="flow"
+    )
+    graph["displace"] = graphs.defaults(comfy, "DragAVideo_Displace", video=["clip", 0], tracks=["tracks", 0])
+    graph["ground"] = graphs.node(
+        "MaskComposite", destination=["displace", 1], source=["displace", 2], x=0, y=0, operation="subtract"
+    )
+    graph["shown"] = graphs.node("MaskPreview", mask=["ground", 0])
+    outcome = comfy.run(graph)
+    assert outcome.status == "success", outcome.error
+    frames, freed, matte = outcome.values["displace"][:3]
+    (ground,) = outcome.values["ground"]
+    assert torch.allclose(ground, (freed - matte).clamp(0, 1)) and ground.any()
+    return frames, freed, ground
+
+
+def test_core_inpainting_takes_the_displaced_frames_and_the_freed_ground(displaced):
+    frames, freed, ground = displaced
+    core = importlib.import_module("nodes").InpaintModelConditioning()
+    positive, _, latent = core.encode([[torch.zeros(1), {}]], [[torch.zeros(1), {}]], frames, PlainVAE(4, 1), freed)
+    assert latent["samples"].shape[0] == 5 and torch.equal(latent["noise_mask"].squeeze(1), freed)
+    assert positive[0][1]["concat_latent_image"].shape == latent["samples"].shape
+    paste = importlib.import_module("comfy_extras.nodes_mask").ImageCompositeMasked()
+    (pasted,) = paste.composite(frames, torch.zeros_like(frames), 0, 0, True, ground)
+    assert torch.allclose(pasted, frames * (1 - ground[..., None]), atol=1e-5)
+
+
+def test_wan_vace_takes_the_displaced_frames_and_the_freed_ground(displaced):
+    frames, freed, _ = displaced
+    core = getattr(importlib.import_module("comfy_extras.nodes_wan"), "WanVaceToVideo", None)
+    if core is None:
+        pytest.skip("this ComfyUI has no Wan VACE")
+    given = [[torch.zeros(1), {}]]
+    made = core.execute(
+        given, given, PlainVAE(16, 4), SIDE, SIDE, len(frames), 1, 1.0, control_video=frames, control_masks=freed
+    ).args
+    positive, latent = made[0], made[2]
+    assert latent["samples"].shape == (1, 16, 2, SIDE // 8, SIDE // 8) and made[3] == 0
+    (mask,) = positive[0][1]["vace_mask"]
+    assert mask.shape == (1, 64, 2, SIDE // 8, SIDE // 8)
+    first = mask[0, :, 0].reshape(8, 8, SIDE // 8, SIDE // 8).permute(2, 0, 3, 1).reshape(SIDE, SIDE)
+    assert first.any() and any(first.equal(one) for one in freed)
