@@ -224,6 +224,7 @@ class DragModel:
     name: str = "model"
     lora: dict[str, Tensor] | None = None  # weights that `tune` trained and fused, in peft's names
     lora_losses: tuple[float, ...] = ()  # of the training's steps
+    most_noise_error: float | None = None  # `familiar.noise_error` on pictures that it was made for, at most; None: for any
 
     @property
     def device(self) -> torch.device:

@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from comfy_api.latest import io
-from torch import Tensor
-from torch.nn import functional
 
 from ..dragvideo_core.types import UserError
 from . import sockets
 from .comfy import messages, values
-
-COMPARE_WIDGET = "DRAGAVIDEO_COMPARE"  # the player in js/
-MOST_SIDE = 1024  # px, of what the page is sent
 
 
 class Compare(io.ComfyNode):
@@ -22,8 +16,6 @@ class Compare(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        player = io.String.Input("player", default="", optional=True, tooltip="The player. There is nothing to set.")
-        player.extra_dict = {"widgetType": COMPARE_WIDGET}
         return sockets.schema(
             cls,
             node_id="DragAVideo_Compare",
@@ -33,7 +25,7 @@ class Compare(io.ComfyNode):
             inputs=[
                 io.MultiType.Input("original", [io.Image, io.Video], tooltip="The frames before the edit: IMAGE or VIDEO."),
                 io.MultiType.Input("edited", [io.Image, io.Video], tooltip="The frames after it, as many: IMAGE or VIDEO."),
-                player,
+                sockets.player(),
                 io.Float.Input(
                     "fps",
                     default=values.DEFAULT_FPS,
@@ -55,20 +47,4 @@ class Compare(io.ComfyNode):
                 f"Compare Videos: expected as many frames before as after: got {len(before)} and {len(after)}. "
                 "Wire in the clip that was edited, and all of its edit."
             )
-        return io.NodeOutput(
-            ui={
-                "drag_a_video_original": messages.save_for_page(_small(before)),
-                "drag_a_video_edited": messages.save_for_page(_small(after)),
-                "drag_a_video_fps": [rate],
-                "drag_a_video_size": [[before.shape[3], before.shape[2]]],
-            }
-        )
-
-
-def _small(frames: Tensor) -> Tensor:
-    """Frames (N, 3, H, W) no larger than the page needs."""
-    scale = MOST_SIDE / max(frames.shape[-2:])
-    if scale >= 1:
-        return frames
-    size = [max(1, round(side * scale)) for side in frames.shape[-2:]]
-    return torch.cat([functional.interpolate(frame[None], size, mode="area") for frame in frames])
+        return io.NodeOutput(ui=messages.for_player(before, after, rate))

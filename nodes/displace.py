@@ -16,8 +16,8 @@ from .comfy.run import progress, run
 
 class Displace(io.ComfyNode):
     """Moves the dragged part of every frame to its target as a piece, and fills the ground that came free. It needs no
-    model and takes seconds: wired to Save Video alone it is a whole edit. Wire its displacement into Drag and Decode Edit
-    to let a model put right what a displacement cannot know."""
+    model and takes seconds: wired to Save Video alone it is a whole edit, and the node plays it beside the clip. Wire its
+    displacement into Drag and Decode Edit to let a model put right what a displacement cannot know."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -39,6 +39,7 @@ class Displace(io.ComfyNode):
                     0.05,
                 ),
                 sockets.frame_rate(),
+                sockets.player(),
             ],
             outputs=[
                 io.Image.Output("frames", display_name="frames", tooltip="The edited frames."),
@@ -63,15 +64,11 @@ class Displace(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, video, tracks: PointTracks, fps: float = sockets.DEFAULT_FPS, **settings) -> io.NodeOutput:
+    def execute(cls, video, tracks: PointTracks, fps: float = sockets.DEFAULT_FPS, player: str = "", **settings) -> io.NodeOutput:
         clip = values.to_clip(video, fps)
         with messages.warnings_on_node(cls.hidden.unique_id) as warned:
-            made = run(displace, clip, tracks, DisplaceSettings(**settings), progress())
-        ui = {
-            "drag_a_video_frames": messages.save_for_page(made.frames),
-            "drag_a_video_before": messages.save_for_page(clip.frames),
-            "drag_a_video_warnings": warned,
-        }
+            made = run(displace, clip, tracks, DisplaceSettings(**settings), progress(pictures=False))
+        ui = messages.for_player(clip.frames, made.frames, clip.fps) | {"drag_a_video_warnings": warned}
         outputs = (
             values.to_image(made.frames),
             values.to_mask(made.freed & ~made.shown_elsewhere),

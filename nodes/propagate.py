@@ -126,7 +126,7 @@ class Propagate(io.ComfyNode):
         may_change = None if edit_mask is None else run(values.to_edit_mask, edit_mask, clip)
         flow = DIS if optical_flow is None else values.to_flow(optical_flow)
         moves = read_corrections(corrections, clip.size)
-        on_progress = progress()  # no pictures: the player has them, and ComfyUI's would make the node grow
+        on_progress = progress(pictures=False)
         with messages.warnings_on_node(cls.hidden.unique_id) as warned:
             tracks = run(propagate, clip, picks, segmenter, model, settings, on_progress, moves, may_change, flow)
         ui = {

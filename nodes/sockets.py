@@ -9,6 +9,7 @@ from typing import Any, get_args, get_type_hints
 from comfy_api.latest import io
 
 CATEGORY = "Drag-A-Video"
+COMPARE_WIDGET = "DRAGAVIDEO_COMPARE"  # the player in js/
 DEFAULT_FPS = 8.0  # of an IMAGE batch, which carries no frame rate
 CHUNK_TOOLTIP = "Frames at a time; the result is the same. 0: as many as fit into memory."
 
@@ -78,6 +79,13 @@ def frame_rate() -> io.Input:
         step=0.01,
         tooltip="Frames per second of the VIDEO output when frames come in as IMAGE: wire the loader's fps here.",
     )
+
+
+def player() -> io.Input:
+    """Not a setting: where the page puts the player of before and after."""
+    widget = io.String.Input("player", default="", optional=True, tooltip="The player. There is nothing to set.")
+    widget.extra_dict = {"widgetType": COMPARE_WIDGET}
+    return widget
 
 
 def setting(

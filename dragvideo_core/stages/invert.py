@@ -11,6 +11,7 @@ from ..diffusion import batches, memory
 from ..diffusion.attention import text_once
 from ..diffusion.ddim import STEPS, Ddim, check_stride
 from ..diffusion.denoiser import predict
+from ..diffusion.familiar import warn_if_strange
 from ..files.fingerprint import fingerprint
 from ..files.unfinished import NOT_KEPT, State, Unfinished, fits
 from ..group import ALONE, Group
@@ -48,6 +49,7 @@ def invert(
     check_stride(settings.stride)
     if given is not None:
         _check_latents(given, clip, model)
+    warn_if_strange(model, clip.frames[0])
     ddim = Ddim(model.alphas_cumprod, model.prediction)
     mine = group.share(len(clip))
     count = mine.stop - mine.start

@@ -9,6 +9,7 @@ import torch
 from torch.nn import functional
 
 from ..diffusion import batches, lora, memory
+from ..diffusion.familiar import warn_if_strange
 from ..files import lora_file
 from ..files.fingerprint import fingerprint
 from ..files.lora_file import NO_STORE, LoraStore
@@ -63,6 +64,7 @@ def tune(
         adapted = lora.with_lora(model.denoiser, settings.rank)
         lora.set_lora_weights(adapted, lora_file.peft_names(trained_before, lora.lora_weights(adapted)))
         return _result(model, adapted, losses)
+    warn_if_strange(model, clip.frames[0])
     run, work = _Run(clip, model, settings, group), store.unfinished.work(name)
     run.resume(group.state_from_first(work.resumed()))
     on_progress(run.step, run.steps, None)

@@ -11,12 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import folder_paths
+import torch
 from comfy_execution.graph_utils import ExecutionBlocker
 from comfy_execution.utils import get_executing_context
 from torch import Tensor
+from torch.nn import functional
 
 from ...dragvideo_core.media.drawing import to_pil
 from ...dragvideo_core.types import warnings_go_to
+
+MOST_SIDE = 1024  # px, of what the page is sent
 
 _warned: ContextVar[list[str] | None] = ContextVar("drag_a_video_warned", default=None)  # of the stage that runs
 
@@ -73,6 +77,24 @@ def save_for_page(frames: Iterable[Tensor]) -> list[dict[str, str]]:
         to_pil(frame).save(Path(folder) / name, quality=92)
         saved.append({"filename": name, "subfolder": subfolder, "type": "temp"})
     return saved
+
+
+def for_player(before: Tensor, after: Tensor, fps: float) -> dict[str, list]:
+    """What the player of before and after is sent: as many frames (N, 3, H, W) of each, no larger than the page needs."""
+    return {
+        "drag_a_video_original": save_for_page(_small(before)),
+        "drag_a_video_edited": save_for_page(_small(after)),
+        "drag_a_video_fps": [fps],
+        "drag_a_video_size": [[before.shape[3], before.shape[2]]],
+    }
+
+
+def _small(frames: Tensor) -> Tensor:
+    scale = MOST_SIDE / max(frames.shape[-2:])
+    if scale >= 1:
+        return frames
+    size = [max(1, round(side * scale)) for side in frames.shape[-2:]]
+    return torch.cat([functional.interpolate(frame[None], size, mode="area") for frame in frames])
 
 
 def film_on_node(path: Path) -> dict:

@@ -72,7 +72,9 @@ def normal(value: Any) -> Any:
 class Progress:
     """What the stages call `on_progress`: the node's bar, a preview about once a second, and the cancel button."""
 
-    def __init__(self) -> None:
+    def __init__(self, pictures: bool = True) -> None:
+        """`pictures`: off for nodes with a player of their own, which ComfyUI's previews would make grow."""
+        self.pictures = pictures
         self.bar = comfy.utils.ProgressBar(1)
         self.last_preview = -PREVIEW_SECONDS  # when it was, s
         self.time_left = TimeLeft()
@@ -82,7 +84,7 @@ class Progress:
     def __call__(self, done: int, total: int, picture: Callable[[], Tensor] | None) -> None:
         comfy.model_management.throw_exception_if_processing_interrupted()
         preview = None
-        if picture is not None and time.monotonic() - self.last_preview >= PREVIEW_SECONDS:
+        if self.pictures and picture is not None and time.monotonic() - self.last_preview >= PREVIEW_SECONDS:
             preview = ("JPEG", to_pil(picture()), PREVIEW_SIDE)
             self.last_preview = time.monotonic()
         self.bar.update_absolute(done, total, preview)
@@ -99,6 +101,6 @@ class Progress:
         self.bar.update_absolute(self.bar.total, self.bar.total, preview)
 
 
-def progress() -> Progress:
+def progress(pictures: bool = True) -> Progress:
     """An `on_progress` for the node that runs now."""
-    return Progress()
+    return Progress(pictures)

@@ -42,3 +42,25 @@ def test_the_line_is_dragged_and_both_play(page: ComfyPage, renderer: str, artif
     label = player.node("widget.element.querySelector('.dav-frames output').textContent")
     assert label.endswith("of 3")
     assert not pack_errors(page)
+
+
+def test_displace_plays_its_edit_beside_the_clip(page: ComfyPage, renderer: str, artifacts):
+    graph = [
+        ("clip", "DragAVideo_DemoClip", (0, 0), {"kind": "creature", "seed": 13, "frames": 3}, {}),
+        ("pick", "DragAVideo_Pick", (400, 0), {}, {"video": ["clip", 0], "other_points": ["clip", 2]}),
+        ("carry", "DragAVideo_Propagate", (1000, 0), {"tracker": "flow"}, {"video": ["clip", 0], "picks": ["pick", 0]}),
+        ("displace", "DragAVideo_Displace", (1500, 0), {}, {"video": ["clip", 0], "tracks": ["carry", 0]}),
+    ]
+    ids = build(page, graph)
+    player = Canvas(page, ids["displace"], name="player")
+    size = player.node_size()
+    assert run_from_page(page)["status"]["status_str"] == "success"
+    player.center()
+    player.wait_for_picture()
+    assert player.node_size() == size, "the node changed its size"
+    page.screenshot(artifacts / f"displace_{renderer}.png")
+    player.keys("p")
+    page.settle(900)
+    player.keys("p")
+    assert player.node("widget.element.querySelector('.dav-frames output').textContent").endswith("of 3")
+    assert not pack_errors(page)
