@@ -86,6 +86,11 @@ def drag_a_film(
     picks = pick(points, film.size, count)
     if not bool((picks.targets != picks.handles).any()):
         raise UserError("every pair is a pin, so nothing would move: expected a target away from its handle. Draw an arrow.")
+    if picks.keys or picks.strength:
+        raise UserError(
+            "targets on several frames and a strength are for clips: Drag a Film moves every frame alike. Clear them on Pick "
+            "Points, or load the film as a clip and use Displace."
+        )
     segmenter = segmenter or segment()
     kept = KeptWindows(Path(output), _fingerprint(film, points, settings, segmenter), keep)
     edit = _Edit(film, settings, segmenter, factor_for(film.size), kept)

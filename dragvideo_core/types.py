@@ -113,6 +113,15 @@ class Stroke:
 
 
 @dataclass(frozen=True)
+class TargetKey:
+    """Where a target is to be in a frame other than the one the points were picked on."""
+
+    frame: int
+    pair: int
+    move: Tensor  # (2,) px: from the handle, wherever it is in that frame
+
+
+@dataclass(frozen=True)
 class PointPicks:
     """What the user clicked on one frame."""
 
@@ -122,6 +131,8 @@ class PointPicks:
     frame: int  # index into the clip: 0 unless the points sit on a later key frame
     size: Size  # that the coordinates refer to
     strokes: tuple[Stroke, ...] = ()  # on the same frame
+    keys: tuple[TargetKey, ...] = ()  # none: the targets keep their way from the handles in all frames (Eq. 2)
+    strength: tuple[tuple[int, float], ...] = ()  # (frame, 0 to 1) that all ways are multiplied with; none: 1
 
 
 @dataclass(frozen=True)

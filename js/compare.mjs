@@ -52,7 +52,7 @@ export class ComparePlayer extends Editor {
     };
     const { frameRow, ...frames } = frameSlider("Frame", { input });
     const main = element("div", { class: "dav-main" }, stage.element);
-    const window = windowOf(this, "Compare", bar, main, frameRow, status);
+    const window = windowOf(this, "Compare", bar, main, [frameRow], status);
     return { stage, note, status, buttons, window, expandLook: EXPAND, ...frames };
   }
 

@@ -62,8 +62,8 @@ export function frameSlider(label, listeners) {
   return { slider, showMarks, frameLabel, frameRow: element("div", { class: "dav-frames" }, track, frameLabel) };
 }
 
-/** The window that holds it all: toolbar, main row, frame slider, status line. */
-export function windowOf(editor, label, bar, main, frameRow, status) {
-  const body = element("div", { class: "dav-body" }, bar, main, frameRow, status.element);
+/** The window that holds it all: toolbar, main row, rows with sliders, status line. */
+export function windowOf(editor, label, bar, main, rows, status) {
+  const body = element("div", { class: "dav-body" }, bar, main, ...rows, status.element);
   return new FullWindow(body, label, () => editor.toggled());
 }

@@ -154,8 +154,13 @@ export function propagateSettings(node, graph, defaults) {
   return Object.fromEntries(entries);
 }
 
-/** The first node of a type that an output of `node` leads to, through any Reroute nodes. */
+/** The first node of a type that an output of `node` leads to, through any Reroute nodes, or inside a subgraph. */
 export function consumer(node, graph, type) {
+  return follower(node, graph, type)?.node ?? null;
+}
+
+/** The same as `{ node, path }`; `path`: the ids of the subgraphs from `graph` on that it lies in, and its own. */
+function follower(node, graph, type) {
   const waiting = [node];
   for (let step = 0; step < MOST_STEPS && waiting.length > 0; step++) {
     const at = waiting.shift();
@@ -163,9 +168,28 @@ export function consumer(node, graph, type) {
       for (const id of output.links ?? []) {
         const link = graph?.getLink(id);
         const next = link && graph.getNodeById(link.target_id);
-        if (next?.type === type) return next;
+        if (next?.type === type) return { node: next, path: [next.id] };
+        const inside = next?.subgraph?.nodes.find((inner) => inner.type === type);
+        if (inside) return { node: inside, path: [next.id, inside.id] };
         if (next?.type === "Reroute") waiting.push(next);
       }
   }
   return null;
+}
+
+/**
+ * What has to run so that the points are followed and the displaced clip is there: the execution ids of Propagate Points
+ * and Displace, as ComfyUI's partial execution takes them. None where the points lead to no Propagate Points.
+ */
+export function followingIds(node, rootGraph) {
+  const { graph } = node;
+  if (!graph) return [];
+  const around = graph === rootGraph ? [] : [rootGraph?.nodes.find((one) => one.subgraph === graph)?.id];
+  if (around.includes(undefined)) return []; // a subgraph in a subgraph
+  const found = follower(node, graph, "DragAVideo_Propagate");
+  if (!found) return [];
+  const moved = follower(found.node, found.node.graph ?? graph, "DragAVideo_Displace");
+  const outer = found.path.slice(0, -1);
+  const paths = moved ? [found.path, [...outer, ...moved.path]] : [found.path];
+  return paths.map((path) => [...around, ...path].join(":"));
 }

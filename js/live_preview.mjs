@@ -34,8 +34,9 @@ export class LivePreview {
     if (pairs.every(isPin)) return null;
     const [width, height] = size;
     const given = mask_points.length > 0 ? [mask_points, pixels.radius] : [JSON.stringify(pairs)];
+    const thing = layer && this.#memory.of("thing", [layer, width, height], () => thingOf(layer, size));
     const scene = this.#memory.of("scene", [...given, layer, width, height], () =>
-      sceneOf(editMask(picks, pixels.radius), layer, size),
+      sceneOf(editMask(picks, pixels.radius), thing, size),
     );
     const sets = pairs.map(({ handle, target }) => ({
       points: insideSet(pointSet(handle, pixels), size),
@@ -54,20 +55,23 @@ export class LivePreview {
   }
 }
 
-/** Masks of what bends, what is held and what may change; `matte`: bytes, null where no layer is known. */
-function sceneOf(mask, matte, size) {
-  if (!matte) {
-    const inner = withoutBorder(mask, size);
-    const region = widened(inner, 1, size);
-    return { mask: inner, region, layer: region, matte: null, isAtBorder: touchesBorder(region, size) };
+/** Masks of what bends, what is held and what may change; `thing`: of the layer, null where none is known. */
+function sceneOf(mask, thing, size) {
+  if (thing) return { mask, ...thing };
+  const inner = withoutBorder(mask, size);
+  const region = widened(inner, 1, size);
+  return { mask: inner, region, layer: region, matte: null, isAtBorder: touchesBorder(region, size) };
+}
+
+/** What the layer covers, from how much of each pixel it does, in bytes. It stays the same while an arrow is dragged. */
+function thingOf(matte, size) {
+  const [some, layer] = [new Uint8Array(matte.length), new Uint8Array(matte.length)];
+  for (let at = 0; at < matte.length; at++) {
+    some[at] = matte[at] > SOME ? 1 : 0;
+    layer[at] = matte[at] > HALF ? 1 : 0;
   }
-  const region = widened(
-    Uint8Array.from(matte, (value) => value > SOME),
-    RIM,
-    size,
-  );
-  const layer = Uint8Array.from(matte, (value) => value > HALF);
-  return { mask, region, layer, matte, isAtBorder: touchesBorder(region, size) };
+  const region = widened(some, RIM, size);
+  return { region, layer, matte, isAtBorder: touchesBorder(region, size) };
 }
 
 /** A vertex of the mesh falls on the middle of the first set. */

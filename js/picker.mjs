@@ -14,15 +14,18 @@ import { noteFor, statusOf } from "./picker_texts.mjs";
 import { Brushes } from "./picker_tools.mjs";
 import { inPixels, suggestedMask, warnings } from "./points_meaning.mjs";
 import * as points from "./points_state.mjs";
+import { keyedFrames } from "./keyed_moves.mjs";
+import { removeKey, targetUnder } from "./other_frames.mjs";
 import { hitTest } from "./points_view.mjs";
 
 export class PointPicker extends Editor {
   /**
-   * `readGraph()`: `{ source, settings, followed }` of the node now: see frame_source.mjs; `followed` is what Propagate
-   * Points put out when it last ran, or null. The others: Editor.
+   * `readGraph()`: `{ source, settings, followed, isFollowable }` of the node now: see frame_source.mjs; `followed` is what
+   * Propagate Points put out when it last ran, or null. `follow()` runs the graph up to there. The others: Editor.
    */
-  constructor({ readGraph, ...hooks }) {
+  constructor({ readGraph, follow, ...hooks }) {
     super(hooks, points.emptyPicks());
+    this.follow = follow;
     this.readGraph = readGraph;
     this.selection = null;
     this.tool = "arrow";
@@ -138,7 +141,9 @@ export class PointPicker extends Editor {
 
   /** Looks at the graph again: the wired source and the settings that give the points their meaning. */
   refresh() {
-    const { source, settings } = this.readGraph();
+    const { source, settings, followed, isFollowable } = this.readGraph();
+    this.isFollowable = Boolean(isFollowable);
+    this.tracks = followed?.drag_a_video_tracks?.[0] ?? null;
     const run = this.run?.key === (source?.key ?? null) ? this.run : null; // else its frames are of another clip
     if (run) this.#fits(run.size);
     else if (source?.size) this.#fits(source.size);
@@ -198,7 +203,7 @@ export class PointPicker extends Editor {
   #showControls(picks) {
     const { buttons } = this;
     this.showSharedButtons(this.selection !== null, !points.isBlank(picks));
-    buttons.duplicate.input.disabled = !this.selection;
+    buttons.duplicate.input.disabled = !this.selection || !this.isDrawable;
     this.afterToggle.input.checked = this.after.isWanted;
     buttons.suggest.input.disabled = picks.pairs.length === 0 || !this.isDrawable;
     this.brushSize.show(Brushes.has(this.tool) ? this.brushes.widths[this.tool] : null);
@@ -208,7 +213,9 @@ export class PointPicker extends Editor {
     this.slider.value = String(this.frame);
     this.frameLabel.textContent = `frame ${this.frame + 1} of ${last + 1}`;
     this.frameActs.show(this.isDrawable ? null : picks.frame);
-    this.showMarks([picks.frame], last);
+    this.followButton.show(this.isDrawable && this.isFollowable, picks.pairs.length > 0);
+    this.strength.show(picks, this.frame, last > 0 && this.window.isOpen);
+    this.showMarks([picks.frame, ...keyedFrames(picks).filter((frame) => frame <= last)], last);
   }
 
   #showTexts() {
@@ -224,7 +231,8 @@ export class PointPicker extends Editor {
 
   /** What lies under a stage point for the tool in hand: brushes paint over everything. */
   under(at) {
-    if (Brushes.has(this.tool) || !this.isDrawable) return null;
+    if (!this.isDrawable) return targetUnder(this, at);
+    if (Brushes.has(this.tool)) return null;
     const seen = { ...this.present, mask_points: [] };
     return hitTest(seen, this.stage.currentView(), at, REACH * this.stage.markerScale, this.selection);
   }
@@ -259,6 +267,7 @@ export class PointPicker extends Editor {
   // ------------------------------------------------------------------------------------------------ the tools' actions
 
   removeSelected() {
+    if (!this.isDrawable) return removeKey(this);
     if (this.selection) this.edit(points.remove(this.present, this.selection), { selection: null });
   }
 
@@ -285,6 +294,13 @@ export class PointPicker extends Editor {
     const info = added.length === 0 ? "The mask covers every arrow already." : null;
     this.edit(added.length > 0 ? points.addMaskPoints(this.present, added) : this.present);
     this.info = info;
+    this.show();
+  }
+
+  /** Runs the graph up to the displaced clip. */
+  followPoints() {
+    this.follow();
+    this.info = "Following the points: watch the players of Propagate Points and Displace.";
     this.show();
   }
 

@@ -2,6 +2,7 @@
 
 import { clampPoint, isInside, pointsAlong } from "./geometry.mjs";
 import { brushed, erased } from "./mask_brush.mjs";
+import { keyGesture } from "./other_frames.mjs";
 import { maskStep } from "./points_meaning.mjs";
 import * as points from "./points_state.mjs";
 import { withoutNear, withStroke } from "./strokes_state.mjs";
@@ -15,7 +16,7 @@ const PAINTS = { mask: paintingMask, thing: paintingStroke, ground: paintingStro
 
 /** The gesture for a pointer pressed at stage point `at`; null where a press means nothing. */
 export function pickerGesture(picker, at, event) {
-  if (!picker.isDrawable) return null;
+  if (!picker.isDrawable) return keyGesture(picker, at);
   const start = picker.stage.toPicture(at);
   const isOnFrame = isInside(start, picker.present.size);
   if (picker.arrowStart) return isOnFrame ? endingArrow(picker, start) : null;

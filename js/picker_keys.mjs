@@ -53,6 +53,7 @@ const PLAIN = {
   ...Object.fromEntries(TOOLS.map(({ key, value }) => [key, (picker) => picker.setTool(value)])),
   n: (picker) => addInTheMiddle(picker),
   f: (picker) => picker.expand(),
+  r: (picker) => picker.isFollowable && picker.present.pairs.length > 0 && picker.followPoints(),
 };
 
 /** Selects the next point and takes the tool that can move it. */

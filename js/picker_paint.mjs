@@ -3,6 +3,7 @@
 import * as drawing from "./drawing.mjs";
 import { drawStroke } from "./drawing_strokes.mjs";
 import { reachOf } from "./edit_mask.mjs";
+import { paintThere } from "./other_frames.mjs";
 import { Brushes } from "./picker_tools.mjs";
 import { exists, isPin, pointOf } from "./points_state.mjs";
 import { toStage } from "./points_view.mjs";
@@ -16,6 +17,7 @@ export function paintPicker(picker, context, stage) {
   const { present: picks } = picker;
   const view = stage.currentView();
   const k = stage.markerScale;
+  if (!picker.isDrawable && paintThere(picker, context, stage)) return;
   context.save();
   if (!picker.isDrawable) context.globalAlpha = GHOST;
   drawMask(picker, context, view, k);

@@ -3,6 +3,7 @@
 import { choice, element, textButton, toggle } from "./dom.mjs";
 import { actionsOn, frameSlider, sharedButtons, stageParts, toolbar, windowOf } from "./editor_parts.mjs";
 import { PairsList } from "./pairs_list.mjs";
+import { strengthOn, withStrength } from "./keyed_moves.mjs";
 import { LEAST_WIDTH, MOST_WIDTH, TOOLS } from "./picker_tools.mjs";
 import * as points from "./points_state.mjs";
 
@@ -12,17 +13,19 @@ const FRAME = "Frame to look at (comma, full stop)";
 const BRUSH = "Width of the brush ({ and })";
 const EXPAND = ["expand", "Full-window editor (F)"];
 
-/** `{ stage, note, list, status, tools, buttons, listToggle, frameRow, slider, frameLabel, window }` for a picker. */
+/** `{ stage, note, list, status, tools, buttons, listToggle, frameRow, slider, frameLabel, followButton, window }` for a picker. */
 export function pickerParts(picker) {
   const { stage, note, status } = stageParts(LABEL, picker);
   const list = pairsList(picker);
   const { bar, ...tools } = toolbarFor(picker, stage);
   const frames = frameSlider(FRAME, { input: (event) => picker.look(Number(event.target.value)) });
   const frameActs = framesActions(picker);
-  frames.frameRow.append(frameActs.element);
+  const followButton = followAct(picker);
+  const strength = strengthSlider(picker);
+  frames.frameRow.append(frameActs.element, followButton.element);
   const main = element("div", { class: "dav-main" }, stage.element, list.element);
-  const window = windowOf(picker, "Point editor", bar, main, frames.frameRow, status);
-  return { stage, note, list, status, window, expandLook: EXPAND, ...tools, ...frames, frameActs };
+  const window = windowOf(picker, "Point editor", bar, main, [frames.frameRow, strength.element], status);
+  return { stage, note, list, status, window, expandLook: EXPAND, ...tools, ...frames, frameActs, followButton, strength };
 }
 
 /** `{ element, show(drawn) }`: the buttons for a frame that the points, on frame `drawn`, do not sit on (null: they do). */
@@ -37,6 +40,39 @@ function framesActions(picker) {
     if (drawn !== null) back.title = `Back to frame ${drawn + 1}, which the points are on`;
   };
   return { element: shell, show };
+}
+
+/** `{ element, show(isShown, hasPairs) }`: the button that runs the graph up to the displaced clip. */
+function followAct(picker) {
+  const button = textButton("Follow points", () => (picker.followPoints(), picker.stage.focus()));
+  button.title = "Runs the graph up to Displace: every frame moves, before any model is tuned (R)";
+  const show = (isShown, hasPairs) => {
+    button.hidden = !isShown;
+    button.disabled = !hasPairs;
+  };
+  return { element: button, show };
+}
+
+/** `{ element, show(picks, frame, isAsked) }`: how much of the drag the frame that is looked at gets, in the full window. */
+function strengthSlider(picker) {
+  const set = (value) =>
+    picker.edit(withStrength(picker.present, picker.frame, value), { mergeKey: `strength ${picker.frame}` });
+  const label = "Strength on this frame: how far the drag goes, eased from frame to frame";
+  const input = element("input", { type: "range", min: 0, max: 100, step: 1, title: label, "aria-label": label });
+  input.addEventListener("input", () => set(Number(input.value) / 100));
+  const output = element("output");
+  const reset = textButton("Not set here", () => set(null));
+  reset.title = "The strength of this frame follows from the others again";
+  const row = element("div", { class: "dav-strength", hidden: true }, element("span", { text: "Strength" }), input, output, reset);
+  const show = (picks, frame, isAsked) => {
+    const keys = picks.strength ?? [];
+    row.hidden = !isAsked && keys.length === 0;
+    const percent = Math.round(100 * strengthOn(picks, frame));
+    input.value = String(percent);
+    output.textContent = `${percent} %`;
+    reset.hidden = !keys.some(([at]) => at === frame);
+  };
+  return { element: row, show };
 }
 
 /** `{ shell, show(width) }`: how wide the brush is; null hides it. */

@@ -1,5 +1,6 @@
 /** When the picker shows the frame as the drag will leave it: while an arrow is dragged, and at rest where asked for. */
 
+import { atStrength } from "./keyed_moves.mjs";
 import { addPair } from "./points_state.mjs";
 import { PreviewCanvas } from "./preview_canvas.mjs";
 
@@ -37,7 +38,7 @@ export class PickerPreview {
     const { dragged } = this;
     const { present, pixels, isDrawable } = this.picker;
     if (!picture || !isDrawable || (dragged ? this.isOff : !this.isWanted)) return picture;
-    return this.canvas.of(picture, dragged ?? present, pixels, this.layer);
+    return this.canvas.of(picture, atStrength(dragged ?? present), pixels, this.layer);
   }
 
   /** Fetches the layer that the last run found, where it is of this frame. */

@@ -2,7 +2,7 @@
 
 import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
-import { consumer, describeSource, propagateSettings } from "./frame_source.mjs";
+import { consumer, describeSource, followingIds, propagateSettings } from "./frame_source.mjs";
 import { outputOf, register } from "./host_widget.mjs";
 import { PointPicker } from "./picker.mjs";
 import { DEFAULT_SETTINGS } from "./points_meaning.mjs";
@@ -14,8 +14,10 @@ function pickerFor(node, hooks) {
     source: describeSource(node),
     settings: propagateSettings(node, node.graph, DEFAULT_SETTINGS),
     followed: outputOf(consumer(node, node.graph, "DragAVideo_Propagate"), app) ?? null,
+    isFollowable: followingIds(node, app.graph).length > 0,
   });
-  return new PointPicker({ ...hooks, readGraph });
+  const follow = () => app.queuePrompt(0, 1, followingIds(node, app.graph));
+  return new PointPicker({ ...hooks, readGraph, follow });
 }
 
 register({ app, api }, "dragavideo.point_picker", "DRAGAVIDEO_POINTS", MIN_HEIGHT, pickerFor);

@@ -2,18 +2,19 @@
  * The picks: what the user drew on one frame, as plain data, and every edit of it.
  *
  * A picks object is never changed in place; each edit returns a new one:
- *   { size: [W, H], frame, pairs: [{ handle: [x, y], target: [x, y] }], mask_points: [[x, y]], strokes, seed? }
+ *   { size: [W, H], frame, pairs: [{ handle: [x, y], target: [x, y], keys? }], mask_points: [[x, y]], strokes, strength?, seed? }
  * Points are (x, y) in pixels of `size`, pixel centres at integers. A pair whose handle is its target is a pin: it
- * holds its place. `strokes`: see strokes_state.mjs. `seed` names the upstream value that the points were made from,
+ * holds its place. `strokes`: see strokes_state.mjs; `keys`, `strength`: keyed_moves.mjs. `seed` names the upstream value that the points were made from,
  * if any. No DOM, no ComfyUI: everything here runs under Node's own test runner.
  */
 
 import { clampPoint, rescalePoint } from "./geometry.mjs";
+import { hasKeys, keysFault, withKeysOf } from "./keyed_moves.mjs";
 import { copyStrokes, rescaleStrokes, strokesFault } from "./strokes_state.mjs";
 
-/** Version 2 has strokes; a text without any is written as version 1, which older packs read too. */
-export const VERSION = 2;
-const VERSIONS = [1, 2];
+/** Version 2 has strokes, 3 keys and strength; a text is written as the first that holds it, which older packs read too. */
+export const VERSION = 3;
+const VERSIONS = [1, 2, 3];
 export const DEFAULT_SIZE = [512, 512];
 /** As many as the run takes. */
 export const MOST_PAIRS = 256;
@@ -44,6 +45,8 @@ function fault(data) {
   if ((data.mask_points ?? []).length > MOST_MASK_POINTS) return `it has more than ${MOST_MASK_POINTS} mask points`;
   if (data.frame !== undefined && !(Number.isInteger(data.frame) && data.frame >= 0))
     return 'its "frame" is not a frame number';
+  const keyFault = keysFault(data);
+  if (keyFault) return keyFault;
   return data.strokes === undefined ? null : strokesFault(data.strokes);
 }
 
@@ -64,10 +67,11 @@ export function parsePicks(text, size = DEFAULT_SIZE) {
   const picks = {
     size: [...data.size],
     frame: data.frame ?? 0,
-    pairs: data.pairs.map(({ handle, target }) => ({ handle: [...handle], target: [...target] })),
+    pairs: data.pairs.map((pair) => withKeysOf(pair, { handle: [...pair.handle], target: [...pair.target] })),
     mask_points: (data.mask_points ?? []).map((point) => [...point]),
     strokes: copyStrokes(data.strokes ?? []),
   };
+  if (data.strength?.length) picks.strength = data.strength.map((one) => [...one]);
   if (typeof data.seed === "string") picks.seed = data.seed;
   return { picks, problem: null };
 }
@@ -79,10 +83,13 @@ const roundedPoint = ([x, y]) => [rounded(x), rounded(y)];
 export function serialisePicks(picks) {
   const hasStrokes = picks.strokes.length > 0;
   const data = {
-    version: hasStrokes ? VERSION : 1,
+    version: hasKeys(picks) ? 3 : hasStrokes ? 2 : 1,
     size: picks.size,
     frame: picks.frame,
-    pairs: picks.pairs.map(({ handle, target }) => ({ handle: roundedPoint(handle), target: roundedPoint(target) })),
+    pairs: picks.pairs.map((pair) => {
+      const ends = { handle: roundedPoint(pair.handle), target: roundedPoint(pair.target) };
+      return withKeysOf(pair, ends, roundedPoint);
+    }),
     mask_points: picks.mask_points.map(roundedPoint),
   };
   if (hasStrokes)
@@ -91,6 +98,7 @@ export function serialisePicks(picks) {
       radius: rounded(radius),
       points: points.map(roundedPoint),
     }));
+  if (picks.strength?.length) data.strength = picks.strength.map(([frame, value]) => [frame, rounded(value)]);
   if (picks.seed !== undefined) data.seed = picks.seed;
   return JSON.stringify(data);
 }
@@ -176,7 +184,7 @@ export function moveBy(picks, selection, dx, dy) {
   });
   const moved = (point) => [point[0] + shift[0], point[1] + shift[1]];
   const pairs = picks.pairs.map((old, index) =>
-    index === selection.index ? { handle: moved(old.handle), target: moved(old.target) } : old,
+    index === selection.index ? { ...old, handle: moved(old.handle), target: moved(old.target) } : old,
   );
   return { ...picks, pairs };
 }
@@ -198,7 +206,8 @@ export function duplicate(picks, { kind, index }, offset = 12) {
   if (picks.pairs.length >= MOST_PAIRS) return { picks, selection: { kind: "pair", index } };
   const { handle, target } = picks.pairs[index];
   const selection = { kind: "pair", index: picks.pairs.length };
-  const copied = { ...picks, pairs: [...picks.pairs, { handle: [...handle], target: [...target] }] };
+  const copy = withKeysOf(picks.pairs[index], { handle: [...handle], target: [...target] });
+  const copied = { ...picks, pairs: [...picks.pairs, copy] };
   const lower = moveBy(copied, selection, offset, offset);
   const isSame = lower.pairs[selection.index].handle.every((value, axis) => value === handle[axis]);
   return { picks: isSame ? moveBy(copied, selection, -offset, -offset) : lower, selection };
@@ -211,11 +220,17 @@ export function clear(picks, { pairs = true, mask = true, strokes = true } = {})
     pairs: pairs ? [] : picks.pairs,
     mask_points: mask ? [] : picks.mask_points,
     strokes: strokes ? [] : picks.strokes,
+    strength: pairs ? [] : picks.strength,
   };
 }
 
+/** The points sit on another frame; keys of that frame make room for their targets. */
 export function setFrame(picks, frame) {
-  return { ...picks, frame: Math.max(0, Math.round(frame)) };
+  const at = Math.max(0, Math.round(frame));
+  const pairs = picks.pairs.map((pair) =>
+    pair.keys ? { ...pair, keys: pair.keys.filter((key) => key.frame !== at) } : pair,
+  );
+  return { ...picks, frame: at, pairs };
 }
 
 /** The same points in a frame of another size: each keeps its place relative to the frame. */
@@ -224,7 +239,11 @@ export function rescale(picks, size) {
   return {
     ...picks,
     size: [...size],
-    pairs: picks.pairs.map(({ handle, target }) => ({ handle: scaled(handle), target: scaled(target) })),
+    pairs: picks.pairs.map((pair) =>
+      withKeysOf(pair, { handle: scaled(pair.handle), target: scaled(pair.target) }, (move) =>
+        move.map((value, axis) => (value * size[axis]) / picks.size[axis]),
+      ),
+    ),
     mask_points: picks.mask_points.map(scaled),
     strokes: rescaleStrokes(picks.strokes, picks.size, size),
   };

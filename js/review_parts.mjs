@@ -18,7 +18,7 @@ export function reviewParts(review) {
   };
   const { frameRow, ...frames } = frameSlider("Frame", { input });
   const main = element("div", { class: "dav-main" }, stage.element);
-  const window = windowOf(review, "Propagation review", bar, main, frameRow, status);
+  const window = windowOf(review, "Propagation review", bar, main, [frameRow], status);
   return { stage, note, status, buttons, window, expandLook: EXPAND, ...frames };
 }
 

@@ -101,6 +101,27 @@ export const CONTROLS = `
   cursor: pointer;
   min-height: 22px;
 }
+.dav-text-button[hidden] {
+  display: none;
+}
+.dav-text-button:disabled {
+  opacity: 0.5;
+  cursor: default;
+}
+.dav-strength {
+  display: flex;
+  gap: 8px;
+  align-items: center;
+}
+.dav-strength[hidden] {
+  display: none;
+}
+.dav-strength > input[type="range"] {
+  flex: 1;
+  min-width: 0;
+  margin: 0;
+  accent-color: var(--dav-focus);
+}
 .dav-frames {
   display: flex;
   gap: 8px;
@@ -108,7 +129,7 @@ export const CONTROLS = `
 }
 .dav-track {
   position: relative;
-  flex: 1;
+  flex: 1 1 120px;
   min-width: 0;
   display: flex;
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from typing import Any
 
 from comfy_api.latest import io
 
@@ -126,18 +127,27 @@ def _key(text: str) -> str:
     return hashlib.sha1(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _as_data(picks: PointPicks) -> dict:
+def _as_data(picks: PointPicks) -> dict[str, Any]:
     """Points as the JSON that the canvas reads, in the clip's pixels."""
 
     def rows(points) -> list[list[float]]:
         return [[round(float(x), 2), round(float(y), 2)] for x, y in points]
 
-    pairs = zip(rows(picks.handles), rows(picks.targets), strict=True)
+    pairs: list[dict[str, Any]] = [
+        {"handle": handle, "target": target} for handle, target in zip(rows(picks.handles), rows(picks.targets), strict=True)
+    ]
+    for key in picks.keys:
+        pairs[key.pair].setdefault("keys", []).append({"frame": key.frame, "move": rows(key.move[None])[0]})
     strokes = [{"kind": one.kind, "radius": round(one.radius, 2), "points": rows(one.points)} for one in picks.strokes]
-    return {
-        "version": 2 if strokes else 1,
-        "size": [picks.size[1], picks.size[0]],
-        "frame": picks.frame,
-        "pairs": [{"handle": handle, "target": target} for handle, target in pairs],
-        "mask_points": rows(picks.mask_points),
-    } | ({"strokes": strokes} if strokes else {})
+    strength = [[frame, round(value, 2)] for frame, value in picks.strength]
+    return (
+        {
+            "version": 3 if picks.keys or strength else 2 if strokes else 1,
+            "size": [picks.size[1], picks.size[0]],
+            "frame": picks.frame,
+            "pairs": pairs,
+            "mask_points": rows(picks.mask_points),
+        }
+        | ({"strokes": strokes} if strokes else {})
+        | ({"strength": strength} if strength else {})
+    )

@@ -7,6 +7,7 @@ from ..types import Displacement, DragResult, Inversion, PointTracks, UserError,
 from . import offsets
 from .settings import DragSettings
 
+MOST_CHANGE = 1.0  # px: of the way from handle to target, from frame to frame
 MOST_REACH = 8.0  # of the sharing, in key frames
 
 
@@ -17,7 +18,8 @@ def check(
     start: DragResult | None,
     displaced: Displacement | None = None,
 ) -> None:
-    """UserError where they do not fit together; a warning where the edit `start` loses something."""
+    """UserError where they do not fit together; a warning where the edit `start` loses something, and where the targets
+    ask for more than one shared move gives."""
     frames, tracked = inversion.latents.shape[1], tracks.handles.shape[0]
     if frames != tracked:
         raise UserError(
@@ -25,6 +27,12 @@ def check(
             "Wire the same frames into the Propagate and the DDIM Invert node."
         )
     check_displaced(displaced, tracks)
+    ways = tracks.targets - tracks.handles
+    if displaced is None and float((ways - ways[:1]).norm(dim=-1).max()) > MOST_CHANGE:
+        warn(
+            "the targets change over time, and a drag moves the handles alike in all frames: wire Displace's displacement into "
+            "Drag and Decode Edit, which follows them."
+        )
     if min(settings.iterations, settings.refine) < 0 or settings.learning_rate <= 0 or settings.max_move <= 0:
         raise UserError(f"iterations and refine must not be negative, learning_rate and max_move must be positive: got {settings}.")
     if settings.key_every < 1 or settings.turns < 1 or not 0 <= settings.reach <= MOST_REACH:

@@ -1,4 +1,5 @@
-"""Work that was broken off, on disk: a cancelled or crashed stage goes on where it was.
+"""Work that was broken off, on disk: a cancelled or crashed stage goes on where it was. The last finished works are kept alike, as
+ComfyUI's cache may let go of their results.
 
 Each piece of work has one `.safetensors` file, named by the fingerprint of all that it depends on. A file appears by
 renaming, so a crash while it is written leaves the one before. Few are kept, the oldest go first. Where nothing can be
@@ -21,7 +22,7 @@ from torch import Tensor
 
 from ..types import warn
 
-MOST_FILES = 6
+MOST_FILES = 9  # a tuning, an inversion and a drag of the last three clips
 MOST_BYTES = 8 * 2**30  # of all files together
 SHARE = 20  # writing takes at most one part in this many of the time
 STALE_SECONDS = 3600.0  # after which a file that is still being written belongs to a process that is gone

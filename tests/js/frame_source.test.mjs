@@ -155,3 +155,27 @@ test("a copy that is in no graph yet is asked nothing: ComfyUI throws where its 
   };
   assert.equal(source.describeSource(copy), null);
 });
+
+test("to follow the points, Propagate Points and Displace have to run, wherever they are", () => {
+  const graphOf = (nodes, links) => {
+    const graph = { nodes, getLink: (id) => links[id], getNodeById: (id) => nodes.find((one) => one.id === id) };
+    for (const one of nodes) one.graph = graph;
+    return graph;
+  };
+  const pick = (to = [1]) => ({ id: 1, type: "DragAVideo_Pick", outputs: [{ links: to }] });
+  const propagate = () => ({ id: 3, type: "DragAVideo_Propagate", outputs: [{ links: [2] }] });
+  const displace = () => ({ id: 4, type: "DragAVideo_Displace", outputs: [] });
+  const links = { 1: { target_id: 3 }, 2: { target_id: 4 } };
+
+  const flat = graphOf([pick(), propagate(), displace()], links);
+  assert.deepEqual(source.followingIds(flat.nodes[0], flat), ["3", "4"]);
+  const alone = graphOf([pick(), { ...propagate(), outputs: [] }], links);
+  assert.deepEqual(source.followingIds(alone.nodes[0], alone), ["3"]);
+  assert.deepEqual(source.followingIds(graphOf([pick([])], {}).nodes[0], null), []);
+
+  const inner = graphOf([propagate(), displace()], links);
+  const outside = graphOf([pick(), { id: 7, type: "a-subgraph", subgraph: inner }], { 1: { target_id: 7 } });
+  assert.deepEqual(source.followingIds(outside.nodes[0], outside), ["7:3", "7:4"]);
+  const around = graphOf([{ id: 9, type: "a-subgraph", subgraph: flat }], {});
+  assert.deepEqual(source.followingIds(flat.nodes[0], around), ["9:3", "9:4"]);
+});

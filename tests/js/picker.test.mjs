@@ -10,12 +10,15 @@ const SIZE = 512; // the stage is so large that a pixel of the picture is one of
 const MARGIN = 6;
 const FRAMES = [0, 1, 2, 3].map((index) => ({ filename: `${index}.jpg`, subfolder: "", type: "temp" }));
 
-let picker, told, followed;
+let picker, told, followed, isFollowable, runs;
 beforeEach(() => {
   told = [];
   followed = null;
+  isFollowable = false;
+  runs = 0;
   const hooks = { onChange: (text) => told.push(text), viewUrl: ({ filename }) => filename };
-  picker = new PointPicker({ ...hooks, readGraph: () => ({ source: null, settings: DEFAULT_SETTINGS, followed }) });
+  const readGraph = () => ({ source: null, settings: DEFAULT_SETTINGS, followed, isFollowable });
+  picker = new PointPicker({ ...hooks, readGraph, follow: () => (runs += 1) });
   picker.executed({ drag_a_video_frames: FRAMES, drag_a_video_size: [[SIZE, SIZE]] });
 });
 
@@ -193,4 +196,64 @@ test("B shows before and after: the other of the two in a drag, and for good at 
   assert.equal(picker.after.isWanted, true);
   mouse("pointerdown", [300, 300]);
   assert.equal(picker.after.isOff, false, "the next drag is shown again");
+});
+
+test("the points are followed from a button, once there are points and something follows them", () => {
+  assert.equal(picker.followButton.element.hidden, true, "nothing follows them");
+  isFollowable = true;
+  picker.refresh();
+  assert.equal(picker.followButton.element.hidden, false);
+  assert.equal(picker.followButton.element.disabled, true, "there are no points");
+  key("r");
+  assert.equal(runs, 0);
+  drag([100, 100], [200, 200]);
+  assert.equal(picker.followButton.element.disabled, false);
+  fire(picker.followButton.element, "click");
+  key("r");
+  assert.equal(runs, 2);
+  assert.match(picker.status.text ?? picker.info, /Following/);
+});
+
+/** As Propagate Points puts them out: one pair, its handle 10 px further right in each frame. */
+function tracksOf(target = [200, 160]) {
+  const sets = (x, y) => [0, 1, 2, 3].map((frame) => [[[x + 10 * frame, y]]]);
+  return {
+    drag_a_video_tracks: [
+      { frame: 0, size: [SIZE, SIZE], handles: sets(100, 100), targets: sets(...target), mask_points: [] },
+    ],
+  };
+}
+
+test("once the points were followed, a target can be set on another frame and taken back", () => {
+  drag([100, 100], [200, 160]);
+  picker.look(2);
+  drag([220, 160], [300, 300]);
+  assert.equal(data().pairs[0].keys, undefined, "nothing is known of that frame yet");
+  followed = tracksOf();
+  picker.look(2);
+  assert.match(picker.note.textContent, /Drag a target/);
+  const before = picker.value;
+  drag([220, 160], [260, 150], [250, 140]);
+  assert.deepEqual(data().pairs[0].keys, [{ frame: 2, move: [130, 40] }]);
+  assert.deepEqual(data().pairs[0].target, [200, 160], "the picked frame's own target stays");
+  canBeUndone(before);
+  drag([250, 140], [250, 140]);
+  key("Delete");
+  assert.equal(data().pairs[0].keys, undefined);
+});
+
+test("the strength of a frame is set in the full window and taken back", () => {
+  drag([100, 100], [200, 160]);
+  picker.look(3);
+  assert.equal(picker.strength.element.hidden, true, "there is no room for it in the node");
+  Object.defineProperty(picker.window, "isOpen", { value: true }); // the page's dialog is not here
+  picker.show();
+  assert.equal(picker.strength.element.hidden, false);
+  const slider = labelled(picker.strength.element, "Strength on this frame");
+  slider.value = "40";
+  fire(slider, "input", {});
+  assert.deepEqual(data().strength, [[3, 0.4]]);
+  assert.equal(data().version, 3);
+  picker.undo();
+  assert.equal(data().strength, undefined);
 });

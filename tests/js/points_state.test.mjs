@@ -56,7 +56,7 @@ test("what is no picks text is named, and gives no points", () => {
     ["[]", /not a picks object/],
     ["null", /not a picks object/],
     ["7", /not a picks object/],
-    [JSON.stringify({ ...good, version: 3 }), /version is 3/],
+    [JSON.stringify({ ...good, version: 4 }), /version is 4/],
     [JSON.stringify({ ...good, size: [0, 5] }), /size/],
     [JSON.stringify({ ...good, size: undefined }), /size/],
     [JSON.stringify({ ...good, pairs: [{ handle: [1, 2] }] }), /pairs/],

@@ -152,7 +152,9 @@ def test_a_cancelled_drag_goes_on_when_it_is_queued_again(comfy: Comfy, saved: s
     assert resumed.status == "success", resumed.error
     values = [data["value"] for data in resumed.of("progress") if data["node"] == "drag"]
     assert 1 not in values and 2 in values and values[-1] == 4
-    assert len(before - set(kept.iterdir())) == 1
+    assert before <= set(kept.iterdir()), "a finished drag is kept, as ComfyUI's cache may let go of it"
+    for path in kept.iterdir():
+        path.unlink()
     anew = copy.deepcopy(graph)
     anew["drag"]["inputs"]["mask_weight"] = 0.1  # the default: the same work, but not from the cache
     anew["again"] = anew.pop("drag")

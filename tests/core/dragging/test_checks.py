@@ -8,7 +8,7 @@ from core.tiny import tiny_tracks
 
 from dragvideo_core.dragging.checks import check
 from dragvideo_core.dragging.settings import DragSettings
-from dragvideo_core.types import Inversion, UserError
+from dragvideo_core.types import Inversion, UserError, warnings_go_to
 
 SETTINGS = DragSettings(steps=(3, 2))
 
@@ -40,3 +40,14 @@ def test_impossible_settings_say_what_to_do(inversion, change, words):
 def test_tracks_of_another_clip_are_refused(inversion):
     with pytest.raises(UserError, match="same clip"):
         check(inversion, tiny_tracks(2), SETTINGS, None)
+
+
+def test_targets_that_change_over_time_ask_for_a_displacement(inversion):
+    tracks, texts = tiny_tracks(), []
+    changing = replace(tracks, targets=tracks.targets.clone())
+    changing.targets[2] += 5
+    with warnings_go_to(texts.append):
+        check(inversion, tracks, SETTINGS, None)
+        assert texts == []
+        check(inversion, changing, SETTINGS, None)
+    assert "Displace" in texts[0]

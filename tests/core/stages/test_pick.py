@@ -107,7 +107,7 @@ BAD = {
     "no pairs": (text(pairs=[]), "at least one pair"),
     "empty list": ("[]", "at least one pair"),
     "a number": ("7", "a list"),
-    "unknown version": (text(version=3), '"version" 1 or 2, got 3'),
+    "unknown version": (text(version=4), '"version" 1 or 2 or 3, got 4'),
     "no version": ('{"pairs": []}', "version"),
     "version of another type": (text(version=True), "version"),
     "handle without target": (text(raw={"pairs": [{"handle": [1, 2]}]}), "a handle and a target in every pair"),
@@ -211,3 +211,44 @@ def test_any_text_gives_points_or_a_user_error(garbage):
         pick(garbage, SIZE, frames=5)
     except UserError as error:
         assert "Pick Points" in str(error)
+
+
+def keyed(keys=None, strength=None, version=3):
+    data = json.loads(text(pairs=[(10, 20, 30, 40), (50, 20, 50, 30)]))
+    data["version"] = version
+    if keys is not None:
+        data["pairs"][1]["keys"] = keys
+    if strength is not None:
+        data["strength"] = strength
+    return json.dumps(data)
+
+
+def test_keys_and_strength_are_read_and_ways_are_rescaled_with_the_picture():
+    picks = pick(keyed([{"frame": 4, "move": [6, -2]}], [[0, 0], [7, 1]]), (128, 512), 8)
+    (key,) = picks.keys
+    assert (key.frame, key.pair, key.move.tolist()) == (4, 1, [24.0, -4.0]) and picks.strength == ((0, 0.0), (7, 1.0))
+    assert pick(keyed([{"frame": 400, "move": [6, -2]}]), SIZE, 8).keys[0].frame == 400, "the clip may be cut shorter"
+
+
+@pytest.mark.parametrize(
+    "keys, strength",
+    [
+        (5, None),
+        ([5], None),
+        ([{"frame": 1}], None),
+        ([{"frame": 0, "move": [1, 1]}], None),  # the picked frame has a target already
+        ([{"frame": 2, "move": [1, 1]}] * 2, None),
+        ([{"frame": True, "move": [1, 1]}], None),
+        ([{"frame": -1, "move": [1, 1]}], None),
+        ([{"frame": 1, "move": [1, "x"]}], None),
+        ([{"frame": i + 1, "move": [1, 1]} for i in range(65)], None),
+        (None, 5),
+        (None, [[0]]),
+        (None, [[0, 1.5]]),
+        (None, [[0, True]]),
+        (None, [[0, 1], [0, 0]]),
+    ],
+)
+def test_keys_that_are_none_are_refused(keys, strength):
+    with pytest.raises(UserError, match="Pick Points"):
+        pick(keyed(keys, strength), SIZE, 8)
