@@ -100,7 +100,7 @@ def layer_of_handles(clip: VideoClip, picks: PointPicks, edit_mask: Tensor) -> T
     edit_mask: (H, W) bool, of the picks' frame.
     """
     picture = as_picture(clip.frames[picks.frame])
-    first = guessed_layer(picture, picks.handles[moving(picks)].float(), edit_mask.numpy())
+    first = guessed_layer(picture, picks.handles[moving(picks.targets - picks.handles)].float(), edit_mask.numpy())
     return None if first is None else carry(clip.frames, {picks.frame: matte(picture, first)})
 
 
@@ -121,9 +121,9 @@ def off_the_layer(layer: Tensor, picks: PointPicks) -> str:
     if not inside.any():
         return "the thing cannot be seen on the frame that the points were picked on: its layer is empty there."
     rows, columns = np.nonzero(inside)
-    sentences = []
+    sentences, moves = [], moving(picks.targets - picks.handles).tolist()
     for number, (x, y) in enumerate(picks.handles.tolist(), 1):
-        if not bool(moving(picks)[number - 1]):
+        if not moves[number - 1]:
             continue
         gap = np.hypot(columns - x, rows - y)
         nearest = int(gap.argmin())
