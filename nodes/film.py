@@ -57,6 +57,15 @@ class DragFilm(io.ComfyNode):
                 io.String.Input(
                     "save_as", default="drag-a-video/film", tooltip="The file's name in the output folder; a number is added."
                 ),
+                sockets.setting(
+                    FilmSettings,
+                    "margin",
+                    "The box that is looked at reaches so far beyond what may change, in pixels of a picture whose short side is "
+                    "about 300: ground that comes free is filled from there. More sees more ground, and is slower.",
+                    4,
+                    150,
+                    advanced=True,
+                ),
             ],
             outputs=[
                 io.Video.Output("edited_video", display_name="video", tooltip="The edited film."),
@@ -75,8 +84,9 @@ class DragFilm(io.ComfyNode):
         quality: int,
         save_as: str,
         segmenter: Segmenter | None = None,
+        margin: int = FilmSettings.margin,
     ) -> io.NodeOutput:
-        settings = FilmSettings(DisplaceSettings(stiffness), codec=codec, quality=quality)
+        settings = FilmSettings(DisplaceSettings(stiffness), margin=margin, codec=codec, quality=quality)
         path = folders.new_film_path(save_as, ENDINGS[codec])
         with tempfile.TemporaryDirectory() as scratch, messages.warnings_on_node(cls.hidden.unique_id):
             source = _file_of(video, Path(scratch))
