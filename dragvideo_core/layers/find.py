@@ -59,7 +59,8 @@ def known_layer(
         return None
     else:
         picture = as_picture(start)
-        first = matte(picture, layer_of_strokes(picture, picks.strokes, picks.handles))
+        dragged = picks.handles[moving(picks.targets - picks.handles)]  # a pin may hold the ground
+        first = matte(picture, layer_of_strokes(picture, picks.strokes, dragged))
     _warn_of_handles_off(torch.from_numpy(first), picks)
     done = 1
 
