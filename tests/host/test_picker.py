@@ -226,10 +226,10 @@ def _write_video(path) -> None:
 
 def test_a_text_that_is_no_points_is_kept_until_something_is_drawn(page: ComfyPage):
     """A newer version, or JSON of something else."""
-    newer = '{"version": 3, "things": []}'
+    newer = '{"version": 4, "things": []}'
     ids = build(page, demo_graph(newer))
     canvas = Canvas(page, ids["pick"])
     assert canvas.text == newer
-    assert "version is 3" in canvas.said
+    assert "version is 4" in canvas.said
     canvas.drag(*ONE)
     assert canvas.data["version"] == 1 and close_to(canvas.points, ONE)
