@@ -30,7 +30,7 @@ def refused_on(outcome: Outcome, node: str, *words: str) -> None:
     "points, words",
     [
         ("{", ["JSON"]),
-        (json.dumps({**PICKS, "version": 3}), ["version"]),
+        (json.dumps({**PICKS, "version": 4}), ["version"]),
         (json.dumps({**PICKS, "pairs": [{"handle": [3, 4]}]}), ["pair 1", "target"]),
         (graphs.picks(handle=(400, 3)), ["handle 1", "128 x 128"]),
         ('[{"x": 1, "y": 2}]', ["1 handles, 0 targets"]),
