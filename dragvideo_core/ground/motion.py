@@ -207,7 +207,7 @@ def _bend(target: _Look, shown: Array, both: Mask) -> Array:
     height, width = both.shape
     grid = np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).astype(np.float32)
     returned = there + _sampled(back, grid + there)
-    sure = both & (np.square(returned).sum(-1) < AGREE**2) & (np.abs(there).max(-1) < MOST_BEND)
+    sure = both & (np.hypot(*returned.transpose(2, 0, 1)) < AGREE) & (np.maximum(*np.abs(there).transpose(2, 0, 1)) < MOST_BEND)
     weight = cv2.GaussianBlur(sure.astype(np.float32), (0, 0), SMOOTH)
     smooth = cv2.GaussianBlur(np.where(sure[..., None], there, 0), (0, 0), SMOOTH) / np.maximum(weight, 1e-3)[..., None]
     return spread(np.where(sure[..., None], smooth, 0), sure.astype(np.float32))
