@@ -1,0 +1,126 @@
+"""What a group does when one of its processes is killed, or is not like the others."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+import torch
+from torch import distributed
+from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+from dragvideo_core.files.unfinished import NOT_KEPT, Unfinished
+from dragvideo_core.group import ALONE, Group, joined
+from dragvideo_core.stages.drag import drag
+from dragvideo_core.stages.invert import InvertSettings, invert
+from dragvideo_core.types import UserError
+
+from .shared_work import COLD, clip, dragged, inversion, model, run, tracks
+from .tiny import tiny_model
+
+pytestmark = [pytest.mark.distributed, pytest.mark.slow, pytest.mark.faults]
+FRAMES, KILLED_AFTER = 4, 2
+
+
+def drag_again(group: Group, folder: Path | None, on_iteration=lambda done: None):
+    """The edit, and how many iterations were done before each report."""
+    reports: list[int] = []
+
+    def report(done: int, total: int, picture) -> None:
+        reports.append(done)
+        on_iteration(done)
+
+    kept = NOT_KEPT if folder is None else Unfinished(folder, seconds=-1.0)
+    made = drag(inversion(FRAMES), tracks(FRAMES), model(), COLD, report, unfinished=kept, group=group)
+    return dragged(made), reports
+
+
+def killed_once(folder: Path) -> None:
+    """A worker under torch elastic; the second one is killed when it has made some iterations."""
+    torch.set_num_threads(1)
+    distributed.init_process_group("gloo")
+    group, attempt = joined(), int(os.environ["TORCHELASTIC_RESTART_COUNT"])
+
+    def perhaps_die(done: int) -> None:
+        if attempt == 0 and group.rank == 1 and done == KILLED_AFTER:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    edit, reports = drag_again(group, folder / "unfinished", perhaps_die)
+    torch.save(edit, folder / f"{group.rank}.pt")
+    (folder / f"{group.rank}.json").write_text(json.dumps([attempt, *reports]))
+    distributed.destroy_process_group()
+
+
+@pytest.mark.parametrize("restarts", [1, 0])
+def test_work_goes_on_where_a_worker_was_killed(tmp_path: Path, restarts: int):
+    """Torch elastic starts the group again; or nobody does, and one process goes on with what the group left."""
+    config = LaunchConfig(
+        min_nodes=1, max_nodes=1, nproc_per_node=2, max_restarts=restarts, monitor_interval=0.1, start_method="spawn",
+        rdzv_backend="c10d", rdzv_endpoint="localhost:0", run_id=tmp_path.name,
+    )  # fmt: skip
+    start = elastic_launch(config, killed_once)
+    if restarts:
+        start(tmp_path)
+        results = [torch.load(tmp_path / f"{rank}.pt") for rank in range(2)]
+        attempt, *reports = json.loads((tmp_path / "0.json").read_text())
+        assert attempt == 1
+    else:
+        with pytest.raises(Exception, match="FAILED"):
+            start(tmp_path)
+        result, reports = drag_again(ALONE, tmp_path / "unfinished")
+        results = [result]
+    made = [done for done in reports if done]
+    assert min(made) in (KILLED_AFTER, KILLED_AFTER + 1)  # the first one is not made again
+    wanted, _ = drag_again(ALONE, None)
+    for result in results:
+        for name, value in wanted.items():
+            torch.testing.assert_close(result[name], value, rtol=1e-4, atol=1e-6, msg=name)
+    assert not [path for path in (tmp_path / "unfinished").rglob("*") if path.is_file()]
+
+
+def refusals(group: Group, folder: Path) -> None:
+    """The sentences that each rank gets where the second one is of another kind."""
+    others = tiny_model(seed=1) if group.rank == 1 else model()
+    version = "0.0.1" if group.rank == 1 else torch.__version__
+    texts = []
+    with patch("torch.__version__", version):
+        for work in (joined, lambda: invert(clip(FRAMES), others, InvertSettings(until=2), group=group)):
+            try:
+                work()
+            except UserError as error:
+                texts.append(str(error))
+    (folder / f"{group.rank}.json").write_text(json.dumps(texts))
+
+
+def test_versions_and_models_that_differ_are_refused_in_words_on_every_rank(tmp_path: Path):
+    run(2, refusals, tmp_path)
+    first, second = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(2))
+    assert first == second and len(first) == 2
+    assert "torch differs" in first[0] and "0.0.1 on rank 1" in first[0]
+    assert "model or settings" in first[1] and "on rank 1" in first[1]
+
+
+def left_alone(group: Group, folder: Path) -> None:
+    """The first rank goes on, the others have left."""
+    if group.rank:
+        os._exit(0)
+    try:
+        while True:
+            group.sum([torch.ones(8)])
+    except UserError as error:
+        (folder / "text").write_text(str(error))
+        os._exit(0)
+
+
+def test_who_is_left_alone_says_so(tmp_path: Path):
+    run(2, left_alone, tmp_path)
+    assert "rank 0 of 2 lost its connection" in (tmp_path / "text").read_text()
+
+
+def test_without_a_process_group_there_is_none_to_join():
+    with pytest.raises(UserError, match="torchrun"):
+        joined()
