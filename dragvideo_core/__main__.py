@@ -15,6 +15,7 @@ from typing import Any
 from torch import Tensor
 from tqdm import tqdm
 
+from .group import started_by_torchrun
 from .job import Report, read_job, run_job
 from .types import UserError, warnings_go_to
 
@@ -87,18 +88,36 @@ class Lines:
         print(json.dumps(fields), flush=True)
 
 
+class Quiet:
+    """For a rank of a group that is not the first: it says only why it failed."""
+
+    def stage(self, name: str) -> None:
+        pass
+
+    def progress(self, done: int, total: int, picture: Callable[[], Tensor] | None) -> None:
+        pass
+
+    def warning(self, text: str) -> None:
+        pass
+
+    def failed(self, text: str) -> None:
+        print(text, file=sys.stderr)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; the exit status."""
     options = _options(arguments)
-    out: Bars | Lines = Lines() if options.json else Bars()
+    out: Bars | Lines | Quiet = Lines() if options.json else Bars()
     before = signal.signal(signal.SIGTERM, _stop)  # a farm's way to say Ctrl-C
     began = time.monotonic()
     try:
+        group = started_by_torchrun()
+        out = out if group.is_first else Quiet()
         with warnings_go_to(out.warning):
             job = read_job(options.job)
             if options.output is not None:
                 job = replace(job, output=options.output.resolve())
-            report = run_job(job, options.overwrite, out.stage, out.progress)
+            report = run_job(job, options.overwrite, out.stage, out.progress, group)
     except UserError as error:
         out.failed(str(error))
         return REFUSED
@@ -107,7 +126,8 @@ def main(arguments: list[str] | None = None) -> int:
         return STOPPED
     finally:
         signal.signal(signal.SIGTERM, before)
-    out.finished(report, time.monotonic() - began)
+    if report is not None and not isinstance(out, Quiet):
+        out.finished(report, time.monotonic() - began)
     return 0
 
 

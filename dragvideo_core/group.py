@@ -10,6 +10,7 @@ handles go, whether to go on) is decided by the first rank, since devices of dif
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -178,6 +179,20 @@ TEXT_BYTES = 96  # of a text that is compared
 def as_sent(tensor: Tensor) -> Tensor:
     """The same memory in a dtype that every backend can send."""
     return tensor.view(torch.uint8) if tensor.dtype == torch.bool else tensor
+
+
+def started_by_torchrun() -> Group:
+    """The group of the processes that torchrun started with this one; `ALONE` where it started none.
+
+    It is gloo's: what travels is little and ends in main memory anyway, and cards of all kinds, CPUs and Windows can take part.
+    """
+    if "TORCHELASTIC_RUN_ID" not in os.environ or int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return ALONE
+    from torch import distributed
+
+    if not distributed.is_initialized():
+        distributed.init_process_group("gloo")
+    return joined()
 
 
 def joined() -> Ranks:

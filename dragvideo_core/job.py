@@ -27,13 +27,14 @@ from .diffusion import single_file
 from .embedded.drawn_world import KINDS
 from .files.unfinished import Unfinished
 from .film_edit import FilmSettings, drag_a_film
+from .group import ALONE, Group
 from .layers.sam import load_sam
 from .media.encoding import CONTAINERS, container_for
 from .media.video_file import write_video
 from .pipeline import Settings, drag_a_video
 from .stages.load import LoadSettings
 from .stages.segment import segment
-from .types import DragModel, OnProgress, Scores, UserError, ignore_progress
+from .types import DragModel, OnProgress, Scores, UserError, ignore_progress, warn
 
 MARK, VERSION = "drag_a_video_job", 1
 MOST_BYTES = 4_000_000  # of a job file
@@ -164,9 +165,15 @@ def write_job(path: str | Path, job: Job) -> None:
 
 
 def run_job(
-    job: Job, overwrite: bool = False, on_stage: OnStage = lambda name: None, on_progress: OnProgress = ignore_progress
-) -> Report:
+    job: Job,
+    overwrite: bool = False,
+    on_stage: OnStage = lambda name: None,
+    on_progress: OnProgress = ignore_progress,
+    group: Group = ALONE,
+) -> Report | None:
     """Make the edit. Broken off, it leaves no film; with a model it goes on where it was when it is run again.
+
+    With a model a `group` makes it together: the first rank writes the film, and the others get None.
 
     UserError where the output is there already, and for all that the stages refuse.
     """
@@ -174,6 +181,10 @@ def run_job(
         raise UserError(f"'{job.output}' is there already: expected a new file. Move it away, name another, or allow overwriting.")
     container_for(job.output, "h264" if job.has_model else job.film_settings.codec, job.film_settings.quality)
     if not job.has_model:
+        if not group.is_first:
+            return None
+        if group.size > 1:
+            warn("a job without a model is made by one process: the others have ended. Start it without torchrun.")
         on_stage("film")
         segmenter = segment(sam=load_sam(job.sam)) if job.sam else None
         made = drag_a_film(job.film, job.points, job.output, job.film_settings, segmenter, on_progress, keep=True)
@@ -181,8 +192,10 @@ def run_job(
     if job.output.suffix.lower() != ".mp4":
         raise UserError(f"with a model the output must end in .mp4: got '{job.output.name}'. Rename it.")
     unfinished = job.output.with_name(f".{job.output.name}.unfinished")
-    model = _loaded(job)
-    clip, scores = drag_a_video(job.film, job.points, model, job.sam, job.settings, on_progress, Unfinished(unfinished), on_stage)
+    model, kept = _loaded(job), Unfinished(unfinished)
+    clip, scores = drag_a_video(job.film, job.points, model, job.sam, job.settings, on_progress, kept, on_stage, group)
+    if not group.is_first:
+        return None
     part = job.output.with_name(f".{job.output.name}.part.mp4")
     try:
         write_video(part, clip)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from .files.lora_file import LoraStore
 from .files.unfinished import NOT_KEPT, Unfinished
+from .group import ALONE, Group
 from .layers.sam import load_sam
 from .stages.decode import DecodeSettings, decode
 from .stages.displace import DisplaceSettings, displace
@@ -76,28 +77,32 @@ def drag_a_video(
     on_progress: OnProgress = ignore_progress,
     unfinished: Unfinished = NOT_KEPT,
     on_stage: Callable[[str], None] = lambda name: None,
+    group: Group = ALONE,
 ) -> tuple[VideoClip, Scores]:
     """Edit a video file: the edited clip and its scores. `points` is the Pick Points node's JSON.
 
     With `unfinished`, work that was broken off goes on where it was. on_stage is called with each stage's name before it begins.
+    With a `group` all ranks get the clip, and the first one its scores.
     """
     on_stage("load")
     clip = load(video, settings.load, on_progress)
     picks = pick(points, clip.size, len(clip))
     segmenter = segment(sam=load_sam(sam_checkpoint, model.device) if sam_checkpoint else None)
     on_stage("propagate")
-    tracks = propagate(clip, picks, segmenter, model, settings.propagate, on_progress)
+    tracks = propagate(clip, picks, segmenter, model, settings.propagate, on_progress, group=group)
     displaced = None
     if settings.displace:
         on_stage("displace")
-        displaced = displace(clip, tracks, settings.displace, on_progress)
+        displaced = displace(clip, tracks, settings.displace, on_progress).each(group.from_first)
     on_stage("tune")
-    tuned = tune(clip, model, settings.tune, on_progress, LoraStore(unfinished=unfinished))
+    tuned = tune(clip, model, settings.tune, on_progress, LoraStore(unfinished=unfinished), group)
     on_stage("invert")
-    inversion = invert(clip, tuned, settings.invert, on_progress, unfinished=unfinished)
+    inversion = invert(clip, tuned, settings.invert, on_progress, unfinished=unfinished, group=group)
     on_stage("drag")
-    edit = drag(inversion, tracks, tuned, settings.drag, on_progress, unfinished=unfinished, displaced=displaced)
+    edit = drag(inversion, tracks, tuned, settings.drag, on_progress, None, unfinished, displaced, group)
     on_stage("decode")
-    edited, _ = decode(clip, inversion, edit, tracks, tuned, settings.decode, on_progress, displaced)
+    edited, _ = decode(clip, inversion, edit, tracks, tuned, settings.decode, on_progress, displaced, group)
+    if not group.is_first:
+        return edited, {}
     on_stage("evaluate")
     return edited, evaluate(clip, edited, tracks, model, settings.evaluate, on_progress)

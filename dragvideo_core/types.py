@@ -208,7 +208,11 @@ class Displacement:
 
     def of_frames(self, frames: slice) -> Displacement:
         """The displacement of some frames alone."""
-        return Displacement(**{field.name: getattr(self, field.name)[frames] for field in fields(self)})
+        return self.each(lambda values: values[frames])
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> Displacement:
+        """The displacement with every tensor changed in the same way."""
+        return Displacement(**{field.name: change(getattr(self, field.name)) for field in fields(self)})
 
 
 class LatentCodec(Protocol):

@@ -34,7 +34,7 @@ MAY_IMPORT |= {
     "pipeline": {*IDEAS, "stages"},
     "film_edit": {*IDEAS, "stages"},
     "job": {*IDEAS, "stages", "pipeline", "film_edit"},
-    "__main__": {"types", "job"},
+    "__main__": {"types", "job", "group"},
     "dragvideo_core": {*IDEAS, "stages", "pipeline", "film_edit"},
     "nodes": {*IDEAS, "stages", "pipeline", "film_edit", "job", "nodes"},
     "root": {"nodes"},

@@ -12,6 +12,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from core.test_film_edit import COUNT, pictures, points, read, write
 
@@ -299,3 +300,26 @@ def test_the_documents_examples_are_jobs(tmp_path):
         assert f"`{section}`" in text, section
     assert set(jobs.KEYS) <= set(re.findall(r"`(\w+)`", text))
     assert TuneSettings().passes == 100 and "100" in text
+
+
+@pytest.mark.slow
+@pytest.mark.distributed
+def test_torchrun_makes_the_film_that_one_process_makes(folder):
+    """Three frames on two ranks; one of them says what happens."""
+    write_video(folder / "flower.mp4", demo_clip("flower", 101, 3).clip)
+    path = drawing(folder, settings=FAST | {"tune": {"passes": 1, "batch": 2, "rank": 2}})
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    done = subprocess.run(
+        [*launch, "-m", "dragvideo_core", "run", str(path), "--json"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line["event"] for line in lines].count("finished") == 1 and lines[-1]["frames"] == 3
+    run_job(replace(read_job(path), output=folder / "own.mp4"))
+    together, alone = (np.stack(read(folder / name)).astype(int) for name in ("out.mp4", "own.mp4"))
+    assert together.shape == alone.shape and np.abs(together - alone).max() <= 2  # grey levels
+    assert not list(folder.glob(".out*"))
