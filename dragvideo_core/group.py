@@ -190,8 +190,15 @@ def started_by_torchrun() -> Group:
         return ALONE
     from torch import distributed
 
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
     if not distributed.is_initialized():
-        distributed.init_process_group("gloo")
+        store, rank, size = next(distributed.rendezvous("env://"))
+        # Started again, the processes meet in the store of the first time, where gloo leaves the addresses of those that died.
+        # One machine's torchrun counts its starts; several do not count alike, see docs/scale.md.
+        is_one_machine = os.environ.get("GROUP_WORLD_SIZE") == "1"
+        attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") if is_one_machine else "of many"
+        distributed.init_process_group("gloo", store=distributed.PrefixStore(attempt, store), rank=rank, world_size=size)
     return joined()
 
 

@@ -15,7 +15,7 @@ from torch import distributed
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from dragvideo_core.files.unfinished import NOT_KEPT, Unfinished
-from dragvideo_core.group import ALONE, Group, joined
+from dragvideo_core.group import ALONE, Group, joined, started_by_torchrun
 from dragvideo_core.stages.drag import drag
 from dragvideo_core.stages.invert import InvertSettings, invert
 from dragvideo_core.types import UserError
@@ -44,8 +44,7 @@ def drag_again(group: Group, folder: Path | None, on_iteration=lambda done: None
 def killed_once(folder: Path) -> None:
     """A worker under torch elastic; the second one is killed when it has made some iterations."""
     torch.set_num_threads(1)
-    distributed.init_process_group("gloo")
-    group, attempt = joined(), int(os.environ["TORCHELASTIC_RESTART_COUNT"])
+    group, attempt = started_by_torchrun(), int(os.environ["TORCHELASTIC_RESTART_COUNT"])
 
     def perhaps_die(done: int) -> None:
         if attempt == 0 and group.rank == 1 and done == KILLED_AFTER:
