@@ -26,15 +26,19 @@ from .displacement.bending import Bent
 from .displacement.checks import on_layer, pins
 from .files.fingerprint import fingerprint
 from .files.kept_windows import KeptWindows
+from .layers.find import guess
+from .layers.guess import GuessedSegmenter
 from .layers.matte import matte
 from .media.cuts import NEIGHBOURS, cuts
 from .media.film import Film, FilmFrame, open_film
 from .media.film_writer import GOOD, FilmWriter
+from .points import edit_mask as edit_masks
+from .points.sets import REFERENCE
 from .region.box import Box, box_around, tracks_in
 from .region.patch import Patch, is_patched, patch_from
 from .region.scaled import as_frames, as_picture, enlarged_masks, factor_for, small_copy, small_picks
 from .region.windows import Start, Window, joined, later_start, turned_round, window_from
-from .stages.displace import DisplaceSettings, bend_layers, render
+from .stages.displace import DisplaceSettings, bend_layers, render, warn_of_folds
 from .stages.pick import pick
 from .stages.propagate import PropagateSettings, propagate
 from .stages.segment import segment
@@ -117,12 +121,13 @@ def drag_a_film(
     if edit.lost:
         ranges = ", ".join(f"{begin + 1} to {stop}" for begin, stop in edit.lost)
         warn(f"the points were lost in frames {ranges}: nothing changes there. Put them on a spot that can be seen for longer.")
+    warn_of_folds(sorted(edit.folded))
     return FilmReport(Path(output), written, first, end - 1, edit.factor)
 
 
 class _Edit:
     """The work on one film. `shot_first`, `shot_end`: the frames that begin the picked frame's shot and the next one, once they are
-    known; `lost`: first frame and end of what shows no point, once that was met."""
+    known; `lost`: first frame and end of what shows no point, once that was met; `folded`: frames whose mesh was made smoother."""
 
     def __init__(self, film: Film, settings: FilmSettings, segmenter: Segmenter, factor: int, kept: KeptWindows):
         self.film, self.settings, self.segmenter, self.factor, self.kept = film, settings, segmenter, factor, kept
@@ -130,6 +135,7 @@ class _Edit:
         self.shot_first = 0
         self.shot_end: int | None = None
         self.lost: list[tuple[int, int]] = []
+        self.folded: list[int] = []
 
     def starts_before(self, picks: PointPicks, done: Callable[[int], None]) -> list[Start]:
         """The picked frame's start, and those of the windows before it, the earliest last; these windows are finished then.
@@ -138,7 +144,9 @@ class _Edit:
         another shot, or the thing cannot be seen.
         """
         picture = self._copies(picks.frame, picks.frame + 1)[0]
-        starts = [Start(picks.frame, picture, replace(small_picks(picks, self.factor, self.small_size), frame=0), None)]
+        small = replace(small_picks(picks, self.factor, self.small_size), frame=0)
+        self.segmenter = self._guess(picture, small)
+        starts = [Start(picks.frame, picture, small, None)]
         self.shot_first = self._shot_start(picks.frame)
         while starts[-1].index > self.shot_first:
             later = starts[-1]
@@ -169,6 +177,16 @@ class _Edit:
     def _has_patch(self, tensors: dict[str, Tensor], start: Start, later: Start) -> bool:
         count, size = later.index - start.index, self.film.size
         return not is_patched(tensors) or patch_from(tensors, count, size, self.film.dtype) is not None
+
+    def _guess(self, picture: np.ndarray, picks: PointPicks) -> Segmenter:
+        """The segmenter, or where nobody marked the thing one that knows a guess: the same in all windows."""
+        settings, segmenter = self.settings.propagate, self.segmenter
+        if not settings.guess_layer or segmenter.masks is not None or segmenter.asks_points or picks.strokes:
+            return segmenter
+        radius = settings.mask_radius * min(self.small_size) / REFERENCE
+        ends = picks.handles.float()[None], picks.targets.float()[None]
+        mask = edit_masks.may_change(picks.mask_points.float()[None], *ends, radius, self.small_size)
+        return guess(as_frames([picture])[0], picks, mask[0, 0], segmenter.front)
 
     def frames(self, starts: list[Start]) -> Iterator[tuple[FilmFrame, np.ndarray | None]]:
         """Every frame of the film with its edited picture, None where nothing changes."""
@@ -234,7 +252,9 @@ class _Edit:
         """Points and layer in the small copies, followed from a start; `with_start`: in that as well, as the first frame."""
         clip = self._clip([start.picture, *copies])
         segmenter = self.segmenter
-        if not is_first and not segmenter.asks_points:
+        if isinstance(segmenter, GuessedSegmenter):
+            segmenter = replace(segmenter, layer=start.layer if start.layer is not None else segmenter.layer)
+        elif not is_first and not segmenter.asks_points:
             segmenter = segment(mask=start.layer, front=segmenter.front)
         tracks = propagate(clip, start.picks, segmenter, None, self.settings.propagate)
         if tracks.layer is not None:
@@ -245,6 +265,7 @@ class _Edit:
         """What changes in the frames, None for nothing. Copies and tracks begin `beside` frames before them, and may go on."""
         shown = slice(beside, beside + len(frames))
         bents = bend_layers(self._clip(copies), tracks, self.settings.displace)[shown]
+        self.folded += [frame.index for frame, bent in zip(frames, bents, strict=True) if bent is not None and bent.had_folds]
         tracks = tracks.of_frames(shown)
         box = box_around(tracks.edit_mask.any(0)[0].numpy(), self.settings.margin, LEAST_BOX)
         if box is None or not any(bent is not None and bent.moved.any() for bent in bents):

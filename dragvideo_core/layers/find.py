@@ -15,7 +15,8 @@ from torch import Tensor
 from ..points.edit_mask import moving
 from ..types import OnProgress, PointPicks, Segmenter, UserError, VideoClip, ignore_progress, size_of, warn
 from .carry import carry
-from .guess import guessed_layer
+from .given import EverythingSegmenter
+from .guess import GuessedSegmenter, guessed_layer, held
 from .matte import matte
 from .pixels import Coverage, as_picture
 from .regions import Regions
@@ -95,14 +96,28 @@ def asked_layer(clip: VideoClip, picks: PointPicks, segmenter: Segmenter, handle
     return layer_of_regions(clip, picks, regions.masks)
 
 
-def layer_of_handles(clip: VideoClip, picks: PointPicks, edit_mask: Tensor) -> Tensor | None:
+def guess(frame: Tensor, picks: PointPicks, edit_mask: Tensor, front: Tensor | None = None) -> Segmenter:
+    """A segmenter that knows what can be guessed on the picks' frame (3, H, W); one that knows nothing if no thing stands out.
+
+    edit_mask: (H, W) bool, of that frame; front: as a segmenter's.
+    """
+    answer = guessed_layer(as_picture(frame), picks.handles[moving(picks.targets - picks.handles)].float(), edit_mask.numpy())
+    if answer is None:
+        return EverythingSegmenter(front)
+    return GuessedSegmenter(front, torch.from_numpy(answer[0])[None], answer[1])
+
+
+def layer_of_guess(clip: VideoClip, picks: PointPicks, segmenter: Segmenter, edit_mask: Tensor, handles: Tensor) -> Tensor | None:
     """The layer as it can be guessed from the dragged handles, (N, 1, H, W); None where no thing stands out.
 
-    edit_mask: (H, W) bool, of the picks' frame.
+    segmenter: may know the guess already; edit_mask: (N, 1, H, W) bool; handles: (N, J, 2) px.
     """
-    picture = as_picture(clip.frames[picks.frame])
-    first = guessed_layer(picture, picks.handles[moving(picks.targets - picks.handles)].float(), edit_mask.numpy())
-    return None if first is None else carry(clip.frames, {picks.frame: matte(picture, first)})
+    if not isinstance(segmenter, GuessedSegmenter):
+        segmenter = guess(clip.frames[picks.frame], picks, edit_mask[picks.frame, 0])
+    if not isinstance(segmenter, GuessedSegmenter) or segmenter.layer is None or segmenter.colours is None:
+        return None
+    layer = carry(clip.frames, {picks.frame: segmenter.layer[0].numpy()}, put_right=segmenter.colours.put_right)
+    return held(layer, edit_mask, handles[:, moving(picks.targets - picks.handles)], picks.frame)
 
 
 def front_of(segmenter: Segmenter, clip: VideoClip) -> Tensor | None:

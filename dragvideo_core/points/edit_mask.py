@@ -79,7 +79,7 @@ def warn_of_targets(outside: Tensor, frames: list[int], advice: str) -> None:
     for pair in outside.any(0).nonzero().flatten().tolist():
         where = [frames[i] for i in outside[:, pair].nonzero().flatten().tolist()]
         warn(
-            f"target {pair + 1} lies outside the edit mask in {_named(where)} and cannot be reached there: expected each target "
+            f"target {pair + 1} lies outside the edit mask in {named(where)} and cannot be reached there: expected each target "
             f"inside the mask. {advice}"
         )
 
@@ -90,7 +90,7 @@ def warn_of_handles(tracks: PointTracks) -> None:
     moves = moving(targets - handles) & tracks.visible.any(2)
     outside = targets_outside(tracks.edit_mask, handles) & moves
     for pair in outside.any(0).nonzero().flatten().tolist():
-        where = _named(outside[:, pair].nonzero().flatten().tolist())
+        where = named(outside[:, pair].nonzero().flatten().tolist())
         warn(
             f"handle {pair + 1} lies outside the edit mask in {where}, so nothing moves with it there: expected each handle inside "
             "the mask. Add a mask point on it on the Pick Points node, or paint the wired mask over it."
@@ -102,11 +102,11 @@ def warn_of_black_frames(mask: Tensor, moves: Tensor) -> Tensor:
     (N,) bool."""
     black = ~mask.flatten(1).any(1) & moving(moves).any(1)
     if bool(black.any()):
-        warn(f"the edit mask is black in {_named(black.nonzero().flatten().tolist())}: nothing will change there.")
+        warn(f"the edit mask is black in {named(black.nonzero().flatten().tolist())}: nothing will change there.")
     return black
 
 
-def _named(frames: list[int]) -> str:
+def named(frames: list[int]) -> str:
     """Frames as people count them, from 1."""
     shown = ", ".join(str(frame + 1) for frame in frames[:MOST_NAMED])
     more = len(frames) - MOST_NAMED

@@ -18,7 +18,7 @@ from ..displacement.backward_map import Warp, backward
 from ..displacement.bending import Bent
 from ..displacement.checks import check_tracks
 from ..ground.fill import fill_freed
-from ..points.edit_mask import warn_of_handles
+from ..points.edit_mask import named, warn_of_handles
 from ..types import Displacement, OnProgress, PointTracks, Size, UserError, VideoClip, ignore_progress, showing, warn
 
 
@@ -42,6 +42,7 @@ def displace(
     """
     half = len(clip)
     bents = bend_layers(clip, tracks, settings, lambda done, total, picture: on_progress(done, 2 * half, picture))
+    warn_of_folds([i for i, bent in enumerate(bents) if bent is not None and bent.had_folds])
     return render(clip, tracks, bents, lambda done, total, picture: on_progress(half + done, 2 * half, picture))
 
 
@@ -64,14 +65,16 @@ def bend_layers(
         scene_of_frame = scene.region[i], scene.matte[i] > 0.5, scene.touchable[i]
         bents.append(bending.bend_frame(*scene_of_frame, handles[i], moves[i], visible[i], settings.stiffness))
         on_progress(i + 1, len(clip), None)
-    bents = bending.held_in_time(clip.frames, bents)
-    folded = [i + 1 for i, bent in enumerate(bents) if bent is not None and bent.had_folds]
-    if folded:
+    return bending.held_in_time(clip.frames, bents)
+
+
+def warn_of_folds(frames: list[int]) -> None:
+    """Says in which frames the mesh was made smoother, if in any."""
+    if frames:
         warn(
-            f"the drag would fold the thing over itself in frame {', '.join(map(str, folded))}: it was made smoother there. "
-            "Make the drag shorter, or the edit mask larger.",
+            f"the drag would fold the thing over itself in {named(frames)}: it was made smoother there. Make the drag shorter, or "
+            "the edit mask larger."
         )
-    return bents
 
 
 def render(

@@ -76,7 +76,7 @@ def follow(
     if layer is None and segmenter.asks_points:
         layer = layers.asked_layer(clip, picks, segmenter, moved, visible)
     elif layer is None and settings.guess_layer:
-        layer = layers.layer_of_handles(clip, picks, edit_mask[picks.frame, 0])
+        layer = layers.layer_of_guess(clip, picks, segmenter, edit_mask, moved.mean(2))
     segmenter.free()
     return PointTracks(
         handles=moved,

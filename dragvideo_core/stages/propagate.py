@@ -119,7 +119,7 @@ def propagate(
     if layer is None and segmenter.asks_points:
         layer = layers.layer_of_regions(clip, picks, regions.masks)
     elif layer is None and settings.guess_layer:
-        layer = layers.layer_of_handles(clip, picks, mask[picks.frame, 0])
+        layer = layers.layer_of_guess(clip, picks, segmenter, mask, middles[0])
     tracks = PointTracks(
         handles=moved_handles,
         targets=moved_targets,

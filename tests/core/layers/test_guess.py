@@ -18,6 +18,11 @@ def picture(thing: tuple[int, ...] = (210, 60, 50), ground: tuple[int, ...] = (7
     return (np.where(THING[..., None], thing, ground) + noise).clip(0, 255).astype(np.uint8)
 
 
+def guessed(shown: np.ndarray, handles: torch.Tensor, mask: np.ndarray) -> np.ndarray | None:
+    guess = guessed_layer(shown, handles, mask)
+    return None if guess is None else guess[0]
+
+
 def iou(layer: np.ndarray | None, true: np.ndarray) -> float:
     assert layer is not None
     inside = (layer >= 0.5) & EVERYWHERE, true & EVERYWHERE
@@ -25,39 +30,47 @@ def iou(layer: np.ndarray | None, true: np.ndarray) -> float:
 
 
 def test_what_has_the_colours_at_the_handle_is_the_thing():
-    assert iou(guessed_layer(picture(), HANDLES, EVERYWHERE), THING) > 0.9
+    assert iou(guessed(picture(), HANDLES, EVERYWHERE), THING) > 0.9
 
 
 def test_it_goes_on_outside_of_the_mask():
-    layer = guessed_layer(picture(), HANDLES, np.hypot(COLUMNS - 60, ROWS - 65) < 30)
+    layer = guessed(picture(), HANDLES, np.hypot(COLUMNS - 60, ROWS - 65) < 30)
     assert layer is not None and (layer[96:99, 48:53] >= 0.5).all()
+
+
+def test_a_layer_that_was_carried_badly_is_put_right_by_its_colours():
+    guess = guessed_layer(picture(), HANDLES, EVERYWHERE)
+    assert guess is not None
+    for shift in (-2, 2):
+        carried = np.roll(guess[0], shift, 1)
+        assert iou(guess[1].put_right(picture(), carried), THING) > max(0.93, iou(carried, THING))
 
 
 def test_what_looks_alike_but_hangs_together_with_no_handle_is_ground():
     alike = picture()
     alike[30:45, 80:95] = alike[65:80, 45:60]
-    layer = guessed_layer(alike, HANDLES, EVERYWHERE)
+    layer = guessed(alike, HANDLES, EVERYWHERE)
     assert layer is not None and not (layer[32:43, 82:93] >= 0.5).any() and iou(layer, THING) > 0.9
 
 
 def test_the_same_picture_gives_the_same_layer():
-    first, again = (guessed_layer(picture(), HANDLES, EVERYWHERE) for _ in range(2))
+    first, again = (guessed(picture(), HANDLES, EVERYWHERE) for _ in range(2))
     np.testing.assert_array_equal(first, again)
 
 
 @pytest.mark.parametrize("handles, mask", [(torch.zeros(0, 2), EVERYWHERE), (HANDLES, np.zeros_like(EVERYWHERE))])
 def test_nothing_is_dragged_and_nothing_may_change(handles: torch.Tensor, mask: np.ndarray):
-    assert guessed_layer(picture(), handles, mask) is None
+    assert guessed(picture(), handles, mask) is None
 
 
 def test_where_all_looks_alike_there_is_no_thing():
     plain = np.full((SIDE, SIDE, 3), 120, np.uint8)
-    assert guessed_layer(plain, HANDLES, EVERYWHERE) is None
+    assert guessed(plain, HANDLES, EVERYWHERE) is None
 
 
 @pytest.mark.parametrize("place", [[0.0, 0.0], [127.0, 64.0], [-3.0, 140.0]])
 def test_a_handle_at_the_border_or_beyond_is_no_error(place: list[float]):
-    guessed_layer(picture(), torch.tensor([place]), np.ones((SIDE, SIDE), bool))
+    guessed(picture(), torch.tensor([place]), np.ones((SIDE, SIDE), bool))
 
 
 @pytest.mark.parametrize("size", [(8, 8), (3, 40)])
