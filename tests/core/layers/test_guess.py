@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from dragvideo_core.layers.guess import guessed_layer
+from dragvideo_core.layers.guess import guessed_layer, held
 
 SIDE = 128
 ROWS, COLUMNS = np.mgrid[:SIDE, :SIDE]
@@ -77,3 +77,21 @@ def test_a_handle_at_the_border_or_beyond_is_no_error(place: list[float]):
 def test_tiny_pictures_are_no_error(size: tuple[int, int]):
     small = np.random.default_rng(1).integers(0, 255, (*size, 3), dtype=np.uint8)
     guessed_layer(small, torch.tensor([[1.0, 1.0]]), np.ones(size, bool))
+
+
+def test_a_hole_in_the_thing_is_part_of_it():
+    shiny = picture()
+    shiny[np.hypot(COLUMNS - 58, ROWS - 66) < 4] = (70, 110, 160)
+    assert iou(guessed(shiny, HANDLES, EVERYWHERE), THING) > 0.9
+
+
+def test_where_the_part_is_torn_off_everything_is_layer():
+    whole = torch.from_numpy(THING)[None, None].float()
+    torn = whole.clone()
+    torn[..., 90:, :] = 0  # the stick that goes on outside of the mask
+    mask = torch.from_numpy(EVERYWHERE)[None, None].expand(3, -1, -1, -1)
+    handles = HANDLES.expand(3, -1, -1)
+    layer = held(torch.cat([whole, torn, whole]), mask, handles, 0)
+    assert torch.equal(layer[[0, 2]], torch.cat([whole, whole])) and bool((layer[1] == 1).all())
+    inside = torch.cat([torn, whole, torn])  # wholly inside of the mask where it was guessed: nothing can be torn off
+    assert torch.equal(held(inside, mask, handles, 0), inside)
