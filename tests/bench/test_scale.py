@@ -2,17 +2,9 @@
 
 import pytest
 from bench import scale
-from core.tiny import tiny_model
+from bench.tiny_scale import work
 
-from dragvideo_core.group import ALONE, Group
-
-
-def work(group: Group, of: str) -> dict:
-    """What a rank of a group of processes does."""
-    if of == "edit":
-        case = scale.Case("tiny", frames=3, side=64, steps=(3, 2), iterations=1, is_whole=True, chunk=1)
-        return scale.whole_edit(group, case, tiny_model())
-    return scale.travelling(group, int(of), world=scale.wide_world(int(of), "float32", width=16, side=128))
+from dragvideo_core.group import ALONE
 
 
 @pytest.mark.distributed
