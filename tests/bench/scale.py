@@ -20,6 +20,7 @@ from types import SimpleNamespace
 import torch
 import torch.multiprocessing
 from torch import Tensor, distributed, nn
+from torch.nn import Conv2d
 
 from dragvideo_core.diffusion.ddim import stable_diffusion_alphas
 from dragvideo_core.group import ALONE, Group, Ranks, joined
@@ -81,7 +82,7 @@ class TwoLayers(nn.Module):
         super().__init__()
         self.config = SimpleNamespace(block_out_channels=(16,))
         self.down_blocks, self.mid_block = nn.ModuleList(), nn.Identity()
-        self.up_blocks = nn.ModuleList([nn.Identity(), nn.Identity(), nn.Conv2d(4, width, 1), nn.Conv2d(width, 4, 1)])
+        self.up_blocks = nn.ModuleList([nn.Identity(), nn.Identity(), Conv2d(4, width, 1), Conv2d(width, 4, 1)])
 
     def forward(self, latents: Tensor, timestep: Tensor, context: Tensor, return_dict: bool) -> tuple[Tensor]:
         for block in self.up_blocks:

@@ -1,12 +1,16 @@
 """ComfyUI hands the page our texts, and the page shows them."""
 
+import json
+
 import pytest
 
 from host import browser as host_browser
 from host.browser import ComfyPage
-from host.comfyui import ComfyUI
+from host.comfyui import ROOT, ComfyUI
 from host.newest_frontend import NoFrontend, lay_over, newest_frontend
 from host.picker_driver import build
+
+CHINESE = json.loads((ROOT / "locales" / "zh" / "nodeDefs.json").read_text(encoding="utf-8"))
 
 
 def labels(page: ComfyPage) -> list[str]:
@@ -23,9 +27,10 @@ def labels(page: ComfyPage) -> list[str]:
 
 
 def test_the_server_hands_them_out(comfy: ComfyUI):
-    told = comfy.get("/i18n").json()
-    assert told["zh"]["nodeDefs"]["DragAVideo_Pick"]["display_name"] == "选取点"
-    assert told["en"]["nodeDefs"]["DragAVideo_Tune"]["inputs"]["learning_rate"]["name"] == "learning rate"
+    texts = comfy.get("/i18n").json()
+    name = texts["zh"]["nodeDefs"]["DragAVideo_Pick"]["display_name"]
+    assert name == CHINESE["DragAVideo_Pick"]["display_name"] and not name.isascii()
+    assert texts["en"]["nodeDefs"]["DragAVideo_Tune"]["inputs"]["learning_rate"]["name"] == "learning rate"
 
 
 def test_labels_say_what_a_knob_does(page: ComfyPage, artifacts, renderer: str):
@@ -45,4 +50,5 @@ def test_the_newest_page_shows_chinese(comfy: ComfyUI, browser, artifacts):
             page.screenshot(artifacts / "chinese.png")
     finally:
         comfy.set_setting("Comfy.Locale", "en")
-    assert shown[0] == "训练 LoRA" and "学习率" in shown
+    tune = CHINESE["DragAVideo_Tune"]
+    assert shown[0] == tune["display_name"] and tune["inputs"]["learning_rate"]["name"] in shown
