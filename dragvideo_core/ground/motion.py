@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -20,7 +21,7 @@ from .spread import spread
 
 Box = tuple[slice, slice]  # rows, columns
 
-LARGE = 300  # px: pictures whose shorter side is a multiple of this are compared made smaller so many times
+LARGE = 256  # px: pictures whose shorter side is a multiple of this are compared made smaller so many times
 REACH = 24  # px: so far around a guessed place the ground is looked for
 SIGMAS = (2.5, 0.7)  # px: blur of the two levels on which a motion is refined, coarse first
 MOST_PIXELS = 3000  # looked at on each level
@@ -130,6 +131,11 @@ class _Look:
         self.slope = [cv2.merge([cv2.Scharr(level, cv2.CV_32F, dx, 1 - dx, scale=1 / 32) for dx in (1, 0)]) for level in self.gray]
         self.clear = cv2.erode(share, np.ones((5, 5), np.uint8), borderValue=0)  # 1: all that the finer blur reads is ground
 
+    @cached_property
+    def noise(self) -> float:
+        """A difference in brightness that a motion wrong by EXACT px makes: less cannot be told from none."""
+        return EXACT * float(np.abs(self.slope[-1][self.clear > 0]).mean()) if self.clear.any() else 0.0
+
 
 def _match(target: _Look, source: _Look, guess: Matrix) -> Match | None:
     local = np.concatenate([guess[:, :2], (move(guess, target.origin) - source.origin)[:, None]], 1)
@@ -137,7 +143,7 @@ def _match(target: _Look, source: _Look, guess: Matrix) -> Match | None:
     grid = np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).astype(np.float32)
     shift = np.rint(move(local, np.array([width, height]) / 2) - np.array([width, height]) / 2).astype(np.float32)
     places, compared = grid + shift, _compared(target, source, grid + shift, 1.0, 0.0)
-    if _difference(target, *compared) > _noise(target):  # a still camera needs no more
+    if _difference(target, *compared) > target.noise:  # a still camera needs no more
         refined = _refined(target, source, camera.corrected(local, target.seen, source.seen))
         if refined is None:
             return None
@@ -145,7 +151,7 @@ def _match(target: _Look, source: _Look, guess: Matrix) -> Match | None:
         places = move(matrix, grid).astype(np.float32)
         compared = _compared(target, source, places, gain, light)
         left = _difference(target, *compared)
-        if left > _noise(target):
+        if left > target.noise:
             bent_places = (places + _bend(target, *compared) @ matrix[:, :2].T).astype(np.float32)
             bent = _compared(target, source, bent_places, gain, light)
             if _difference(target, *bent) < BETTER * left:
@@ -211,11 +217,6 @@ def _bend(target: _Look, shown: Array, both: Mask) -> Array:
     weight = cv2.GaussianBlur(sure.astype(np.float32), (0, 0), SMOOTH)
     smooth = cv2.GaussianBlur(np.where(sure[..., None], there, 0), (0, 0), SMOOTH) / np.maximum(weight, 1e-3)[..., None]
     return spread(np.where(sure[..., None], smooth, 0), sure.astype(np.float32))
-
-
-def _noise(target: _Look) -> float:
-    """A difference in brightness that a motion wrong by EXACT px makes: less cannot be told from none."""
-    return EXACT * float(np.abs(target.slope[-1][target.clear > 0]).mean()) if target.clear.any() else 0.0
 
 
 def _difference(target: _Look, shown: Array, both: Mask) -> float:

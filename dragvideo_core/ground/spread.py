@@ -12,8 +12,8 @@ def spread(values: Array, weight: Array) -> Array:
     """Values (h, w, C) known where `weight` (h, w) is 1, smoothly continued to everywhere (pull and push: Gortler 1996)."""
     sums, weights = [values * weight[..., None]], [weight]
     while min(weights[-1].shape) > 1 or max(weights[-1].shape) > 2:
-        sums.append(cv2.pyrDown(sums[-1]).reshape(*cv2.pyrDown(weights[-1]).shape, -1))
         weights.append(cv2.pyrDown(weights[-1]))
+        sums.append(cv2.pyrDown(sums[-1]).reshape(*weights[-1].shape, -1))
         if len(weights) > 12:
             break
     result = sums[-1] / np.maximum(weights[-1], 1e-6)[..., None]

@@ -12,6 +12,7 @@ from .spread import spread
 
 WHOLE = 0.1  # px: a motion that is nearer than this to a shift by whole pixels is one, and nothing is interpolated
 REACH = 2  # px: the cubic kernel reads so far around a place
+LARGE = 64  # px: in a box whose shorter side is a multiple of this a change of light is continued on blocks so large
 MOST = 0.25  # of brightness: a larger difference at the rim is another thing and not another light
 
 
@@ -40,4 +41,16 @@ def matched(picture: Array, shows: Mask, wanted: Array, known: Mask) -> Array:
         return picture
     gap = np.where(both[..., None], wanted - picture, 0)
     same = both & (reduce(np.maximum, np.abs(gap).transpose(2, 0, 1)) < MOST)  # ten times as fast as max(-1)
-    return (picture + spread(gap, same.astype(np.float32))).clip(0, 1)
+    return (picture + _continued(gap, same.astype(np.float32))).clip(0, 1)
+
+
+def _continued(gap: Array, weight: Array) -> Array:
+    """Differences (h, w, 3) where `weight` (h, w) is 1, continued to everywhere; in a large picture worked out on blocks."""
+    height, width = weight.shape
+    times = min(height, width) // LARGE
+    if times <= 1:
+        return spread(gap, weight)
+    size = width // times, height // times
+    share = cv2.resize(weight, size, interpolation=cv2.INTER_AREA)
+    means = cv2.resize(gap * weight[..., None], size, interpolation=cv2.INTER_AREA) / np.maximum(share, 1e-6)[..., None]
+    return cv2.resize(spread(means, share), (width, height), interpolation=cv2.INTER_LINEAR)
