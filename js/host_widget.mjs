@@ -8,6 +8,8 @@ const mounted = new Map();
 /** The widgets of nodes that are in a graph: `{ node, widget }`. */
 const inGraphs = new Set();
 const FORGET_MS = 2000;
+/** When the outputs of earlier runs are looked for again: a busy page may bring them back before the node is in its graph. */
+const LATER_MS = [500, 1500, 4000];
 const MIN_WIDTH = 440;
 
 const keyOf = (node) => `${node.graph?.id ?? ""}:${node.id}`;
@@ -62,6 +64,7 @@ function addToNode(node, name, type, widget, { app, api }, minHeight) {
   chain(node, "onConfigure", () => {
     replaceOld(node, root);
     showOutput(entry, app);
+    for (const wait of LATER_MS) setTimeout(() => inGraphs.has(entry) && showOutput(entry, app), wait);
     widget.refresh();
   });
   chain(node, "onAdded", () => {
@@ -69,7 +72,10 @@ function addToNode(node, name, type, widget, { app, api }, minHeight) {
     setTimeout(() => replaceOld(node, root));
   });
   chain(node, "onConnectionsChange", () => setTimeout(refresh));
-  chain(node, "onExecuted", (output) => widget.executed(output));
+  chain(node, "onExecuted", (output) => {
+    entry.shown = output;
+    widget.executed(output);
+  });
   chain(node, "onRemoved", () => {
     inGraphs.delete(entry);
     api.removeEventListener("graphChanged", refresh);
@@ -132,9 +138,11 @@ export function outputOf(node, app) {
   return app.nodeOutputs?.[isInSubgraph ? `${graph.id}:${node.id}` : node.id];
 }
 
-function showOutput({ node, widget }, app) {
-  const output = outputOf(node, app);
-  if (output) widget.executed(output);
+function showOutput(entry, app) {
+  const output = outputOf(entry.node, app);
+  if (!output || output === entry.shown) return;
+  entry.shown = output;
+  entry.widget.executed(output);
 }
 
 /**

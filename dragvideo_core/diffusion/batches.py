@@ -57,14 +57,20 @@ class Chunks:
                 start = part.stop
 
 
-def encode(model: DragModel, frames: Tensor, chunks: Chunks) -> Tensor:
-    """Frames (N, 3, H, W) to latents (N, 4, h, w) float32 on the CPU. UserError for sizes that no denoiser can halve so often."""
+def check_size(frames: Tensor) -> None:
+    """UserError for frames (..., H, W) of a size that no denoiser can halve so often."""
     height, width = size_of(frames)
     if height % MULTIPLE or width % MULTIPLE:
         raise UserError(
             f"a diffusion model needs frames whose width and height are multiples of {MULTIPLE}: got {width} x {height}. Load the "
             "video with the Drag-A-Video 'Load Video' node, which resizes and crops; 'Displace' takes any size."
         )
+
+
+def encode(model: DragModel, frames: Tensor, chunks: Chunks) -> Tensor:
+    """Frames (N, 3, H, W) to latents (N, 4, h, w) float32 on the CPU. UserError for sizes that no denoiser can halve so often."""
+    check_size(frames)
+    height, width = size_of(frames)
     cell = model.pixels_per_cell
     return _through(model.vae.encode, frames, (4, height // cell, width // cell), model.device, chunks)
 

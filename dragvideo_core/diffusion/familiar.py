@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ..types import DragModel, warn
+from .batches import check_size
 from .denoiser import predict
 
 TIMESTEP = 100  # little noise: what the picture shows has to be known
@@ -25,7 +26,11 @@ def noise_error(model: DragModel, frame: Tensor) -> float:
 
 
 def warn_if_strange(model: DragModel, frame: Tensor) -> None:
-    """A warning where the model was made for other pictures than this frame (3, H, W). Models that do not say so are not asked."""
+    """A warning where the model was made for other pictures than this frame (3, H, W). Models that do not say so are not asked.
+
+    UserError for a frame of a size that no model takes.
+    """
+    check_size(frame)
     if model.most_noise_error is None:
         return
     error = noise_error(model, frame)
