@@ -86,4 +86,4 @@ test-fast: install
 
 test: check chromium .cache/lint/installed
 	@.venv/bin/python -m pytest -r fEs --durations=15 -n 2 --dist worksteal tests/core tests/js tests/fuzz tests/bench
-	@.venv/bin/python -m pytest -r fEs --durations=15 tests/nodes tests/sd15 tests/host tests/lint
+	@.venv/bin/python -m pytest -r fEs --durations=15 -n 2 --dist loadfile tests/nodes tests/sd15 tests/host tests/lint
