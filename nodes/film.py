@@ -47,7 +47,7 @@ class DragFilm(io.ComfyNode):
                 sockets.Segmenter.Input(
                     "segmenter",
                     optional=True,
-                    tooltip="From SAM Segment: the thing's layer on the picked frame. Without it: strokes, if you painted some.",
+                    tooltip="From SAM Segment: the thing's layer on the picked frame. Without it your strokes, or a guess.",
                 ),
                 sockets.setting(
                     DisplaceSettings, "stiffness", "How the part bends. 0: like rubber. 1: like a board.", 0.0, 1.0, 0.05
