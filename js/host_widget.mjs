@@ -8,8 +8,11 @@ const mounted = new Map();
 /** The widgets of nodes that are in a graph: `{ node, widget }`. */
 const inGraphs = new Set();
 const FORGET_MS = 2000;
-/** When the outputs of earlier runs are looked for again: a busy page may bring them back before the node is in its graph. */
+/** When the outputs of earlier runs are looked for again: by then the page knows which tab it shows. */
 const LATER_MS = [500, 1500, 4000];
+/** What nodes put out, by workflow, graph and node: the page sometimes loses it when a tab is left right after a run. */
+const remembered = new Map();
+const MOST_REMEMBERED = 200;
 const MIN_WIDTH = 440;
 
 const keyOf = (node) => `${node.graph?.id ?? ""}:${node.id}`;
@@ -64,7 +67,7 @@ function addToNode(node, name, type, widget, { app, api }, minHeight) {
   chain(node, "onConfigure", () => {
     replaceOld(node, root);
     showOutput(entry, app);
-    for (const wait of LATER_MS) setTimeout(() => inGraphs.has(entry) && showOutput(entry, app), wait);
+    for (const wait of LATER_MS) setTimeout(() => inGraphs.has(entry) && showOutput(entry, app, recall(node, app)), wait);
     widget.refresh();
   });
   chain(node, "onAdded", () => {
@@ -74,6 +77,7 @@ function addToNode(node, name, type, widget, { app, api }, minHeight) {
   chain(node, "onConnectionsChange", () => setTimeout(refresh));
   chain(node, "onExecuted", (output) => {
     entry.shown = output;
+    remember(node, app, output);
     widget.executed(output);
   });
   chain(node, "onRemoved", () => {
@@ -138,8 +142,20 @@ export function outputOf(node, app) {
   return app.nodeOutputs?.[isInSubgraph ? `${graph.id}:${node.id}` : node.id];
 }
 
-function showOutput(entry, app) {
-  const output = outputOf(entry.node, app);
+const tabKey = (node, app) => `${app.extensionManager?.workflow?.activeWorkflow?.path}:${keyOf(node)}`;
+
+function remember(node, app, output) {
+  const key = tabKey(node, app);
+  remembered.delete(key); // it becomes the newest
+  remembered.set(key, output);
+  if (remembered.size > MOST_REMEMBERED) remembered.delete(remembered.keys().next().value);
+}
+
+const recall = (node, app) => remembered.get(tabKey(node, app));
+
+/** Shows what the node put out; `otherwise`: where the page does not know it. */
+function showOutput(entry, app, otherwise) {
+  const output = outputOf(entry.node, app) ?? (entry.shown ? undefined : otherwise);
   if (!output || output === entry.shown) return;
   entry.shown = output;
   entry.widget.executed(output);
