@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 
-from host import demo, demo_film
+from host import demo
 from host.comfyui import ROOT, ComfyUI, HostError
 from host.source import NoComfyUI
 
@@ -28,9 +28,16 @@ def serve() -> None:
     raise HostError(f"ComfyUI ended with status {status}.")
 
 
+def film() -> None:
+    """The demo on a film. Only this one imports the core, so only this one needs the repository's root on the path."""
+    from host import demo_film
+
+    demo_film.main()
+
+
 def main(arguments: list[str]) -> int:
     """Do what the one argument says; returns the exit status."""
-    commands = {"demo": demo.main, "demo_film": demo_film.main, "serve": serve}
+    commands = {"demo": demo.main, "demo_film": film, "serve": serve}
     if len(arguments) != 1 or arguments[0] not in commands:
         print(f"usage: python -m host {'|'.join(commands)}", file=sys.stderr)
         return 2

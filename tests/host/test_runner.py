@@ -1,14 +1,16 @@
 """The runner itself: where ComfyUI comes from, how progress is shown, and what is left when things go wrong."""
 
 import io
+import os
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from host import source
-from host.comfyui import ComfyUI, Event, HostError
+from host.comfyui import ROOT, ComfyUI, Event, HostError
 from host.demo import ProgressLines
 
 
@@ -94,3 +96,12 @@ def test_progress_is_one_line_a_node_where_there_is_no_terminal():
     lines = out.getvalue().splitlines()
     assert lines[-1].split() == ["Drag", "done", "in", "10.5", "s"]
     assert len(lines) == 2 and lines[0].endswith("21/40")
+
+
+def test_the_runner_starts_with_the_tests_folder_alone_on_its_path():
+    """As `make demo` and `make comfyui` start it: without the core."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        [sys.executable, "-m", "host", "nothing"], cwd=ROOT / "tests", env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 2 and "usage" in done.stderr, done.stderr
