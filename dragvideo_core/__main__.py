@@ -16,7 +16,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from .group import started_by_torchrun
-from .job import Report, read_job, run_job
+from .job import Report, run_job
+from .job_file import read_job
 from .types import UserError, warnings_go_to
 
 REFUSED, STOPPED = 1, 130  # exit status; argparse's own is 2

@@ -10,7 +10,7 @@ from comfy_api.latest import io
 
 from ..dragvideo_core.embedded.drawn_world import KINDS
 from ..dragvideo_core.film_edit import FilmSettings
-from ..dragvideo_core.job import Job, write_job
+from ..dragvideo_core.job_file import Job, write_job
 from ..dragvideo_core.media.film import open_film
 from ..dragvideo_core.stages.displace import DisplaceSettings
 from ..dragvideo_core.stages.pick import pick

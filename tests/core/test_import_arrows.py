@@ -33,10 +33,11 @@ MAY_IMPORT |= {
     "stages": IDEAS,
     "pipeline": {*IDEAS, "stages"},
     "film_edit": {*IDEAS, "stages"},
-    "job": {*IDEAS, "stages", "pipeline", "film_edit"},
-    "__main__": {"types", "job", "group"},
+    "job_file": {*IDEAS, "stages", "pipeline", "film_edit"},
+    "job": {*IDEAS, "stages", "pipeline", "film_edit", "job_file"},
+    "__main__": {"types", "job", "job_file", "group"},
     "dragvideo_core": {*IDEAS, "stages", "pipeline", "film_edit"},
-    "nodes": {*IDEAS, "stages", "pipeline", "film_edit", "job", "nodes"},
+    "nodes": {*IDEAS, "stages", "pipeline", "film_edit", "job_file", "nodes"},
     "root": {"nodes"},
 }
 

@@ -18,7 +18,7 @@ from safetensors.torch import save as write_tensors
 from dragvideo_core.exchange.points_json import points_text
 from dragvideo_core.files import edit_file, unfinished
 from dragvideo_core.files.edit_file import EditFile
-from dragvideo_core.job import read_job, write_job
+from dragvideo_core.job_file import read_job, write_job
 from dragvideo_core.stages.pick import pick
 from dragvideo_core.types import DragResult, PointTracks, Round, UserError
 

@@ -28,7 +28,7 @@ def test_the_job_that_is_written_is_the_graphs(comfy: Comfy, film: str, model: s
     assert outcome.status == "success", outcome.error
     path = Path(outcome.values["job"][0])
     assert path.parent == comfy.base / "output" / "drag_a_video" / "jobs"
-    job = comfy.module("dragvideo_core.job").read_job(path)
+    job = comfy.module("dragvideo_core.job_file").read_job(path)
     assert job.film == comfy.base / "input" / film and job.subject == subject
     assert job.output == path.with_suffix(".mkv" if subject is None else ".mp4")
     assert json.loads(job.points)["pairs"] == [ARROW]

@@ -13,7 +13,8 @@ from sd15 import checkpoints
 
 from dragvideo_core.diffusion import single_file
 from dragvideo_core.diffusion.denoiser import predict
-from dragvideo_core.job import read_job, run_job
+from dragvideo_core.job import run_job
+from dragvideo_core.job_file import read_job
 from dragvideo_core.media.film import open_film
 from dragvideo_core.media.video_file import write_video
 from dragvideo_core.types import UserError
