@@ -133,6 +133,7 @@ class _Edit:
         self.film, self.settings, self.segmenter, self.factor, self.kept = film, settings, segmenter, factor, kept
         self.small_size = film.size[0] // factor, film.size[1] // factor
         self.shot_first = 0
+        self.is_carried = not segmenter.asks_points  # the layer goes from window to window; else a SAM is asked in each frame
         self.shot_end: int | None = None
         self.lost: list[tuple[int, int]] = []
         self.folded: list[int] = []
@@ -146,6 +147,7 @@ class _Edit:
         picture = self._copies(picks.frame, picks.frame + 1)[0]
         small = replace(small_picks(picks, self.factor, self.small_size), frame=0)
         self.segmenter = self._guess(picture, small)
+        self.is_carried |= bool(picks.strokes)
         starts = [Start(picks.frame, picture, small, None)]
         self.shot_first = self._shot_start(picks.frame)
         while starts[-1].index > self.shot_first:
@@ -254,7 +256,7 @@ class _Edit:
         segmenter = self.segmenter
         if isinstance(segmenter, GuessedSegmenter):
             segmenter = replace(segmenter, layer=start.layer if start.layer is not None else segmenter.layer)
-        elif not is_first and not segmenter.asks_points:
+        elif not is_first and self.is_carried:
             segmenter = segment(mask=start.layer, front=segmenter.front)
         tracks = propagate(clip, start.picks, segmenter, None, self.settings.propagate)
         if tracks.layer is not None:

@@ -163,8 +163,8 @@ class Segmenter(Protocol):
     def check(self, frames: int) -> None:
         """UserError if it cannot answer for a clip of so many frames. Asked before any work."""
 
-    def foreground(self, index: int, frame: Tensor, prompts: Tensor) -> Tensor:
-        """Frame number `index`, its picture (3, H, W), prompts (P, 2) of ONE pair lying on the thing: (H, W) bool."""
+    def foreground(self, index: int, frame: Tensor, prompts: Tensor, ground: Tensor | None = None) -> Tensor:
+        """Frame number `index`, its picture (3, H, W), prompts (P, 2) on ONE thing, ground (G, 2) off it: (H, W) bool."""
 
     def free(self) -> None:
         """Give back the memory that it holds. It can be asked again, which costs some of the work once more."""

@@ -14,6 +14,8 @@ const LATER_MS = [500, 1500, 4000];
 const remembered = new Map();
 const MOST_REMEMBERED = 200;
 const MIN_WIDTH = 440;
+/** After these of the page's events a widget looks at the graph again. */
+const CHANGES = ["graphChanged", "execution_success"];
 
 const keyOf = (node) => `${node.graph?.id ?? ""}:${node.id}`;
 
@@ -60,7 +62,7 @@ function addToNode(node, name, type, widget, { app, api }, minHeight) {
   const refresh = () => widget.refresh();
   const enter = () => {
     inGraphs.add(entry);
-    api.addEventListener("graphChanged", refresh);
+    for (const type of CHANGES) api.addEventListener(type, refresh);
     widget.start();
   };
   if (node.graph) enter();
@@ -82,7 +84,7 @@ function addToNode(node, name, type, widget, { app, api }, minHeight) {
   });
   chain(node, "onRemoved", () => {
     inGraphs.delete(entry);
-    api.removeEventListener("graphChanged", refresh);
+    for (const type of CHANGES) api.removeEventListener(type, refresh);
     widget.stop();
     const key = keyOf(node);
     setTimeout(() => mounted.get(key) === root && !root.isConnected && mounted.delete(key), FORGET_MS);

@@ -74,6 +74,7 @@ export class PointPicker extends Editor {
 
   setTool(tool) {
     this.tool = tool;
+    this.after.look();
     this.arrowStart = null;
     this.tools.set(tool);
     this.show();
@@ -130,6 +131,7 @@ export class PointPicker extends Editor {
     const frames = output?.drag_a_video_frames;
     const size = output?.drag_a_video_size?.[0];
     if (frames?.length && size) this.run = { frames, size, key: this.readGraph().source?.key ?? null };
+    this.after.ranWith = this.present.strokes;
     const seed = output?.drag_a_video_seed?.[0];
     if (seed && this.history.present.seed !== seed.key) {
       const { picks, problem } = points.parsePicks(JSON.stringify({ ...seed.picks, seed: seed.key }));
@@ -151,6 +153,7 @@ export class PointPicker extends Editor {
     this.frames = run ? run.frames.length : (source?.frames ?? 1);
     if (this.drawnFrame !== this.history.present.frame) this.frame = this.drawnFrame = this.history.present.frame;
     this.#loadPicture(run, source);
+    this.after.look();
     this.show();
   }
 

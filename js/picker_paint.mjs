@@ -1,7 +1,7 @@
 /** Draws what the picker shows over the frame: mask, strokes, arrows, pins, what the tool would do, warnings. */
 
 import * as drawing from "./drawing.mjs";
-import { drawStroke } from "./drawing_strokes.mjs";
+import { drawFound, drawStroke } from "./drawing_strokes.mjs";
 import { reachOf } from "./edit_mask.mjs";
 import { paintThere } from "./other_frames.mjs";
 import { Brushes } from "./picker_tools.mjs";
@@ -22,6 +22,7 @@ export function paintPicker(picker, context, stage) {
   if (!picker.isDrawable) context.globalAlpha = GHOST;
   drawMask(picker, context, view, k);
   const isBroad = STROKE_TOOLS.includes(picker.tool);
+  if (isBroad && picker.isDrawable) drawFound(context, picker.after.tint, view);
   for (const stroke of picks.strokes) drawStroke(context, stroke, isBroad, view, k);
   paintPoints(picker, context, view, k);
   context.restore();

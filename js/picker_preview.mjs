@@ -2,7 +2,9 @@
 
 import { atStrength } from "./keyed_moves.mjs";
 import { addPair } from "./points_state.mjs";
-import { PreviewCanvas } from "./preview_canvas.mjs";
+import { PreviewCanvas, tinted } from "./preview_canvas.mjs";
+
+const NONE = [];
 
 export class PickerPreview {
   constructor(picker) {
@@ -11,12 +13,14 @@ export class PickerPreview {
     this.isWanted = false; // also while nothing is dragged
     this.isOff = false; // for the drag that goes on now
     this.layer = null; // of the last run, on the frame that the points sit on: a picture, white where the thing is
+    this.tint = null; // the same as a canvas that is laid over the frame
+    this.ranWith = null; // the strokes that the last run found it by
   }
 
   /** A drag may begin: it shows the frame after it, by the layer that the last run found. */
   start() {
     this.isOff = false;
-    this.#loadLayer();
+    this.look();
   }
 
   /** An arrow that is being made or changed now, as picks; null where there is none. */
@@ -38,11 +42,13 @@ export class PickerPreview {
     const { dragged } = this;
     const { present, pixels, isDrawable } = this.picker;
     if (!picture || !isDrawable || (dragged ? this.isOff : !this.isWanted)) return picture;
-    return this.canvas.of(picture, atStrength(dragged ?? present), pixels, this.layer);
+    const picks = atStrength(dragged ?? present);
+    const isFound = this.layer && picks.strokes === this.ranWith; // the run finds the layer with more care than we do here
+    return this.canvas.of(picture, isFound ? { ...picks, strokes: NONE } : picks, pixels, this.layer);
   }
 
   /** Fetches the layer that the last run found, where it is of this frame. */
-  async #loadLayer() {
+  async look() {
     const { present, pictures, readGraph } = this.picker;
     const { followed } = readGraph();
     const tracks = followed?.drag_a_video_tracks?.[0];
@@ -50,6 +56,9 @@ export class PickerPreview {
     const isSize = (size) => size.every((side, axis) => side === present.size[axis]);
     const wanted = (this.wanted = saved && tracks?.frame === present.frame && isSize(tracks.size) ? saved : null);
     const found = wanted && (await pictures.ofRun(wanted).catch(() => null));
-    if (wanted === this.wanted) this.layer = found?.picture ?? null;
+    if (wanted !== this.wanted || this.layer === (found?.picture ?? null)) return;
+    this.layer = found?.picture ?? null;
+    this.tint = this.layer && tinted(this.layer, present.size);
+    this.picker.stage.redraw();
   }
 }

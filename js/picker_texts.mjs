@@ -7,8 +7,8 @@ const HINTS = {
   arrow: "Drag from what should move to where it should go.",
   pin: "Click on what should stay in its place.",
   mask: "Paint over everything that may change.",
-  thing: "Paint roughly along the thing that moves. The run finds its edge.",
-  ground: "Paint roughly over what lies behind the thing, all round it.",
+  thing: "Click on the thing that moves, or paint roughly along it. The run finds its edge.",
+  ground: "Paint roughly over what lies behind the thing, all round it; or click where too much was found.",
   eraser: "Rub out mask and strokes.",
 };
 

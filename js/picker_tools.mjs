@@ -10,8 +10,8 @@ export const TOOLS = [
   },
   { value: "pin", icon: "pin", key: "p", label: "Pin (P): click on what should stay in its place" },
   { value: "mask", icon: "mask", key: "m", label: "Mask (M): paint over all that may change" },
-  { value: "thing", icon: "thing", key: "t", label: "Thing (T): paint a stroke along the thing that moves" },
-  { value: "ground", icon: "ground", key: "g", label: "Ground (G): paint a stroke over what is behind it" },
+  { value: "thing", icon: "thing", key: "t", label: "Thing (T): click on the thing that moves, or paint along it" },
+  { value: "ground", icon: "ground", key: "g", label: "Ground (G): click on what is not the thing, or paint over it" },
   { value: "eraser", icon: "eraser", key: "e", label: "Eraser (E): rub out mask and strokes" },
 ];
 

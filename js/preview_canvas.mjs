@@ -9,6 +9,8 @@ import { rescaleStrokes } from "./strokes_state.mjs";
 
 /** Larger frames are shown displaced at a smaller size, so that the picture keeps up with the mouse. */
 const MOST_PIXELS = 640 * 640;
+const TINT = [86, 180, 233];
+const TINT_OPACITY = 0.45;
 
 export class PreviewCanvas {
   constructor() {
@@ -56,6 +58,19 @@ export class PreviewCanvas {
     if (ofStrokes || !layer) return ofStrokes;
     return this.memory.of("layer", [layer, ...size], () => bytesOf(layer, size).filter((_, at) => at % 4 === 0));
   }
+}
+
+/** What is white in a picture as a canvas of `size` [W, H] in the colour of strokes over the thing, clear elsewhere. */
+export function tinted(layer, size) {
+  const bytes = bytesOf(layer, size);
+  for (let at = 0; at < bytes.length; at += 4) {
+    bytes[at + 3] = bytes[at] * TINT_OPACITY;
+    [bytes[at], bytes[at + 1], bytes[at + 2]] = TINT;
+  }
+  const canvas = element("canvas");
+  Object.assign(canvas, { width: size[0], height: size[1] });
+  canvas.getContext("2d").putImageData(new ImageData(bytes, ...size), 0, 0);
+  return canvas;
 }
 
 /** RGBA bytes of anything that a canvas can draw, at `size` [W, H]. */

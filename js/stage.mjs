@@ -8,6 +8,7 @@
  *   hover(at)                    the pointer is over stage point `at` (null: it left)
  *   keydown(event)               returns whether the key meant something
  *   scaled(scale)                the graph is shown at another zoom: screen pixels per CSS pixel
+ *   show()                       the stage has another size: what is said about it may be wrong now
  *
  * Pointer events go no further than the stage, so that the node is not dragged. Nothing cancels `pointerdown`: that
  * would swallow the mouseup by which ComfyUI learns that the graph has changed.
@@ -41,7 +42,7 @@ export class Stage {
     });
     this.element = element("div", { class: "dav-stage" }, this.canvas, this.keys);
     this.measured = null; // its size, once the page has said what it is
-    this.observer = new ResizeObserver(() => this.measure());
+    this.observer = new ResizeObserver(() => (this.measure(), owner.show()));
     this.#listen();
   }
 

@@ -30,6 +30,9 @@ const FRAME = `
   pointer-events: auto;
   user-select: none;
 }
+[data-testid="linear-widgets"] .dav-root {
+  min-height: 460px; /* the page's app mode: nothing else gives it a height there */
+}
 .dav-root *,
 .dav-root *::before {
   box-sizing: border-box;
@@ -39,6 +42,7 @@ const FRAME = `
   min-width: 0;
   display: flex;
   position: relative;
+  container-type: inline-size;
 }
 .dav-away {
   margin: auto;

@@ -4,16 +4,21 @@ export const CONTROLS = `
 .dav-bar {
   display: flex;
   flex-wrap: wrap;
-  gap: 4px;
+  gap: 3px;
   align-items: center;
 }
 .dav-group {
   display: inline-flex;
-  gap: 2px;
+  gap: 1px;
 }
 .dav-group + .dav-group {
   border-left: 1px solid var(--dav-line);
-  padding-left: 4px;
+  padding-left: 3px;
+}
+@container (max-width: 400px) {
+  .dav-group:has(+ .dav-space) {
+    display: none; /* zoom: in the full window there is room for it */
+  }
 }
 .dav-brush {
   display: inline-flex;
@@ -159,6 +164,7 @@ export const CONTROLS = `
 }
 .dav-frames > output {
   min-width: 5.5em;
+  white-space: nowrap;
   font-size: var(--dav-text-size);
   text-align: right;
   font-variant-numeric: tabular-nums;

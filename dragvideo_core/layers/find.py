@@ -1,8 +1,8 @@
 """Where the layer comes from: a MASK wins, then a SAM, then strokes, then the colours at the handles (`guess.py`).
 
 A MASK of every frame is taken as it is, but for hard edges, which become a matte. A single one, and strokes, belong to the
-frame that the points were picked on and are carried to the others. A SAM is asked frame by frame while the points are
-followed (`regions.py`).
+frame that the points were picked on and are carried to the others. A SAM takes strokes for clicks on the thing and off it;
+without any it is asked frame by frame while the points are followed (`regions.py`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..points.edit_mask import moving
-from ..types import OnProgress, PointPicks, Segmenter, UserError, VideoClip, ignore_progress, size_of, warn
+from ..types import OnProgress, PointPicks, Segmenter, Stroke, UserError, VideoClip, ignore_progress, size_of, warn
 from .carry import carry
 from .given import EverythingSegmenter
 from .guess import GuessedSegmenter, guessed_layer, held
@@ -22,6 +22,7 @@ from .pixels import Coverage, as_picture
 from .regions import Regions
 from .strokes import layer_of_strokes
 
+CLICKS = 5  # that a SAM gets of each stroke
 NEAR = 2.0  # px at 256 px, short side: a handle this near to the layer lies on it
 
 
@@ -33,7 +34,7 @@ def check(picks: PointPicks, segmenter: Segmenter, frames: int) -> None:
             "the mask of the thing is black everywhere: expected white on the thing. Wire another MASK into the SAM Segment "
             "node, or none."
         )
-    if picks.strokes and all(stroke.kind != "thing" for stroke in picks.strokes):
+    if picks.strokes and not segmenter.asks_points and all(stroke.kind != "thing" for stroke in picks.strokes):
         raise UserError(
             "there are strokes over the ground and none over the thing: expected at least one over the thing. Paint it on the "
             "Pick Points node, or clear the strokes."
@@ -56,12 +57,17 @@ def known_layer(
     start = clip.frames[picks.frame]
     if masks is not None:
         first = _of_mask(start, masks[0])[0].numpy()
-    elif segmenter.asks_points or not picks.strokes:
+    elif not picks.strokes:
         return None
+    elif segmenter.asks_points:
+        clicked = segmenter.foreground(picks.frame, start, *clicks(picks))
+        if not clicked.any() or clicked.all():
+            warn("SAM found no thing under the clicks: it is asked at the handles instead. Click on other spots of the thing.")
+            return None
+        first = _of_mask(start, clicked.float())[0].numpy()
     else:
         picture = as_picture(start)
-        dragged = picks.handles[moving(picks.targets - picks.handles)]  # a pin may hold the ground
-        first = matte(picture, layer_of_strokes(picture, picks.strokes, dragged))
+        first = matte(picture, layer_of_strokes(picture, picks.strokes, _dragged(picks)))
     _warn_of_handles_off(torch.from_numpy(first), picks)
     done = 1
 
@@ -71,6 +77,24 @@ def known_layer(
         on_progress(done, len(clip), None)
 
     return carry(clip.frames, {picks.frame: first}, count)
+
+
+def clicks(picks: PointPicks) -> tuple[Tensor, Tensor]:
+    """What a SAM is asked where there are strokes: points (P, 2) on the thing, dragged handles among them, and (G, 2) off it."""
+
+    def along(stroke: Stroke) -> Tensor:
+        last = len(stroke.points) - 1
+        return stroke.points[torch.linspace(0, last, min(CLICKS, last + 1)).round().long()]
+
+    def of(kind: str) -> list[Tensor]:
+        return [along(stroke) for stroke in picks.strokes if stroke.kind == kind]
+
+    return torch.cat([_dragged(picks), *of("thing")]), torch.cat([picks.handles[:0], *of("ground")])
+
+
+def _dragged(picks: PointPicks) -> Tensor:
+    """The handles that move: a pin may hold the ground."""
+    return picks.handles[moving(picks.targets - picks.handles)]
 
 
 def layer_of_regions(clip: VideoClip, picks: PointPicks, regions: Tensor) -> Tensor | None:
@@ -101,7 +125,7 @@ def guess(frame: Tensor, picks: PointPicks, edit_mask: Tensor, front: Tensor | N
 
     edit_mask: (H, W) bool, of that frame; front: as a segmenter's.
     """
-    answer = guessed_layer(as_picture(frame), picks.handles[moving(picks.targets - picks.handles)].float(), edit_mask.numpy())
+    answer = guessed_layer(as_picture(frame), _dragged(picks).float(), edit_mask.numpy())
     if answer is None:
         return EverythingSegmenter(front)
     return GuessedSegmenter(front, torch.from_numpy(answer[0])[None], answer[1])

@@ -24,7 +24,7 @@ class MaskSegmenter:
         check_count("thing", self.masks, frames)
         check_count("things in front", self.front, frames)
 
-    def foreground(self, index: int, frame: Tensor, prompts: Tensor) -> Tensor:
+    def foreground(self, index: int, frame: Tensor, prompts: Tensor, ground: Tensor | None = None) -> Tensor:
         """The mask of frame `index`, or the single one, where it is 0.5 or more: (H, W) bool of the size of `frame` (3, H, W)."""
         count = len(self.masks)
         if count > 1 and not 0 <= index < count:
@@ -51,7 +51,7 @@ class EverythingSegmenter:
         """UserError if the things in front are of another number of frames."""
         check_count("things in front", self.front, frames)
 
-    def foreground(self, index: int, frame: Tensor, prompts: Tensor) -> Tensor:
+    def foreground(self, index: int, frame: Tensor, prompts: Tensor, ground: Tensor | None = None) -> Tensor:
         """(H, W) of True"""
         return torch.ones(frame.shape[1:], dtype=torch.bool)
 

@@ -112,16 +112,16 @@ class SamSegmenter:
         """UserError if the things in front are of another number of frames."""
         check_count("things in front", self.front, frames)
 
-    def foreground(self, index: int, frame: Tensor, prompts: Tensor) -> Tensor:
-        """Frame number `index`, its picture (3, H, W) in [0, 1], points (P, 2) on the thing, (x, y) in pixels:
-        (H, W) bool, the mask that SAM scores best. Points outside the frame are left out; with none left it is empty.
+    def foreground(self, index: int, frame: Tensor, prompts: Tensor, ground: Tensor | None = None) -> Tensor:
+        """Frame number `index`, its picture (3, H, W) in [0, 1], points (P, 2) on the thing and (G, 2) off it, (x, y) in pixels:
+        (H, W) bool, the mask that SAM scores best. Points outside the frame are left out; with none on the thing it is empty.
         """
-        inside = points_inside(prompts, frame)
-        if len(inside) == 0:
+        places, labels = _labelled(prompts, ground, frame)
+        if not labels.any():
             return torch.zeros(frame.shape[1:], dtype=torch.bool)
         self._show(index, frame)
         with torch.no_grad():
-            masks, scores, _ = self._predictor.predict(inside, np.ones(len(inside), int), multimask_output=True)
+            masks, scores, _ = self._predictor.predict(places, labels, multimask_output=True)
         self._predictor.reset_image()
         return torch.from_numpy(masks[int(scores.argmax())].astype(bool))
 
@@ -164,15 +164,15 @@ class WrappedSamSegmenter:
         """UserError if the things in front are of another number of frames."""
         check_count("things in front", self.front, frames)
 
-    def foreground(self, index: int, frame: Tensor, prompts: Tensor) -> Tensor:
+    def foreground(self, index: int, frame: Tensor, prompts: Tensor, ground: Tensor | None = None) -> Tensor:
         """As `SamSegmenter.foreground`."""
         seen = torch.zeros(frame.shape[1:], dtype=torch.bool)
-        inside = points_inside(prompts, frame)
-        if len(inside) == 0:
+        places, labels = _labelled(prompts, ground, frame)
+        if not labels.any():
             return seen
         self._wrapper.prepare_device()
         try:  # it gives all masks above the threshold, or else the best one: no mask reaches infinity
-            masks = self._wrapper.predict(as_bytes(frame), inside.tolist(), [1] * len(inside), None, float("inf"))
+            masks = self._wrapper.predict(as_bytes(frame), places.tolist(), labels.tolist(), None, float("inf"))
         finally:
             self._wrapper.release_device()
         for mask in masks:
@@ -181,6 +181,12 @@ class WrappedSamSegmenter:
 
     def free(self) -> None:
         """Nothing is held: the wrapper has its own ways."""
+
+
+def _labelled(thing: Tensor, ground: Tensor | None, frame: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """The points in the picture (P, 2) float32, and SAM's label of each (P,): 1 on the thing, 0 off it."""
+    on, off = (points_inside(points, frame) for points in (thing, thing[:0] if ground is None else ground))
+    return np.concatenate([on, off]), np.repeat([1, 0], [len(on), len(off)])
 
 
 def points_inside(points: Tensor, frame: Tensor) -> np.ndarray:

@@ -107,6 +107,25 @@ def test_without_any_mark_the_thing_is_guessed(film: Path, tmp_path: Path):
     assert abs(bare_frames - marked).mean() < 0.4 * abs(before - marked).mean()
 
 
+def test_a_sam_is_asked_for_clicks_on_the_picked_frame_alone_and_its_answer_is_carried(film: Path, tmp_path: Path):
+    class Clicked:
+        masks, front, asks_points = None, None, True
+
+        def check(self, frames):
+            """Any film will do."""
+
+        def free(self):
+            """Nothing is held."""
+
+        def foreground(self, index, frame, prompts, ground=None):
+            assert index == 0 and len(prompts) == 3 and len(ground) == 5
+            return frame.mean(0) > 120 / 255
+
+    drag_a_film(film, points(), tmp_path / "out.mkv", LOSSLESS, Clicked())
+    for old, new in zip(read(film), read(tmp_path / "out.mkv"), strict=True):
+        assert np.abs(centre(new) - centre(old) - [0, -12]).max() < 1.0
+
+
 def test_points_may_be_picked_on_a_later_frame(film: Path, tmp_path: Path):
     drag_a_film(film, points(frame=9), tmp_path / "out.mkv", LOSSLESS)
     for old, new in zip(read(film), read(tmp_path / "out.mkv"), strict=True):

@@ -6,6 +6,12 @@ from host.browser import ComfyPage
 from host.picker_driver import Canvas, build, close_to, demo_graph, pack_errors, picks, run_from_page
 from host.picker_scenarios import ONE, TWO
 
+COLOURS = """(() => {
+    const canvas = widget.element.querySelector('.dav-stage canvas'), { width, height } = canvas;
+    const { data } = canvas.getContext('2d').getImageData(0, 0, width, height);
+    return Array.from({ length: Math.floor(data.length / 400) }, (_, at) => data.slice(400 * at, 400 * at + 3).join());
+})()"""
+
 
 def test_every_tool_draws_and_can_be_undone(page: ComfyPage, renderer: str, artifacts):
     ids = build(page, demo_graph(seed=9))
@@ -42,6 +48,31 @@ def test_every_tool_draws_and_can_be_undone(page: ComfyPage, renderer: str, arti
     canvas.press_button("Clear")
     page.page.get_by_role("button", name="Mask", exact=True).click()
     assert canvas.data["mask_points"] == [] and len(canvas.data["pairs"]) == 2
+    assert not pack_errors(page)
+
+
+def test_clicks_mark_the_thing_and_what_the_run_found_is_shown(page: ComfyPage, renderer: str, artifacts):
+    carry = ("carry", "DragAVideo_Propagate", (1000, 100), {"tracker": "flow"}, {"video": ["clip", 0], "picks": ["pick", 0]})
+    ids = build(page, [*demo_graph(seed=9), carry])
+    canvas = Canvas(page, ids["pick"])
+    canvas.drag((60, 60), (72, 52))
+    canvas.keys("t")
+    canvas.click((60, 66))
+    canvas.keys("g")
+    canvas.click((10, 10))
+    assert [(one["kind"], len(one["points"])) for one in canvas.data["strokes"]] == [("thing", 1), ("ground", 1)]
+    assert run_from_page(page)["status"]["status_str"] == "success"
+    canvas.center()
+    canvas.wait_for_picture()
+    page.page.mouse.move(0, 0)
+    page.settle(700)
+    page.screenshot(artifacts / f"picker_found_{renderer}.png")
+    seen = canvas.node(COLOURS)
+    canvas.page.locator('.dav-root input[aria-label^="Arrow"]').first.click()
+    page.settle(400)
+    plain = canvas.node(COLOURS)
+    tinted = sum(one != other for one, other in zip(seen, plain, strict=True))
+    assert len(seen) / 50 < tinted < len(seen) / 1.5, f"{tinted} of {len(seen)} pixels are covered"
     assert not pack_errors(page)
 
 

@@ -78,7 +78,8 @@ class FakeElement {
   }
 
   getContext() {
-    return new Proxy({}, { get: (kept, name) => kept[name] ?? (() => {}), set: () => true });
+    const pixels = { getImageData: (x, y, width, height) => ({ data: new Uint8ClampedArray(4 * width * height) }) };
+    return new Proxy(pixels, { get: (kept, name) => kept[name] ?? (() => {}), set: () => true });
   }
 
   focus() {}
@@ -125,6 +126,7 @@ globalThis.Path2D = class {
   closePath() {}
   addPath() {}
 };
+globalThis.ImageData = class {};
 globalThis.Image = class {
   async decode() {
     Object.assign(this, { naturalWidth: 128, naturalHeight: 128 });

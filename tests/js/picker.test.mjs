@@ -181,7 +181,27 @@ test("a drag is shown by the layer that the last run found, if it is of this fra
     picker.after.start();
     await new Promise((resolve) => setTimeout(resolve));
     assert.equal(picker.after.layer?.src, expected);
+    assert.equal(Boolean(picker.after.tint), expected !== undefined);
   }
+});
+
+test("the layer of the last run is trusted until other strokes are painted", async () => {
+  drag([100, 100], [150, 90]);
+  key("t");
+  click([200, 200]);
+  assert.deepEqual(data().strokes.at(-1).points.length, 1, "a click is a stroke of one point");
+  followed = { drag_a_video_tracks: [{ frame: 0, size: [SIZE, SIZE] }], drag_a_video_layer: [{ filename: "found.jpg" }] };
+  picker.executed({});
+  picker.refresh();
+  await new Promise((resolve) => setTimeout(resolve));
+  const painted = [];
+  picker.after.canvas = { of: (picture, { strokes }) => painted.push(strokes.length) };
+  picker.after.isWanted = true;
+  picker.after.shown({});
+  key("g");
+  click([300, 200]);
+  picker.after.shown({});
+  assert.deepEqual(painted.slice(0, 1).concat(painted.slice(-1)), [0, 2]);
 });
 
 test("B shows before and after: the other of the two in a drag, and for good at rest", () => {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 
+import numpy as np
 import pytest
 import torch
 
@@ -82,6 +83,44 @@ def test_a_mask_for_every_frame_as_the_foreground(comfy: Comfy, random_weights):
     assert outcome.status == "success", outcome.error
     foreground = outcome.values["propagate"][0].is_foreground
     assert [bool(frame.all()) for frame in foreground] == [True, False, True] and not foreground[1].any()
+
+
+def test_clicks_on_the_thing_and_off_it_reach_a_sam_model(comfy: Comfy, monkeypatch):
+    asked = []
+
+    class Wrapper:
+        def prepare_device(self):
+            """There is no device."""
+
+        def release_device(self):
+            """There is no device."""
+
+        def predict(self, image, points, plabs, bbox, threshold):
+            asked.append((points, plabs))
+            mask = np.zeros(image.shape[:2], bool)
+            mask[40:80, 40:80] = True
+            return [mask]
+
+    class Loader:
+        RETURN_TYPES, FUNCTION, INPUT_TYPES = ("SAM_MODEL",), "load", staticmethod(lambda: {"required": {}})
+
+        def load(self):
+            return (Wrapper(),)
+
+    monkeypatch.setitem(comfy.nodes.NODE_CLASS_MAPPINGS, "SomeSamLoader", Loader)
+    strokes = [{"kind": kind, "radius": 2, "points": [at]} for kind, at in (("thing", [50, 50]), ("ground", [100, 20]))]
+    graph = frames_of(comfy)
+    graph["pick"]["inputs"]["points"] = graphs.picks(version=2, strokes=strokes)
+    graph["loader"] = graphs.node("SomeSamLoader")
+    graph["sam"] = graphs.defaults(comfy, "DragAVideo_SAM", sam_model=["loader", 0])
+    graph["tracks"] = graphs.defaults(
+        comfy, "DragAVideo_Propagate", video=["clip", 0], picks=["pick", 0], segmenter=["sam", 0], tracker="flow"
+    )
+    outcome = comfy.run(graph)
+    assert outcome.status == "success", outcome.error
+    assert asked == [([[60.0, 60.0], [50.0, 50.0], [100.0, 20.0]], [1, 1, 0])]
+    layer = outcome.values["tracks"][0].layer
+    assert layer[0, 0, 60, 60] == 1 and layer[0, 0, 20, 100] == 0
 
 
 def test_latents_of_another_node_take_the_place_of_the_frames(comfy: Comfy, edit: Outcome, random_weights):

@@ -55,6 +55,50 @@ def test_a_mask_wins_over_strokes_and_strokes_are_used_where_nothing_else_is():
     assert find.known_layer(CLIP, PICKS, segment()) is None
 
 
+class Asked:
+    """In the place of a SAM: the thing is THING; keeps what it was asked."""
+
+    masks, front, asks_points = None, None, True
+
+    def __init__(self, answer=THING >= 0.5):
+        self.answer, self.asked = answer, []
+
+    def check(self, frames):
+        """Any clip will do."""
+
+    def foreground(self, index, frame, prompts, ground=None):
+        self.asked.append((index, prompts.tolist(), ground.tolist()))
+        return self.answer
+
+
+def test_a_sam_takes_strokes_for_clicks_on_the_frame_that_they_were_painted_on():
+    """Fault: with a SAM wired in, strokes were left out without a word."""
+    click = Stroke("thing", 3.0, torch.tensor([[30.0, 25.0]]))
+    long = Stroke("ground", 2.0, torch.stack([torch.arange(41.0), torch.zeros(41)], 1))
+    still = torch.tensor([[50.0, 50.0]])
+    picks = replace(
+        PICKS,
+        frame=1,
+        handles=torch.cat([PICKS.handles, still]),
+        targets=torch.cat([PICKS.targets, still]),
+        strokes=(click, long),
+    )
+    segmenter = Asked()
+    layer = find.known_layer(CLIP, picks, segmenter)
+    on = [*PICKS.handles.tolist(), [30.0, 25.0]]  # the pin is no click on the thing
+    assert segmenter.asked == [(1, on, [[float(x), 0.0] for x in (0, 10, 20, 30, 40)])]
+    assert layer.shape == (3, 1, 64, 64) and torch.equal(layer[1, 0] >= 0.5, find._of_mask(CLIP.frames[1], THING)[0] >= 0.5)
+    assert find.known_layer(CLIP, PICKS, segmenter) is None and len(segmenter.asked) == 1  # no strokes: asked frame by frame
+    find.check(replace(PICKS, strokes=(long,)), segmenter, 3)  # the handles are on the thing
+
+
+@pytest.mark.parametrize("everything", [False, True])
+def test_clicks_under_which_a_sam_finds_nothing_are_warned_of(everything: bool):
+    with pytest.warns(UserWarning, match="no thing under the clicks"):
+        layer = find.known_layer(CLIP, replace(PICKS, strokes=STROKES), Asked(torch.full((64, 64), everything)))
+    assert layer is None
+
+
 def test_progress_counts_the_frames_that_are_carried():
     seen = []
     find.known_layer(CLIP, PICKS, segment(0.9 * THING), lambda done, total, _: seen.append((done, total)))

@@ -162,6 +162,17 @@ def test_the_best_mask_for_positive_points_is_taken(counted):
     assert any(not np.array_equal(given.numpy(), mask) for mask in masks)  # else the choice would not show
 
 
+def test_points_off_the_thing_are_said_to_be_off_it(counted):
+    segmenter, _ = counted
+    predictor, on, off = segmenter._predictor, torch.tensor([[40.0, 30.0]]), torch.tensor([[100.0, 50.0], [-5.0, 10.0]])
+    given = segmenter.foreground(0, FRAME, on, off)
+    predictor.set_image((FRAME.permute(1, 2, 0) * 255).round().byte().numpy())
+    masks, scores, _ = predictor.predict(torch.cat([on, off[:1]]).numpy(), np.array([1, 0]))
+    assert np.array_equal(given.numpy(), masks[scores.argmax()])
+    assert not torch.equal(given, segmenter.foreground(0, FRAME, on))
+    assert not segmenter.foreground(0, FRAME, on[:0], off).any()  # nothing is said to be on it
+
+
 def test_free_gives_everything_back_and_the_segmenter_goes_on(counted):
     segmenter, asked = counted
     before = segmenter.foreground(0, FRAME, POINT)
@@ -220,6 +231,8 @@ def test_a_sam_model_of_the_impact_pack_is_asked_its_way(is_bare):
     assert segmenter.foreground(0, FRAME, POINT).all()
     asked = ((64, 128, 3), np.uint8, [[40.0, 30.0]], [1], None)
     assert wrapper.calls == ["prepare", asked, "release"]
+    segmenter.foreground(0, FRAME, POINT, torch.tensor([[9.0, 8.0]]))
+    assert wrapper.calls[4] == ((64, 128, 3), np.uint8, [[40.0, 30.0], [9.0, 8.0]], [1, 0], None)
     segmenter.free()
 
 
