@@ -25,6 +25,10 @@ from .types import UserError
 State = dict[str, Tensor]
 
 
+class LostRank(UserError):
+    """Another rank is gone: nothing can be exchanged any more."""
+
+
 class Group:
     """One process by itself. `Ranks` overrides what several do differently."""
 
@@ -155,7 +159,7 @@ class Ranks(Group):
 
     @contextmanager
     def _exchanging(self, *sent: Tensor | None) -> Iterator[None]:
-        """Counts bytes and seconds. UserError where another rank is gone: nothing can be exchanged any more."""
+        """Counts bytes and seconds. LostRank where another rank is gone."""
         self.sent_bytes += sum(tensor.numel() * tensor.element_size() for tensor in sent if tensor is not None)
         if self.device.type == "cuda":
             torch.cuda.current_stream().synchronize()  # what was computed before is no waiting for others
@@ -165,7 +169,7 @@ class Ranks(Group):
             if self.device.type == "cuda":
                 torch.cuda.current_stream().synchronize()
         except RuntimeError as error:
-            raise UserError(
+            raise LostRank(
                 f"rank {self.rank} of {self.size} lost its connection to another one: expected all to work until the end. Look at "
                 "the message of the one that ended first, and start them again: what was kept is gone on with."
             ) from error

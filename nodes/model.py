@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from comfy_api.latest import io
 
 from ..dragvideo_core import embedded
@@ -13,6 +15,21 @@ from .comfy.run import run
 
 ANYTHING = "anything"
 PRECISIONS = ["auto", *sd_model.DTYPES]
+THIS_ONE, ALL = "this one", "all"
+
+
+def devices_input() -> io.Input:
+    """Which devices work."""
+    widget = io.Combo.Input(
+        "devices",
+        options=[THIS_ONE, ALL],
+        default=THIS_ONE,
+        optional=True,
+        tooltip="all: every card of this machine takes part in Tune LoRA, DDIM Invert, Drag and Decode Edit, each with some of the "
+        "frames. With one card it is the same as 'this one'.",
+    )
+    widget.extra_dict = {"advanced": True}
+    return widget
 
 
 class EmbeddedModel(io.ComfyNode):
@@ -33,19 +50,20 @@ class EmbeddedModel(io.ComfyNode):
                     options=[ANYTHING, *KINDS],
                     default=ANYTHING,
                     tooltip="What the drawing shows: the model's text prompt. 'anything' is the empty prompt.",
-                )
+                ),
+                devices_input(),
             ],
             outputs=[sockets.Model.Output("drag_model", display_name="model", tooltip="For every node that asks for a model.")],
         )
 
     @classmethod
-    def fingerprint_inputs(cls, subject: str) -> str:
+    def fingerprint_inputs(cls, subject: str, devices: str = THIS_ONE) -> str:
         return folders.file_fingerprint(WEIGHTS) if WEIGHTS.is_file() else ""
 
     @classmethod
-    def execute(cls, subject: str) -> io.NodeOutput:
+    def execute(cls, subject: str, devices: str = THIS_ONE) -> io.NodeOutput:
         model = run(embedded.drag_model, "" if subject == ANYTHING else subject)
-        return io.NodeOutput(run(memory.on_compute_device, model))
+        return io.NodeOutput(replace(run(memory.on_compute_device, model), on_all_devices=devices == ALL))
 
 
 class Model(io.ComfyNode):
@@ -77,12 +95,14 @@ class Model(io.ComfyNode):
                     tooltip="The empty text, from CLIP Text Encode: finds points again a little better than 'positive'.",
                 ),
                 precision,
+                devices_input(),
             ],
             outputs=[sockets.Model.Output("drag_model", display_name="model", tooltip="For every node that asks for a model.")],
             hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
-    def execute(cls, model, vae, positive, empty=None, precision: str = "auto") -> io.NodeOutput:
+    def execute(cls, model, vae, positive, empty=None, precision: str = "auto", devices: str = THIS_ONE) -> io.NodeOutput:
         with messages.warnings_on_node(cls.hidden.unique_id):
-            return io.NodeOutput(run(sd_model.drag_model, model, vae, positive, empty, precision))
+            made = run(sd_model.drag_model, model, vae, positive, empty, precision)
+        return io.NodeOutput(replace(made, on_all_devices=devices == ALL))

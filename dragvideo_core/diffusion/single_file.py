@@ -37,7 +37,7 @@ def load(path: Path, prompt: str = "", tokenizer: Path | None = None, device: to
     weights = _read(path)
     try:
         denoiser = _denoiser(weights, dtype).to(device)
-        codec = Codec(_autoencoder(weights).to(device))
+        codec = Codec(autoencoder(weights).to(device))
         texts = _text_encoder(weights)
     except (RuntimeError, KeyError, IndexError, ValueError) as error:
         raise _wrong(path, f"other layers ({str(error)[:200]})") from None
@@ -54,11 +54,12 @@ class Codec:
 
     def encode(self, frames: Tensor) -> Tensor:
         """Frames (N, 3, H, W) in [0, 1] to latents (N, 4, H / 8, W / 8)."""
-        return self.vae.encode(frames.to(self.vae.device) * 2 - 1).latent_dist.mode() * SCALING
+        return self.vae.encode(frames.to(self.vae.device, self.vae.dtype) * 2 - 1).latent_dist.mode().float() * SCALING
 
     def decode(self, latents: Tensor) -> Tensor:
         """Latents (N, 4, h, w) to frames (N, 3, 8 h, 8 w) in [0, 1]."""
-        return (self.vae.decode(latents.to(self.vae.device) / SCALING).sample / 2 + 0.5).clamp(0, 1)
+        latents = latents.to(self.vae.device, self.vae.dtype) / SCALING
+        return (self.vae.decode(latents).sample.float() / 2 + 0.5).clamp(0, 1)
 
 
 def _read(path: Path) -> dict[str, Tensor]:
@@ -107,7 +108,8 @@ def _key(block: str, layer: str) -> str:
     return f"{DENOISER}input_blocks.{block}.transformer_blocks.0.{layer}.weight"
 
 
-def _autoencoder(weights: dict[str, Tensor]) -> AutoencoderKL:
+def autoencoder(weights: dict[str, Tensor]) -> AutoencoderKL:
+    """The autoencoder of a checkpoint's tensors. RuntimeError, KeyError where they are of another family."""
     with torch.device("meta"):
         vae = AutoencoderKL(
             latent_channels=4,

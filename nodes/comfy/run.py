@@ -20,8 +20,9 @@ import torch
 from comfy_execution.utils import get_executing_context
 from torch import Tensor, nn
 
+from ...dragvideo_core.group import ALONE
 from ...dragvideo_core.media.drawing import to_pil
-from . import memory, messages
+from . import devices, memory, messages
 from .time_left import TimeLeft
 
 PREVIEW_SECONDS = 1.0  # previews at most this often
@@ -31,7 +32,8 @@ PREVIEW_SIDE = 512  # px
 def run(stage: Callable[..., Any], *inputs: Any, **more: Any) -> Any:
     """Call a stage where gradients are possible. Whatever the call raises, torch's modes are as before afterwards.
 
-    A model among the inputs is brought to the device first; what the stage needs of a large one is written on the node.
+    A model among the inputs is brought to the device first; what the stage needs of a large one is written on the node. Where it is
+    to work on all devices, the stage is shared with workers on the others.
     """
     with torch.inference_mode(False), torch.enable_grad():
         needed = memory.make_room(stage, inputs)
@@ -39,8 +41,9 @@ def run(stage: Callable[..., Any], *inputs: Any, **more: Any) -> Any:
             logging.info("Drag-A-Video: %s %s", stage.__name__, needed)
             context = get_executing_context()
             messages.write_on_node(needed, context.node_id if context is not None else None)
-        with memory.at_work(stage, inputs):
-            result = stage(*map(normal, inputs), **{name: normal(value) for name, value in more.items()})
+        given, named = tuple(map(normal, inputs)), {name: normal(value) for name, value in more.items()}
+        with memory.at_work(stage, inputs), devices.group_for(stage, given, named) as group:
+            result = stage(*given, **named) if group is ALONE else stage(*given, **named, group=group)
     for value in (*inputs, *more.values()):
         if isinstance(value, Progress):
             value.finish()

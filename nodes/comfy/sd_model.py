@@ -18,6 +18,7 @@ from diffusers import UNet2DConditionModel
 from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint
 from torch import Tensor
 
+from ...dragvideo_core.diffusion import single_file
 from ...dragvideo_core.types import DragModel, UserError, warn
 from . import memory
 
@@ -134,6 +135,17 @@ class ComfyCodec:
     def decode(self, latents: Tensor) -> Tensor:
         """Latents (N, 4, h, w) as the denoiser sees them to frames (N, 3, 8 h, 8 w) in [0, 1]."""
         return self._called(self._vae.decode, latents / self.scaling_factor).movedim(-1, 1)
+
+    def portable(self) -> single_file.Codec:
+        """The same autoencoder as diffusers' class, on the CPU, for a process without ComfyUI. UserError for other layers."""
+        weights = {f"{single_file.VAE}{name}": weight.detach().clone() for name, weight in self._vae.get_sd().items()}
+        try:
+            return single_file.Codec(single_file.autoencoder(weights).to("cpu", self._vae.vae_dtype))
+        except (RuntimeError, KeyError) as error:
+            raise UserError(
+                "this VAE cannot be handed to other devices: expected Stable Diffusion's own, got other layers "
+                f"({str(error)[:200]}). Load the checkpoint's VAE, or choose 'this one' as 'devices'."
+            ) from None
 
     def _called(self, call: Callable[[Tensor], Tensor], values: Tensor) -> Tensor:
         """What the VAE makes. ComfyUI moves the denoiser out where there is no room for both: a stage finds it there again."""

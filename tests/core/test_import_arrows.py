@@ -32,12 +32,13 @@ IDEAS = {*MAY_IMPORT}
 MAY_IMPORT |= {
     "stages": IDEAS,
     "pipeline": {*IDEAS, "stages"},
+    "workers": {*IDEAS, "stages", "workers"},
     "film_edit": {*IDEAS, "stages"},
     "job_file": {*IDEAS, "stages", "pipeline", "film_edit"},
     "job": {*IDEAS, "stages", "pipeline", "film_edit", "job_file"},
     "__main__": {"types", "job", "job_file", "group"},
     "dragvideo_core": {*IDEAS, "stages", "pipeline", "film_edit"},
-    "nodes": {*IDEAS, "stages", "pipeline", "film_edit", "job_file", "nodes"},
+    "nodes": {*IDEAS, "stages", "pipeline", "film_edit", "job_file", "workers", "nodes"},
     "root": {"nodes"},
 }
 

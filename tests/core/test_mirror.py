@@ -50,6 +50,7 @@ HELD_BY = {
     "media/video_file.py": "stages/test_load.py",
     "media/webp.py": "stages/test_load_films.py",
     "stages/edit.py": "files/test_edit_file.py",
+    "workers/work.py": "workers/test_start.py",  # what a worker does, those see who start it
 }
 
 

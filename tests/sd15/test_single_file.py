@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -13,11 +14,13 @@ from sd15 import checkpoints
 
 from dragvideo_core.diffusion import single_file
 from dragvideo_core.diffusion.denoiser import predict
+from dragvideo_core.files.fingerprint import fingerprint
 from dragvideo_core.job import run_job
 from dragvideo_core.job_file import read_job
 from dragvideo_core.media.film import open_film
 from dragvideo_core.media.video_file import write_video
 from dragvideo_core.types import UserError
+from dragvideo_core.workers import handover
 
 from ..nodes.executor import Comfy
 from .conftest import CHECKPOINT, INPAINTING
@@ -57,6 +60,28 @@ def test_the_model_is_comfyuis(ours, theirs, comfy):
     with torch.no_grad():
         close(ours.vae.encode(frames), other.vae.encode(frames), 0.02)  # ComfyUI's may be half as precise
         close(ours.vae.decode(latents), other.vae.decode(latents), 0.02)
+
+
+def test_comfyuis_autoencoder_goes_to_another_process_as_it_is(theirs, comfy, tmp_path):
+    """Handed over as files, and read where ComfyUI is not."""
+    model, vae, texts = theirs
+    made = comfy.module("nodes.comfy.sd_model").drag_model(model, vae, *texts, precision="fp32")
+    handed = comfy.module("nodes.comfy.devices")._portable(made)
+    comfy.module("dragvideo_core.workers.handover").write(tmp_path, "decode", {"model": handed})
+    there = handover.read(tmp_path, torch.device("cpu"))[1]["model"]
+    assert fingerprint(there.denoiser) == fingerprint(made.denoiser)
+    frames, latents = torch.rand(1, 3, 64, 64), torch.randn(1, 4, 8, 8)
+    with torch.no_grad():
+        close(there.vae.encode(frames), made.vae.encode(frames))
+        close(there.vae.decode(latents), made.vae.decode(latents))
+
+
+def test_an_autoencoder_of_other_layers_is_refused_in_words(theirs, comfy):
+    model, vae, _ = theirs
+    codec = comfy.module("nodes.comfy.sd_model").ComfyCodec(vae, model.model.latent_format)
+    other = patch.object(type(vae), "get_sd", lambda self: {"taesd_encoder.0.weight": torch.zeros(1)})
+    with other, pytest.raises(ValueError, match="cannot be handed to other devices"):
+        codec.portable()
 
 
 def test_a_job_runs_with_a_checkpoint(models, tmp_path):

@@ -1,0 +1,68 @@
+"""The choice *devices* of the model nodes: with other devices the stages are shared with workers there, else nothing changes."""
+
+from __future__ import annotations
+
+import psutil
+import pytest
+import torch
+
+from . import graphs
+from .executor import Comfy
+
+STAGES = ["tune", "invert", "drag", "decode"]
+
+
+@pytest.fixture
+def nothing_kept(comfy: Comfy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No run finds what another one made."""
+    kept = comfy.module("dragvideo_core.files.unfinished").NOT_KEPT
+    monkeypatch.setattr(comfy.module("nodes.comfy.folders"), "unfinished", lambda: kept)
+
+
+def edit_on(comfy: Comfy, devices: str) -> dict:
+    graph = graphs.whole_edit(comfy, frames=3)
+    graph["model"]["inputs"]["devices"] = devices
+    for stage in ("invert", "drag", "decode"):
+        graph[stage]["inputs"]["chunk"] = 1  # batches of other sizes round differently
+    return {name: inputs for name, inputs in graph.items() if name not in ("evaluate", "scores", "sheet", "mask")}
+
+
+@pytest.mark.slow
+@pytest.mark.distributed
+def test_all_devices_make_what_one_makes(comfy: Comfy, random_weights, nothing_kept, monkeypatch: pytest.MonkeyPatch):
+    seen: list[tuple[str, int]] = []
+    start = comfy.module("dragvideo_core.workers.start")
+    started = start.workers
+
+    def counted(stage, *inputs):
+        seen.append((stage, len(inputs[1])))
+        return started(stage, *inputs)
+
+    monkeypatch.setattr(start, "workers", counted)
+    wanted = comfy.run(edit_on(comfy, "this one"))
+    assert wanted.status == "success" and seen == []
+    monkeypatch.setenv("DRAG_A_VIDEO_DEVICES", "cpu")
+    made = comfy.run(edit_on(comfy, "all"))
+    assert made.status == "success", made.error
+    assert seen == [(stage, 1) for stage in STAGES]
+    one, all_ = wanted.values["decode"][0], made.values["decode"][0]
+    assert not torch.equal(one, wanted.values["clip"][0]) and (one - all_).abs().max() <= 2 / 255
+    moved = [values["drag"][0].handle_path for values in (wanted.values, made.values)]
+    torch.testing.assert_close(moved[0], moved[1], rtol=0, atol=1e-3)
+    assert "drag" in {node for node, _ in made.previews}
+    assert psutil.Process().children(recursive=True) == []
+
+
+def test_with_one_device_all_is_this_one(comfy: Comfy, random_weights, nothing_kept, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("DRAG_A_VIDEO_DEVICES", raising=False)
+    assert comfy.module("nodes.comfy.devices").others() == []
+    made = comfy.run(graphs.up_to(edit_on(comfy, "all"), "invert"))
+    assert made.status == "success", made.error
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("named", ["gpu7", "cpu,", ",cpu"])
+def test_names_of_no_devices_are_refused(comfy: Comfy, monkeypatch: pytest.MonkeyPatch, named: str):
+    monkeypatch.setenv("DRAG_A_VIDEO_DEVICES", named)
+    with pytest.raises(ValueError, match="devices with commas between"):
+        comfy.module("nodes.comfy.devices").others()
