@@ -83,4 +83,4 @@ def _loaded(job: Job) -> DragModel:
     chosen = job.checkpoint
     if chosen is None:
         return embedded.drag_model(job.subject or "")
-    return single_file.load(chosen.file, chosen.prompt, chosen.tokenizer or COMFYUIS_TOKENIZER)
+    return single_file.load(chosen.file, chosen.prompt, chosen.tokenizer or COMFYUIS_TOKENIZER, loras=chosen.loras)

@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NoReturn, get_args, get_origin, get_type_hints
 
+from .diffusion.added_lora import Lora
 from .embedded.drawn_world import KINDS
 from .film_edit import FilmSettings
 from .media.encoding import CONTAINERS
@@ -29,6 +30,7 @@ from .types import UserError
 MARK, VERSION = "drag_a_video_job", 1
 MOST_BYTES = 4_000_000  # of a job file
 LARGEST = 1e12  # of any number in the settings
+MOST_LORAS, MOST_STRENGTH = 20, 100.0
 BOUNDS = {  # of numbers that no stage checks
     ("film", "window"): (1, 10_000),
     ("film", "beside"): (0, 1000),
@@ -56,6 +58,7 @@ class Checkpoint:
     file: Path
     prompt: str = ""  # what the film shows
     tokenizer: Path | None = None  # the folder of CLIP's; None: ComfyUI's, where this pack lies in its custom_nodes
+    loras: tuple[Lora, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,8 @@ def write_job(path: str | Path, job: Job) -> None:
         data["model"] = {"kind": "checkpoint", "file": _relative(chosen.file, folder), "prompt": chosen.prompt}
         if chosen.tokenizer is not None:
             data["model"]["tokenizer"] = _relative(chosen.tokenizer, folder)
+        if chosen.loras:
+            data["model"]["loras"] = [{"file": _relative(one.file, folder), "strength": one.strength} for one in chosen.loras]
     if job.sam is not None:
         data["sam"] = _relative(job.sam, folder)
     usual = _for_drawings() if job.checkpoint is None else Settings()
@@ -200,16 +205,29 @@ def _model(model: Any, folder: Path) -> tuple[str | None, Checkpoint | None]:
         subject = model.get("subject", "")
         if isinstance(subject, str) and subject in ("", *KINDS):
             return subject, None
-    if kind == "checkpoint" and {"kind", "file"} <= keys <= {"kind", "file", "prompt", "tokenizer"}:
+    if kind == "checkpoint" and {"kind", "file"} <= keys <= {"kind", "file", "prompt", "tokenizer", "loras"}:
         prompt = model.get("prompt", "")
         if isinstance(prompt, str) and len(prompt) <= 1000:
             tokenizer = folder / _name(model, "tokenizer") if "tokenizer" in model else None
-            return None, Checkpoint(folder / _name(model, "file"), prompt, tokenizer)
+            return None, Checkpoint(folder / _name(model, "file"), prompt, tokenizer, _loras(model.get("loras", []), folder))
     wanted = (
         f'{{"kind": "none"}}, {{"kind": "embedded", "subject": one of {", ".join(KINDS)}, or ""}}, or '
         '{"kind": "checkpoint", "file": ..., "prompt": ...} as \'model\''
     )
     raise _Fault(wanted, reprlib.repr(model))
+
+
+def _loras(given: Any, folder: Path) -> tuple[Lora, ...]:
+    loras = []
+    for one in given if isinstance(given, list) and len(given) <= MOST_LORAS else [None]:
+        strength = one.get("strength", 1.0) if isinstance(one, dict) and {"file"} <= one.keys() <= {"file", "strength"} else None
+        if type(strength) not in (int, float) or not abs(strength) <= MOST_STRENGTH:
+            raise _Fault(
+                f'at most {MOST_LORAS} of {{"file": ..., "strength": from {-MOST_STRENGTH:g} to {MOST_STRENGTH:g}}} in \'loras\'',
+                reprlib.repr(given),
+            )
+        loras.append(Lora(folder / _name(one, "file"), float(strength)))
+    return tuple(loras)
 
 
 def _sections(job: Job) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from torch import Tensor
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from ..types import DragModel, UserError
+from . import added_lora
 from .ddim import stable_diffusion_alphas
 
 DENOISER, VAE, TEXT = "model.diffusion_model.", "first_stage_model.", "cond_stage_model.transformer."
@@ -26,21 +27,31 @@ BEGIN, END = 49406, 49407  # CLIP's tokens around a text, the second also fills 
 WANTED = "the single file of a Stable Diffusion 1.x checkpoint (.safetensors, with VAE and text encoder, as Stable Diffusion 1.5's)"
 
 
-def load(path: Path, prompt: str = "", tokenizer: Path | None = None, device: torch.device | None = None) -> DragModel:
+def load(
+    path: Path,
+    prompt: str = "",
+    tokenizer: Path | None = None,
+    device: torch.device | None = None,
+    loras: tuple[added_lora.Lora, ...] = (),
+) -> DragModel:
     """The model on `device` (None: the GPU if there is one), in half precision there and in float32 on the CPU.
 
-    tokenizer: the folder of CLIP's, for a prompt with words in it. UserError for a file that is no such checkpoint.
+    tokenizer: the folder of CLIP's, for a prompt with words in it; loras: added into its weights. UserError for a file that is no
+    such checkpoint, or no LoRA for it.
     """
     device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
     dtype = torch.float16 if device.type == "cuda" else torch.float32
     tokens = _tokens(prompt, tokenizer)
     weights = _read(path)
     try:
-        denoiser = _denoiser(weights, dtype).to(device)
+        denoiser = _denoiser(weights)
         codec = Codec(autoencoder(weights).to(device))
         texts = _text_encoder(weights)
     except (RuntimeError, KeyError, IndexError, ValueError) as error:
         raise _wrong(path, f"other layers ({str(error)[:200]})") from None
+    for lora in loras:
+        added_lora.add(lora, denoiser, texts)
+    denoiser = denoiser.to(device, dtype)
     with torch.no_grad():
         context, empty = (texts(torch.tensor([row])).last_hidden_state for row in (tokens, _tokens("", None)))
     return DragModel(denoiser, codec, context, empty, stable_diffusion_alphas(), name=path.stem)
@@ -77,14 +88,13 @@ def _read(path: Path) -> dict[str, Tensor]:
         raise _wrong(path, f"one that cannot be read ({error})") from error
 
 
-def _denoiser(weights: dict[str, Tensor], dtype: torch.dtype) -> UNet2DConditionModel:
+def _denoiser(weights: dict[str, Tensor]) -> UNet2DConditionModel:
     """The denoiser, its widths and layers read off the tensors. RuntimeError, KeyError where they are of another family."""
     config = _denoiser_config(weights)
     with torch.device("meta"):
         denoiser = UNet2DConditionModel(**config)
     own = {name: value for name, value in weights.items() if name.startswith(DENOISER)}
-    converted = convert_ldm_unet_checkpoint(own, config)
-    denoiser.load_state_dict({name: value.to(dtype) for name, value in converted.items()}, assign=True)
+    denoiser.load_state_dict(convert_ldm_unet_checkpoint(own, config), assign=True)
     return denoiser.eval().requires_grad_(False)
 
 

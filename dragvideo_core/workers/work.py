@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import threading
+import time
 from pathlib import Path
 
 import psutil
@@ -17,6 +18,7 @@ from ..types import UserError, warnings_go_to
 from . import handover
 
 MEETING = "meeting"  # the file that the processes meet in
+APART = 0.2  # seconds between two looks at the parent
 
 
 def is_ready(folder: Path, rank: int) -> Path:
@@ -31,7 +33,7 @@ def failure(folder: Path, rank: int) -> Path:
 
 def main(folder: Path, rank: int, size: int, device: torch.device) -> None:
     """Make the stage whose call lies in the folder, as this rank of so many. Ends with the process that started it."""
-    _end_with(psutil.Process(os.getppid()), folder)
+    watching = _end_with(psutil.Process(os.getppid()), folder)
     try:
         with warnings_go_to(lambda text: None):  # the first rank says the same
             stage, inputs = handover.read(folder, device)
@@ -43,7 +45,8 @@ def main(folder: Path, rank: int, size: int, device: torch.device) -> None:
             stage(**inputs, group=joined())
             distributed.destroy_process_group()
     except LostRank:
-        sys.exit(1)  # whoever left first says why
+        watching.join(5 * APART)  # perhaps the parent is gone
+        sys.exit(1)  # if not, it knows who left first, and why
     except Exception as error:
         text = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
         unfinished = folder / f"failing.{rank}"
@@ -52,15 +55,19 @@ def main(folder: Path, rank: int, size: int, device: torch.device) -> None:
         raise
 
 
-def _end_with(parent: psutil.Process, folder: Path) -> None:
+def _end_with(parent: psutil.Process, folder: Path) -> threading.Thread:
     """When the parent is gone, however it went, this process ends too, in the middle of whatever it does."""
 
-    def wait() -> None:
-        parent.wait()
+    def watch() -> None:
+        # A killed parent that nobody has reaped still runs for psutil, but no more as this one's parent; Windows keeps its number.
+        while os.getppid() == parent.pid and parent.is_running():
+            time.sleep(APART)
         shutil.rmtree(folder, ignore_errors=True)
         os._exit(1)
 
-    threading.Thread(target=wait, daemon=True).start()
+    watching = threading.Thread(target=watch, daemon=True)
+    watching.start()
+    return watching
 
 
 if __name__ == "__main__":

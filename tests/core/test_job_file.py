@@ -12,6 +12,7 @@ from core.jobs import EMBEDDED, FAST, drawing, job_file
 from core.test_film_edit import points
 
 from dragvideo_core import job_file as job_files
+from dragvideo_core.diffusion.added_lora import Lora
 from dragvideo_core.film_edit import FilmSettings
 from dragvideo_core.job_file import Checkpoint, Job, read_job, write_job
 from dragvideo_core.pipeline import Settings
@@ -39,9 +40,11 @@ def test_settings_go_to_their_stages(tmp_path):
 
 
 def test_a_checkpoint_has_the_usual_settings_and_is_written_and_read_again(tmp_path):
-    model = {"kind": "checkpoint", "file": "sd15.safetensors", "prompt": "a wolf", "tokenizer": "clip"}
+    loras = [{"file": "wolf.safetensors", "strength": 0.5}, {"file": "fur.safetensors"}]
+    model = {"kind": "checkpoint", "file": "sd15.safetensors", "prompt": "a wolf", "tokenizer": "clip", "loras": loras}
     job = read_job(job_file(tmp_path, output="out.mp4", model=model, settings={"drag": {"iterations": 9}}))
-    assert job.checkpoint == Checkpoint(tmp_path / "sd15.safetensors", "a wolf", tmp_path / "clip") and job.has_model
+    wanted = Lora(tmp_path / "wolf.safetensors", 0.5), Lora(tmp_path / "fur.safetensors", 1.0)
+    assert job.checkpoint == Checkpoint(tmp_path / "sd15.safetensors", "a wolf", tmp_path / "clip", wanted) and job.has_model
     assert job.settings == Settings(drag=DragSettings(iterations=9))
     write_job(tmp_path / "written.json", job)
     assert read_job(tmp_path / "written.json") == job
@@ -84,6 +87,11 @@ def test_a_job_is_written_and_read_again(tmp_path, subject):
         ({"model": {"kind": "checkpoint", "file": 5}}, "name of a file in 'file'"),
         ({"model": {"kind": "checkpoint", "file": "a.safetensors", "prompt": ["a"]}}, '"kind": "none"'),
         ({"model": {"kind": "checkpoint", "file": "a.safetensors", "lora": "b"}}, '"kind": "none"'),
+        ({"model": {"kind": "checkpoint", "file": "a.safetensors", "loras": "b"}}, "'loras'"),
+        ({"model": {"kind": "checkpoint", "file": "a.safetensors", "loras": ["b"]}}, "'loras'"),
+        ({"model": {"kind": "checkpoint", "file": "a.safetensors", "loras": [{"file": "b", "strength": "1"}]}}, "'loras'"),
+        ({"model": {"kind": "checkpoint", "file": "a.safetensors", "loras": [{"file": "b", "strength": 1000}]}}, "'loras'"),
+        ({"model": {"kind": "checkpoint", "file": "a.safetensors", "loras": [{"file": 5}]}}, "name of a file"),
         ({"model": {"kind": "embedded", "subject": "swan"}}, "flower"),
         ({"model": {"kind": "embedded", "subject": ["flower"]}}, "flower"),
         ({"settings": []}, "'settings' of film"),

@@ -10,6 +10,7 @@ CORE = TESTS.parents[1] / "dragvideo_core"
 # The module -> the tests that hold it: what it does can only be seen in the work that it is a part of.
 HELD_BY = {
     "__main__.py": "test_job.py",  # the command line of a job
+    "diffusion/added_lora.py": "../sd15/test_single_file.py",
     "diffusion/single_file.py": "../sd15/test_single_file.py",  # beside ComfyUI's own loader
     # one displacement of a whole frame
     "displacement/bending.py": "stages/test_displace.py",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import psutil
 import pytest
+from processes import none_is_left
 
 from host.comfyui import ComfyUI, Event, HostError
-
-WITHIN = 10.0  # seconds
 
 LONG = {
     "clip": {
@@ -31,7 +32,7 @@ def workers(comfy: ComfyUI) -> list[psutil.Process]:
 @pytest.mark.slow
 @pytest.mark.distributed
 @pytest.mark.faults
-def test_no_worker_is_left_after_a_cancel_or_a_kill(tmp_path, monkeypatch: pytest.MonkeyPatch):
+def test_no_worker_is_left_after_a_cancel_or_a_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("DRAG_A_VIDEO_DEVICES", "cpu,cpu")
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
@@ -44,8 +45,7 @@ def test_no_worker_is_left_after_a_cancel_or_a_kill(tmp_path, monkeypatch: pytes
                 comfy.interrupt()
 
         assert comfy.run(LONG, stop).status == "interrupted"
-        assert len(seen[0]) == 2 and psutil.wait_procs(seen[0], WITHIN)[1] == []
-        assert list(tmp_path.glob("drag_a_video_*")) == []
+        assert len(seen[0]) == 2 and none_is_left(seen[0], tmp_path)
 
         def kill(event: Event) -> None:
             if event.kind == "progress" and event.data["value"] >= 1 and event.data["node"] == "tune":
@@ -54,5 +54,4 @@ def test_no_worker_is_left_after_a_cancel_or_a_kill(tmp_path, monkeypatch: pytes
 
         with pytest.raises(HostError):
             comfy.run(LONG, kill)
-        assert len(seen[-1]) == 2 and psutil.wait_procs(seen[-1], WITHIN)[1] == []
-        assert list(tmp_path.glob("drag_a_video_*")) == []
+        assert len(seen[-1]) == 2 and none_is_left(seen[-1], tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 from unittest.mock import patch
@@ -12,14 +13,15 @@ from core.tiny import tiny_clip
 from safetensors.torch import save_file
 from sd15 import checkpoints
 
-from dragvideo_core.diffusion import single_file
+from dragvideo_core.diffusion import added_lora, single_file
+from dragvideo_core.diffusion.added_lora import Lora
 from dragvideo_core.diffusion.denoiser import predict
 from dragvideo_core.files.fingerprint import fingerprint
 from dragvideo_core.job import run_job
 from dragvideo_core.job_file import read_job
 from dragvideo_core.media.film import open_film
 from dragvideo_core.media.video_file import write_video
-from dragvideo_core.types import UserError
+from dragvideo_core.types import UserError, warnings_go_to
 from dragvideo_core.workers import handover
 
 from ..nodes.executor import Comfy
@@ -31,8 +33,11 @@ WORDS = "a wolf turns its head"
 
 @pytest.fixture(scope="module")
 def ours(models: Path, comfy: Comfy):
-    tokenizer = Path(comfy.module("nodes.comfy.folders").folder_paths.base_path) / "comfy" / "sd1_tokenizer"
-    return single_file.load(models / "checkpoints" / CHECKPOINT, WORDS, tokenizer, torch.device("cpu"))
+    return single_file.load(models / "checkpoints" / CHECKPOINT, WORDS, tokenizer(comfy), torch.device("cpu"))
+
+
+def tokenizer(comfy: Comfy) -> Path:
+    return Path(comfy.folder_paths.base_path) / "comfy" / "sd1_tokenizer"
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +87,74 @@ def test_an_autoencoder_of_other_layers_is_refused_in_words(theirs, comfy):
     other = patch.object(type(vae), "get_sd", lambda self: {"taesd_encoder.0.weight": torch.zeros(1)})
     with other, pytest.raises(ValueError, match="cannot be handed to other devices"):
         codec.portable()
+
+
+def common_lora(ours, path: Path, **changed) -> Path:
+    """A LoRA file in the common names: linear layers, a convolution, and the text encoder; `changed`: other tensors."""
+    torch.manual_seed(5)
+    shapes = {f"lora_unet_{name.replace('.', '_')}": layer.weight.shape for name, layer in ours.denoiser.named_modules()
+              if name.endswith(("to_q", "to_out.0", "proj_in", "conv1"))}  # fmt: skip
+    shapes |= {f"lora_te_text_model_encoder_layers_{block}_self_attn_q_proj": (768, 768) for block in range(12)}
+    tensors = {}
+    for name, (rows, *columns) in shapes.items():
+        tensors[f"{name}.lora_up.weight"] = 0.1 * torch.randn(rows, 3, *[1] * (len(columns) - 1))
+        tensors[f"{name}.lora_down.weight"] = 0.1 * torch.randn(3, *columns)
+        if "to_q" in name or "q_proj" in name:
+            tensors[f"{name}.alpha"] = torch.tensor(1.5)
+    save_file({name: tensor for name, tensor in (tensors | changed).items() if tensor is not None}, path)
+    return path
+
+
+def test_lora_files_change_the_model_as_comfyuis_loader_does(ours, models, comfy, tmp_path):
+    from comfy import sd, utils
+
+    file, checkpoint = common_lora(ours, tmp_path / "lora.safetensors"), models / "checkpoints" / CHECKPOINT
+    made = single_file.load(checkpoint, WORDS, tokenizer(comfy), torch.device("cpu"), (Lora(file, 0.5), Lora(file, -0.2)))
+    model, clip, vae, _ = sd.load_checkpoint_guess_config(str(checkpoint), output_clip=True)
+    model, clip = sd.load_lora_for_models(model, clip, utils.load_torch_file(str(file)), 0.3, 0.3)
+    texts = [clip.encode_from_tokens_scheduled(clip.tokenize(text)) for text in (WORDS, "")]
+    wanted = comfy.module("nodes.comfy.sd_model").drag_model(model, vae, *texts, precision="fp32")
+    latents = torch.randn(1, 4, 8, 8)
+    close(made.context, wanted.context)
+    close(predict(made, latents, 500), predict(wanted, latents, 500))
+    for before, now in ((ours.context, made.context), (predict(ours, latents, 500), predict(made, latents, 500))):
+        assert (now - before).norm() > 0.02 * before.norm(), "the LoRA changes nothing: this test proves nothing"
+
+
+LAYER = "lora_unet_mid_block_attentions_0_proj_in"
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(
+    "changed, says",
+    [
+        ({f"{LAYER}.lora_up.weight": None}, "incomplete"),
+        ({f"{LAYER}.lora_up.weight": torch.ones(3, 3)}, "of shapes"),
+        ({f"{LAYER}.lora_down.weight": torch.zeros(0, 3)}, "of shapes"),
+        ({f"{LAYER}.lora_down.weight": torch.ones(3)}, "incomplete"),
+        ({f"{LAYER}.alpha": torch.tensor(float("nan"))}, "not finite"),
+        ({f"{LAYER}.alpha": torch.ones(2)}, "incomplete"),
+        ({f"{LAYER}.hada_w1_a": torch.ones(2, 2)}, "another kind"),
+    ],
+    ids=str,
+)
+def test_a_lora_of_another_kind_is_refused(ours, tmp_path, changed, says):
+    file = common_lora(ours, tmp_path / "lora.safetensors", **changed)
+    with pytest.raises(UserError, match=says):
+        added_lora.add(Lora(file), copy.deepcopy(ours.denoiser), torch.nn.Identity())
+
+
+@pytest.mark.faults
+def test_layers_that_the_model_has_not_are_said(ours, tmp_path):
+    save_file({"lora_unet_nowhere.lora_up.weight": torch.ones(1, 1)}, tmp_path / "other.safetensors")
+    with pytest.raises(UserError, match="no layer"):
+        added_lora.add(Lora(tmp_path / "other.safetensors"), ours.denoiser, torch.nn.Identity())
+    with pytest.raises(UserError, match="no such file"):
+        added_lora.add(Lora(tmp_path / "nowhere.safetensors"), ours.denoiser, torch.nn.Identity())
+    file, texts = common_lora(ours, tmp_path / "lora.safetensors"), []
+    with warnings_go_to(texts.append):
+        added_lora.add(Lora(file), copy.deepcopy(ours.denoiser), torch.nn.Identity())
+    assert len(texts) == 1 and "12 layers" in texts[0]  # the text encoder's
 
 
 def test_a_job_runs_with_a_checkpoint(models, tmp_path):
