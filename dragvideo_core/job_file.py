@@ -218,14 +218,16 @@ def _model(model: Any, folder: Path) -> tuple[str | None, Checkpoint | None]:
 
 
 def _loras(given: Any, folder: Path) -> tuple[Lora, ...]:
+    wanted = f'at most {MOST_LORAS} of {{"file": ..., "strength": from {-MOST_STRENGTH:g} to {MOST_STRENGTH:g}}} in \'loras\''
+    if not isinstance(given, list) or len(given) > MOST_LORAS:
+        raise _Fault(wanted, reprlib.repr(given))
     loras = []
-    for one in given if isinstance(given, list) and len(given) <= MOST_LORAS else [None]:
-        strength = one.get("strength", 1.0) if isinstance(one, dict) and {"file"} <= one.keys() <= {"file", "strength"} else None
+    for one in given:
+        if not isinstance(one, dict) or not {"file"} <= one.keys() <= {"file", "strength"}:
+            raise _Fault(wanted, reprlib.repr(one))
+        strength = one.get("strength", 1.0)
         if type(strength) not in (int, float) or not abs(strength) <= MOST_STRENGTH:
-            raise _Fault(
-                f'at most {MOST_LORAS} of {{"file": ..., "strength": from {-MOST_STRENGTH:g} to {MOST_STRENGTH:g}}} in \'loras\'',
-                reprlib.repr(given),
-            )
+            raise _Fault(wanted, reprlib.repr(one))
         loras.append(Lora(folder / _name(one, "file"), float(strength)))
     return tuple(loras)
 
