@@ -21,6 +21,7 @@ from .pulls import frame_pulls
 from .rigid import bend
 
 MOST_ROUNDS = 30  # of the rigid solver, for a stiffness of 1
+NOTICED = 1.0  # % of the shorter side: where undoing folds moves a vertex by more, it shows
 WATCHED = 128  # px: flow is measured on pictures whose shorter side is at most this
 
 
@@ -31,7 +32,7 @@ class Bent:
     mesh: Mesh
     moved: np.ndarray  # (V, 2) px
     pulled: np.ndarray  # (V,) bool: at the frame's points; none where they are not on its mesh
-    had_folds: bool = False
+    had_folds: bool = False  # that were undone so that it shows
 
 
 def bend_frame(
@@ -140,5 +141,6 @@ def _at(giver: Bent, mesh: Mesh, flows: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 def _without_folds(bent: Bent) -> Bent:
-    moved, had_folds = unfolded(bent.mesh, bent.moved, bent.pulled)
-    return replace(bent, moved=moved, had_folds=had_folds)
+    moved = unfolded(bent.mesh, bent.moved, bent.pulled)[0]
+    changed = np.linalg.norm(moved - bent.moved, axis=-1).max(initial=0)
+    return replace(bent, moved=moved, had_folds=bool(changed > NOTICED / 100 * min(bent.mesh.size)))

@@ -125,7 +125,9 @@ def guess(frame: Tensor, picks: PointPicks, edit_mask: Tensor, front: Tensor | N
 
     edit_mask: (H, W) bool, of that frame; front: as a segmenter's.
     """
-    answer = guessed_layer(as_picture(frame), _dragged(picks).float(), edit_mask.numpy())
+    moves = picks.targets - picks.handles
+    dragged = moving(moves)
+    answer = guessed_layer(as_picture(frame), picks.handles[dragged].float(), moves[dragged].float(), edit_mask.numpy())
     if answer is None:
         return EverythingSegmenter(front)
     return GuessedSegmenter(front, torch.from_numpy(answer[0])[None], answer[1])
@@ -141,7 +143,7 @@ def layer_of_guess(clip: VideoClip, picks: PointPicks, segmenter: Segmenter, edi
     if not isinstance(segmenter, GuessedSegmenter) or segmenter.layer is None or segmenter.colours is None:
         return None
     layer = carry(clip.frames, {picks.frame: segmenter.layer[0].numpy()}, put_right=segmenter.colours.put_right)
-    return held(layer, edit_mask, handles[:, moving(picks.targets - picks.handles)], picks.frame)
+    return held(clip.frames, layer, edit_mask, handles[:, moving(picks.targets - picks.handles)], picks.frame)
 
 
 def front_of(segmenter: Segmenter, clip: VideoClip) -> Tensor | None:

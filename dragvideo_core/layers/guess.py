@@ -2,7 +2,11 @@
 
 Near the handles are the thing's colours, on the rim of the box around the edit mask are mostly the ground's. What is nearer to the
 thing's is the first guess for GrabCut. Outside of the box the thing goes on as far as such colours hang together: there it only
-holds what moves. It is no more than a guess: a thing of several colours is cut short. Strokes, a MASK or a SAM are better, and win.
+holds what moves.
+
+A wrong layer tears a thing apart, and no layer at all only bends the ground with it. So a guess counts only where its outline lies
+on edges of the picture, and where most handles are not at its edge: there one cannot know which side is meant. Strokes, a MASK or
+a SAM are better, and win.
 """
 
 from __future__ import annotations
@@ -16,7 +20,8 @@ from torch import Tensor
 from .given import EverythingSegmenter
 from .grabcut import cut
 from .matte import matte
-from .pixels import Coverage, Picture, Region, box_of, grown, opencv, shrunk, touching
+from .outline import share_on_edges
+from .pixels import Coverage, Picture, Region, as_picture, box_of, grown, opencv, shrunk, touching
 
 THING = 4.0  # % of the picture's short side: within this radius of a handle are the thing's colours
 CERTAIN = 1.0  # % of the same: within this radius the thing is certain
@@ -26,6 +31,11 @@ OF_THING, OF_GROUND = 3, 5  # colours on each side
 ROUNDS = 2  # of GrabCut
 SMOOTH = 0.4  # % of the short side: colours are compared in a picture blurred by so much
 LEAST, MOST = 0.005, 0.95  # share of the edit mask that a layer fills
+BESIDE = 3.0  # % of the short side: a layer that a handle has ahead of it so far, and not behind, is what it is pushed into
+WITHIN, COVERED = 2.0, 0.75  # % of the short side, share: of the disc of this radius around a handle so much is layer
+ON_EDGES = 0.8  # share of the outline inside the edit mask that lies on edges, where a layer is guessed
+STILL_ON_EDGES = 0.6  # the same where it is carried to
+MOST_LOST = 0.25  # share of the frames in which a guess may fail before it is given up in all of them
 CLOSED = 1.0  # % of the short side: half of the width of a bay that is closed
 INNER, OUTER = 1.5, 4.0  # % of the short side: so far within and beyond the edge of a carried layer its colours decide
 
@@ -61,34 +71,39 @@ class GuessedSegmenter(EverythingSegmenter):
     colours: Colours | None = None
 
 
-def held(layer: Tensor, edit_mask: Tensor, handles: Tensor, frame: int) -> Tensor:
-    """A carried guess (N, 1, H, W), without the frames in which the part was torn off.
+def held(frames: Tensor, layer: Tensor, edit_mask: Tensor, handles: Tensor, frame: int) -> Tensor | None:
+    """A carried guess (N, 1, H, W) without the frames in which it failed; None if these are many.
 
-    If in the frame of the guess the part with the handles goes on outside of the edit mask (N, 1, H, W), it does in every frame.
-    Where it seems not to, the guess failed, and everything is layer: all inside the mask bends, and its rim is held.
-    handles: (N, J, 2) px of those that are dragged.
+    It failed where its outline left the edges of the picture, and where the part was torn off: if in the frame of the guess the
+    part with the handles goes on outside of the edit mask (N, 1, H, W), it does in every frame. Where it failed everything is
+    layer: all inside the mask bends, and its rim is held. frames: (N, 3, H, W); handles: (N, J, 2) px of those that are dragged.
     """
-    goes_on = []
-    for one, mask, places in zip(layer[:, 0].numpy() >= 0.5, edit_mask[:, 0].numpy(), handles, strict=True):
+    goes_on, is_clear = [], []
+    for picture, one, mask, places in zip(frames, layer[:, 0].numpy(), edit_mask[:, 0].numpy(), handles, strict=True):
         dots = np.zeros_like(mask)
         for x, y in places.round().long().tolist():
             dots[max(0, y - 1) : max(0, y + 2), max(0, x - 1) : max(0, x + 2)] = True
-        goes_on.append(bool((touching(one, dots) & ~mask).any()))
-    if not goes_on[frame]:
-        return layer
-    return torch.where(torch.tensor(goes_on)[:, None, None, None], layer, torch.ones(()))
+        goes_on.append(bool((touching(one >= 0.5, dots) & ~mask).any()))
+        is_clear.append(share_on_edges(as_picture(picture), one >= 0.5, mask) >= STILL_ON_EDGES)
+    kept = torch.tensor(is_clear)
+    if goes_on[frame]:
+        kept &= torch.tensor(goes_on)
+    if (~kept).float().mean() > MOST_LOST:
+        return None
+    return torch.where(kept[:, None, None, None], layer, torch.ones(()))
 
 
-def guessed_layer(picture: Picture, handles: Tensor, edit_mask: Region) -> tuple[Coverage, Colours] | None:
+def guessed_layer(picture: Picture, handles: Tensor, moves: Tensor, edit_mask: Region) -> tuple[Coverage, Colours] | None:
     """How much of each pixel shows the thing, (H, W), and the colours that this is known by. None where no thing stands out.
 
-    handles: (J, 2) px, those that are dragged; edit_mask: (H, W), where the picture may change.
+    handles, moves: (J, 2) px, those that are dragged; edit_mask: (H, W), where the picture may change.
     """
     if not len(handles) or not edit_mask.any():
         return None
     box, short = box_of(edit_mask, MARGIN), min(edit_mask.shape) / 100
-    y, x = np.mgrid[box]
-    away = np.min([np.hypot(x - place[0], y - place[1]) for place in handles.numpy()], 0)
+    rows, columns = np.mgrid[tuple(slice(0, side) for side in edit_mask.shape)]
+    gaps = [np.hypot(columns - x, rows - y) for x, y in handles.numpy()]
+    away = np.min(gaps, 0)[box]
     thing, near = away <= max(1.0, CERTAIN * short), away <= THING * short
     width = max(1, round(RIM * short))
     rim = np.ones_like(near)
@@ -102,9 +117,31 @@ def guessed_layer(picture: Picture, handles: Tensor, edit_mask: Region) -> tuple
     layer[box] = cut(picture[box], thing, np.zeros_like(thing), touching(near | is_alike[box], thing), ROUNDS)
     start = np.zeros_like(edit_mask)
     start[box] = thing
-    layer = _solid(touching(layer >= 0.5, start)).astype(np.float32)
-    share = float((layer[edit_mask] >= 0.5).mean())
-    return (matte(picture, layer), colours) if LEAST <= share <= MOST else None
+    region = _solid(touching(layer >= 0.5, start))
+    share = float(region[edit_mask].mean())
+    is_known = LEAST <= share <= MOST and not _are_at_its_edge(region, handles.numpy(), moves.numpy(), gaps)
+    if not is_known or share_on_edges(picture, region, edit_mask) < ON_EDGES:
+        return None
+    return matte(picture, region.astype(np.float32)), colours
+
+
+def _are_at_its_edge(layer: Region, handles: np.ndarray, moves: np.ndarray, gaps: list[np.ndarray]) -> bool:
+    """Whether most handles (J, 2) px lie at the layer's edge, or have the layer ahead of them on their way and not behind.
+
+    moves: (J, 2) px; gaps: of each handle to every pixel, (H, W) px.
+    """
+    height, width = layer.shape
+    short = min(layer.shape) / 100
+    count = 0
+    for place, move, gap in zip(handles, moves, gaps, strict=True):
+        disc = layer[gap <= max(1.0, WITHIN * short)]
+        aside = BESIDE * short * move / max(float(np.hypot(*move)), 1e-6)
+        ahead, behind = (
+            layer[int(np.clip(round(float(y)), 0, height - 1)), int(np.clip(round(float(x)), 0, width - 1))]
+            for x, y in (place + aside, place - aside)
+        )
+        count += bool((len(disc) and disc.mean() < COVERED) or (ahead and not behind))
+    return 2 * count > len(handles)
 
 
 def _solid(region: Region) -> Region:

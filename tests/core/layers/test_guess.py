@@ -10,6 +10,7 @@ SIDE = 128
 ROWS, COLUMNS = np.mgrid[:SIDE, :SIDE]
 THING = (np.hypot(COLUMNS - 50, ROWS - 70) < 16) | ((abs(COLUMNS - 50) < 5) & (ROWS > 70))  # a lollipop that leaves the picture
 HANDLES = torch.tensor([[50.0, 70.0]])
+MOVES = torch.tensor([[12.0, -5.0]])
 EVERYWHERE = np.hypot(COLUMNS - 60, ROWS - 65) < 45
 
 
@@ -18,8 +19,11 @@ def picture(thing: tuple[int, ...] = (210, 60, 50), ground: tuple[int, ...] = (7
     return (np.where(THING[..., None], thing, ground) + noise).clip(0, 255).astype(np.uint8)
 
 
-def guessed(shown: np.ndarray, handles: torch.Tensor, mask: np.ndarray) -> np.ndarray | None:
-    guess = guessed_layer(shown, handles, mask)
+FRAMES = torch.from_numpy(picture()).permute(2, 0, 1)[None].expand(4, -1, -1, -1) / 255
+
+
+def guessed(shown: np.ndarray, handles: torch.Tensor, mask: np.ndarray, moves: torch.Tensor = MOVES) -> np.ndarray | None:
+    guess = guessed_layer(shown, handles, moves.expand(len(handles), -1), mask)
     return None if guess is None else guess[0]
 
 
@@ -39,7 +43,7 @@ def test_it_goes_on_outside_of_the_mask():
 
 
 def test_a_layer_that_was_carried_badly_is_put_right_by_its_colours():
-    guess = guessed_layer(picture(), HANDLES, EVERYWHERE)
+    guess = guessed_layer(picture(), HANDLES, MOVES, EVERYWHERE)
     assert guess is not None
     for shift in (-2, 2):
         carried = np.roll(guess[0], shift, 1)
@@ -76,7 +80,7 @@ def test_a_handle_at_the_border_or_beyond_is_no_error(place: list[float]):
 @pytest.mark.parametrize("size", [(8, 8), (3, 40)])
 def test_tiny_pictures_are_no_error(size: tuple[int, int]):
     small = np.random.default_rng(1).integers(0, 255, (*size, 3), dtype=np.uint8)
-    guessed_layer(small, torch.tensor([[1.0, 1.0]]), np.ones(size, bool))
+    guessed(small, torch.tensor([[1.0, 1.0]]), np.ones(size, bool))
 
 
 def test_a_hole_in_the_thing_is_part_of_it():
@@ -85,13 +89,35 @@ def test_a_hole_in_the_thing_is_part_of_it():
     assert iou(guessed(shiny, HANDLES, EVERYWHERE), THING) > 0.9
 
 
+def test_a_thing_that_fades_into_the_ground_is_not_guessed():
+    """A shaded ball whose dark side is as dark as the ground: its bright side alone would be torn off."""
+    shade = ((COLUMNS - 30) / 70).clip(0, 1)[..., None]
+    ball = (1 - shade) * [210, 60, 50] + shade * [70, 110, 160]
+    shown = np.where((np.hypot(COLUMNS - 60, ROWS - 64) < 38)[..., None], ball, (70, 110, 160)).astype(np.uint8)
+    assert guessed(shown, torch.tensor([[36.0, 64.0]]), EVERYWHERE) is None
+
+
+@pytest.mark.parametrize("handle, move", [((50.0, 54.0), (0.0, -12.0)), ((50.0, 51.0), (0.0, -12.0))])
+def test_a_handle_at_an_edge_says_not_which_side_is_meant(handle: tuple[float, float], move: tuple[float, float]):
+    """On the edge of the lollipop, and just off it: in both a pull outward, where the ground ahead would be taken for the thing."""
+    assert guessed(picture(), torch.tensor([handle]), EVERYWHERE, torch.tensor([move])) is None
+
+
 def test_where_the_part_is_torn_off_everything_is_layer():
     whole = torch.from_numpy(THING)[None, None].float()
     torn = whole.clone()
     torn[..., 90:, :] = 0  # the stick that goes on outside of the mask
-    mask = torch.from_numpy(EVERYWHERE)[None, None].expand(3, -1, -1, -1)
-    handles = HANDLES.expand(3, -1, -1)
-    layer = held(torch.cat([whole, torn, whole]), mask, handles, 0)
-    assert torch.equal(layer[[0, 2]], torch.cat([whole, whole])) and bool((layer[1] == 1).all())
-    inside = torch.cat([torn, whole, torn])  # wholly inside of the mask where it was guessed: nothing can be torn off
-    assert torch.equal(held(inside, mask, handles, 0), inside)
+    mask = torch.from_numpy(EVERYWHERE)[None, None].expand(4, -1, -1, -1)
+    handles = HANDLES.expand(4, -1, -1)
+    layer = held(FRAMES, torch.cat([whole, whole, whole, torn]), mask, handles, 0)
+    assert layer is not None and torch.equal(layer[:3], whole.expand(3, -1, -1, -1)) and bool((layer[3] == 1).all())
+    inside = torch.cat([torn, whole, torn, torn])  # wholly inside of the mask where it was guessed: nothing can be torn off
+    assert torch.equal(held(FRAMES, inside, mask, handles, 0), inside)
+
+
+def test_a_guess_that_leaves_the_edges_in_many_frames_is_given_up():
+    whole, aside = (torch.from_numpy(thing)[None, None].float() for thing in (THING, np.roll(THING, 30, 1)))
+    mask, handles = torch.ones(4, 1, SIDE, SIDE, dtype=torch.bool), HANDLES.expand(4, -1, -1)
+    layer = held(FRAMES, torch.cat([whole, aside, whole, whole]), mask, handles, 0)
+    assert layer is not None and bool((layer[1] == 1).all())
+    assert held(FRAMES, torch.cat([whole, aside, aside, whole]), mask, handles, 0) is None
