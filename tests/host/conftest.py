@@ -16,6 +16,7 @@ from host import browser as host_browser
 from host.browser import ComfyPage
 from host.comfyui import ROOT, ComfyUI
 from host.demo import Demo, run_demo
+from host.newest_frontend import NoFrontend, newest_frontend
 
 HERE = Path(__file__).resolve().parent
 ARTIFACTS = ROOT / "output" / "test-artifacts"
@@ -60,6 +61,15 @@ def browser() -> Iterator[Browser]:
         pytest.skip("no Chromium on this machine: install Debian's package chromium, or run `make test` as root")
     with host_browser.launch() as launched:
         yield launched
+
+
+@pytest.fixture(scope="package")
+def newest() -> Path:
+    """The newest page's folder; skipped where the package index cannot be reached."""
+    try:
+        return newest_frontend()
+    except NoFrontend as fault:
+        pytest.skip(f"the newest comfyui-frontend-package could not be had: {fault}")
 
 
 @pytest.fixture(params=host_browser.RENDERERS)

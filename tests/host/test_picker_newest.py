@@ -1,21 +1,11 @@
 """The core scenarios once more on ComfyUI's newest page, in both renderers: it is updated more often than the server."""
 
-import pytest
 from playwright.sync_api import Browser
 
 from host.browser import open_page
 from host.comfyui import ComfyUI
-from host.newest_frontend import NoFrontend, lay_over, newest_frontend
+from host.newest_frontend import lay_over
 from host.picker_scenarios import correct_and_run_again, draw_keep_and_run
-
-
-@pytest.fixture(scope="module")
-def newest():
-    """The newest page's folder; skipped where the package index cannot be reached."""
-    try:
-        return newest_frontend()
-    except NoFrontend as fault:
-        pytest.skip(f"the newest comfyui-frontend-package could not be had: {fault}")
 
 
 def test_drawn_kept_run_and_corrected(newest, comfy: ComfyUI, browser: Browser, renderer: str, artifacts):
