@@ -92,6 +92,6 @@ def test_opens_as_an_app_with_the_film_the_points_and_the_result(newest, comfy, 
         picker = shown.locator(".dav-stage").bounding_box()
         assert picker["height"] >= 250 and picker["width"] >= 200
         assert run_from_page(page, timeout_ms=300_000)["status"]["status_str"] == "success"
-        page.page.locator("main video, video").first.wait_for()
+        page.page.locator("video:visible").first.wait_for()
         page.screenshot(artifacts / f"app_{path.stem.replace(' ', '_')}.png")
         assert page.errors_from_pack() == []
