@@ -84,7 +84,7 @@ def held(frames: Tensor, layer: Tensor, edit_mask: Tensor, handles: Tensor, fram
         for x, y in places.round().long().tolist():
             dots[max(0, y - 1) : max(0, y + 2), max(0, x - 1) : max(0, x + 2)] = True
         goes_on.append(bool((touching(one >= 0.5, dots) & ~mask).any()))
-        is_clear.append(share_on_edges(as_picture(picture), one >= 0.5, mask) >= STILL_ON_EDGES)
+        is_clear.append(not mask.any() or share_on_edges(as_picture(picture), one >= 0.5, mask) >= STILL_ON_EDGES)
     kept = torch.tensor(is_clear)
     if goes_on[frame]:
         kept &= torch.tensor(goes_on)

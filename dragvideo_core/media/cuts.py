@@ -9,7 +9,7 @@ around it do (the adaptive threshold over neighbours is that of PySceneDetect's 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from einops import reduce
@@ -37,6 +37,13 @@ def cuts(frames: Iterable[np.ndarray]) -> Iterator[int]:
     for place in range(max(0, len(changes) - NEIGHBOURS), len(changes)):
         if _is_cut(changes, place):
             yield changes[place][0]
+
+
+def shot_around(frames: Sequence[np.ndarray], index: int) -> range:
+    """The numbers of the frames of the shot that frame `index` belongs to; frames as those of `cuts`."""
+    starts = [0, *cuts(frames), len(frames)]
+    place = max(i for i, start in enumerate(starts[:-1]) if start <= index)
+    return range(starts[place], starts[place + 1])
 
 
 def change(before: np.ndarray, after: np.ndarray) -> float:

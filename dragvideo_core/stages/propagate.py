@@ -12,14 +12,27 @@ from torch import Tensor
 from ..diffusion import batches, memory
 from ..group import ALONE, Group
 from ..layers import find as layers
+from ..layers.pixels import as_picture
 from ..layers.regions import Regions
+from ..media.cuts import shot_around
 from ..points import dift, finders
 from ..points import edit_mask as edit_masks
 from ..points import sets as points
 from ..points.flow import DIS, Flow
 from ..points.moves import moves_of
 from ..points.pieces import as_pieces, carry_with_sets
-from ..types import Correction, DragModel, OnProgress, PointPicks, PointTracks, Segmenter, UserError, VideoClip, ignore_progress
+from ..types import (
+    Correction,
+    DragModel,
+    OnProgress,
+    PointPicks,
+    PointTracks,
+    Segmenter,
+    UserError,
+    VideoClip,
+    ignore_progress,
+    warn,
+)
 
 OUTSIDE = (
     "Add a mask point near it on the Pick Points node, paint the wired mask over it, or turn 'fit_mask' on on the Propagate node."
@@ -113,8 +126,16 @@ def propagate(
         mask = mask | points.union_of_squares(way, radius, clip.size) | points.dragged_regions(*middles, regions.masks, radius)
         if edit_mask is None and mask_points.shape[1]:
             mask_points = torch.cat([mask_points, way], 1)
+    of_shot = _shot(clip, picks.frame)
+    visible = visible & of_shot[:, None]
+    mask = mask & of_shot[:, None, None, None]
     outside = edit_masks.targets_outside(mask, moved_targets.mean(2)) & visible[:, :count].unflatten(1, shape).any(2)
-    outside &= ~edit_masks.warn_of_black_frames(mask, moves)[:, None] & ~unreached & edit_masks.moving(moves)
+    outside &= (
+        ~edit_masks.warn_of_black_frames(mask | ~of_shot[:, None, None, None], moves)[:, None]
+        & of_shot[:, None]
+        & ~unreached
+        & edit_masks.moving(moves)
+    )
     edit_masks.warn_of_targets(outside, list(range(len(clip))), OUTSIDE)
     if layer is None and segmenter.asks_points:
         layer = layers.layer_of_regions(clip, picks, regions.masks)
@@ -131,6 +152,19 @@ def propagate(
         front=layers.front_of(segmenter, clip),
     )
     return tracks.each(group.from_first)
+
+
+def _shot(clip: VideoClip, frame: int) -> Tensor:
+    """Which frames (N,) bool belong to the shot of this frame. A warning where some do not: nothing can be followed across a cut."""
+    shot = shot_around([as_picture(one) for one in clip.frames], frame)
+    of_shot = torch.zeros(len(clip), dtype=torch.bool)
+    of_shot[shot.start : shot.stop] = True
+    if len(shot) < len(clip):
+        warn(
+            f"the shot with the picked frame goes from frame {shot.start + 1} to {shot.stop} of {len(clip)}: the edit ends at its "
+            "cuts, and nothing changes in the other frames. Load one shot at a time."
+        )
+    return of_shot
 
 
 def _check(clip: VideoClip, picks: PointPicks, corrections: Sequence[Correction]) -> None:

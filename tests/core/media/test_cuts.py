@@ -7,7 +7,7 @@ from itertools import chain
 import numpy as np
 import pytest
 
-from dragvideo_core.media.cuts import cuts
+from dragvideo_core.media.cuts import cuts, shot_around
 
 
 def shot(seed: int, count: int = 12, speed: tuple[float, float] = (3.0, 1.0), dtype: type = np.uint8) -> list[np.ndarray]:
@@ -63,3 +63,15 @@ def test_a_cut_is_told_before_the_film_ends():
 @pytest.mark.parametrize("clip", [[], shot(1, 1), shot(1, 2)])
 def test_short_films_have_none(clip):
     assert list(cuts(clip)) == []
+
+
+def test_the_shot_around_a_frame_ends_at_the_cuts_beside_it():
+    film = [*shot(1), *shot(2), *shot(3)]
+    assert [shot_around(film, index) for index in (0, 11, 12, 20, 35)] == [
+        range(12),
+        range(12),
+        range(12, 24),
+        range(12, 24),
+        range(24, 36),
+    ]
+    assert shot_around(film[:1], 0) == range(1)

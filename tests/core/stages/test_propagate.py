@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from core.tiny import shifted_clip, tiny_clip, tiny_model, tiny_picks
@@ -7,6 +8,7 @@ from core.tiny import shifted_clip, tiny_clip, tiny_model, tiny_picks
 from dragvideo_core.points.edit_mask import around_drags, targets_outside
 from dragvideo_core.points.sets import inside
 from dragvideo_core.stages import propagate as propagate_module
+from dragvideo_core.stages.displace import displace
 from dragvideo_core.stages.propagate import PropagateSettings, propagate
 from dragvideo_core.stages.segment import EverythingSegmenter as Everything
 from dragvideo_core.stages.segment import segment
@@ -316,3 +318,22 @@ def test_a_mask_of_the_thing_wins_over_the_guess():
     picks = replace(tiny_picks(), handles=torch.tensor([[30.0, 32.0]]), targets=torch.tensor([[40.0, 32.0]]))
     given = propagate(clip, picks, segment(mask=0.9 * discs[:, 0].float()), None, FLOW).layer
     torch.testing.assert_close(given, 0.9 * discs.float())
+
+
+def test_the_edit_ends_at_a_cut():
+    """Two shots, the points on the second: the first stays as it is, and the other frames are as if it were not there."""
+    rows, columns = np.mgrid[:64, :64]
+    shots = [
+        np.stack([(rows * a + (columns + i) * b) % 64 / 64 for a, b in colours], 0)
+        for colours in (((1, 0), (0, 1), (2, 1)), ((0, 0), (1, 3), (0, 0)))
+        for i in range(5)
+    ]
+    frames = torch.from_numpy(np.stack(shots)).float()
+    both = VideoClip(frames, torch.arange(10), 8.0)
+    picks = tiny_picks((64, 64), frame=6)
+    said: list[str] = []
+    with warnings_go_to(said.append):
+        tracks = propagate(both, picks, Everything(), None, FLOW)
+    assert any("from frame 6 to 10 of 10" in one for one in said)
+    assert not tracks.edit_mask[:5].any() and not tracks.visible[:5].any() and tracks.edit_mask[5:].any()
+    assert torch.equal(displace(both, tracks).frames[:5], frames[:5])
