@@ -155,7 +155,7 @@ def propagate(
 
 
 def _shot(clip: VideoClip, frame: int) -> Tensor:
-    """Which frames (N,) bool belong to the shot of this frame. A warning where some do not: nothing can be followed across a cut."""
+    """Which frames (N,) bool belong to the shot of this frame; a warning where some do not. No point goes on across a cut."""
     shot = shot_around([as_picture(one) for one in clip.frames], frame)
     of_shot = torch.zeros(len(clip), dtype=torch.bool)
     of_shot[shot.start : shot.stop] = True
