@@ -4,6 +4,7 @@
  */
 
 import { placeIn } from "./mesh.mjs";
+import { Arm, firstTurns } from "./turning.mjs";
 
 const PULL = 1000; // of a set, in units of an edge's strength
 const STAY = 1e-5; // holds pieces of the mesh that no point and no anchor holds
@@ -63,7 +64,10 @@ export class HeldMesh {
     for (let at = 0; at < count; at++) if (!mesh.held[at]) this.place[at] = this.free.push(at) - 1;
     this.strength = strengths(mesh, discs, stiff);
     this.places = points.map((point) => placeIn(mesh, point));
-    if (this.free.length > 0 && points.length > 0) this.#factorise();
+    if (this.free.length > 0 && points.length > 0) {
+      this.#factorise();
+      this.arms = points.map((point, index) => new Arm(mesh.vertices, this.#follows(index), point));
+    }
   }
 
   /** Which vertices (V) are at the points: 1, else 0. */
@@ -85,9 +89,21 @@ export class HeldMesh {
         pulled[at + 1] += PULL * share * moves[index][1];
       }),
     );
-    this.#solve(pulled, moved);
-    for (let round = 0; round < rounds; round++) this.#solve(this.#asked(pulled, moved), moved);
+    let turns = firstTurns(this.arms, moves);
+    for (let round = 0; round <= rounds; round++) {
+      if (round > 0) turns = this.#turns(moved);
+      this.#solve(this.#asked(pulled, turns), moved);
+    }
     return moved;
+  }
+
+  /** How much of the way of a point each vertex goes in the harmonic start, (V). */
+  #follows(index) {
+    const { cell, shares } = this.places[index];
+    const [asked, found] = [0, 1].map(() => new Float64Array(2 * this.mesh.held.length));
+    shares.forEach((share, corner) => (asked[2 * this.mesh.cells[4 * cell + corner]] += PULL * share));
+    this.#solve(asked, found);
+    return Float64Array.from(this.mesh.held, (_, at) => found[2 * at]);
   }
 
   /** The lower Cholesky factor of the free vertices' matrix: row i holds columns i - band ... i. */
@@ -145,8 +161,8 @@ export class HeldMesh {
     }
   }
 
-  /** The right side with the edges at rest turned by the rotation that fits each vertex best. */
-  #asked(pulled, moved) {
+  /** The turn of each vertex that takes its edges at rest nearest to the bent ones, (V) radians; 0 at held ones. */
+  #turns(moved) {
     const { mesh, strength } = this;
     const count = mesh.held.length;
     const [cosine, sine] = [new Float64Array(count), new Float64Array(count)];
@@ -165,11 +181,14 @@ export class HeldMesh {
       sine[u] += across;
       sine[v] += across;
     }
-    for (let at = 0; at < count; at++) {
-      const angle = held[at] ? 0 : Math.atan2(sine[at], cosine[at]);
-      cosine[at] = Math.cos(angle);
-      sine[at] = Math.sin(angle);
-    }
+    return cosine.map((along, at) => (held[at] ? 0 : Math.atan2(sine[at], along)));
+  }
+
+  /** The right side with the edges at rest turned by `turns` (V). */
+  #asked(pulled, turns) {
+    const { edges, vertices } = this.mesh;
+    const { strength } = this;
+    const [cosine, sine] = [turns.map(Math.cos), turns.map(Math.sin)];
     const asked = pulled.slice();
     for (let edge = 0; edge < strength.length; edge++) {
       const u = edges[2 * edge];

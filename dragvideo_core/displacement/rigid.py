@@ -5,10 +5,10 @@ As-rigid-as-possible deformation (Igarashi 2005; Sorkine and Alexa 2007) on the 
     sum over edges (u, v) of  w_uv |d_u - d_v - (r_uv - e_uv)|^2  +  PULL * sum over sets k of |B_k d - g_k|^2
 
 small, with e_uv = p_u - p_v at rest, r_uv = (R_u + R_v) / 2 e_uv its rotated self, d = 0 at the held vertices, and B_k the
-shares of the corners of the triangle that the middle of set k lies in. With all R = 1 this is the harmonic solution, the
-start. Then a few rounds of: the rotation R_u that fits the edges of each vertex best, and the same linear system with another
-right side. Its matrix never changes, so that it is factorised once; along the rows of the mesh it is banded (band = vertices
-in a row + 2).
+shares of the corners of the triangle that the middle of set k lies in. With all R = 1 this is the harmonic solution; the
+start has the R of `turning.py`. Then a few rounds of: the rotation R_u that fits the edges of each vertex best, and the same
+linear system with another right side. Its matrix never changes, so that it is factorised once; along the rows of the mesh it is
+banded (band = vertices in a row + 2).
 
 Edges inside of the disc round a handle are STIFF times as strong: the part that is held in the hand moves as a piece.
 """
@@ -21,6 +21,7 @@ import numpy as np
 from scipy.linalg import cho_solve_banded, cholesky_banded
 
 from .mesh import Mesh, place_in
+from .turning import first_turns
 
 PULL = 1000.0  # of a set, in units of an edge's strength
 STIFF = 20.0  # of an edge in a disc
@@ -37,7 +38,7 @@ class Pulls:
 
 
 def bend(mesh: Mesh, pulls: Pulls, rounds: int) -> np.ndarray:
-    """Displacements (V, 2) px of the mesh's vertices after the harmonic start and so many rigid rounds."""
+    """Displacements (V, 2) px of the mesh's vertices after the start and so many rigid rounds."""
     moved = np.zeros_like(mesh.vertices)
     free = np.flatnonzero(~mesh.held)
     if len(free) == 0 or len(pulls.points) == 0:
@@ -45,13 +46,17 @@ def bend(mesh: Mesh, pulls: Pulls, rounds: int) -> np.ndarray:
     strength = _strengths(mesh, pulls.discs)
     cell, shares = place_in(mesh, pulls.points)
     factor = _factorised(mesh, free, strength, mesh.cells[cell], shares)
-    pulled = np.zeros_like(moved)
-    np.add.at(pulled, mesh.cells[cell], PULL * shares[..., None] * pulls.moves[:, None])
+    asks = np.zeros((len(pulls.points), len(moved)))
+    np.add.at(asks, (np.arange(len(cell))[:, None], mesh.cells[cell]), PULL * shares)
+    follows = np.zeros_like(asks)
+    follows[:, free] = cho_solve_banded((factor, True), asks[:, free].T).T
+    angle = first_turns(mesh.vertices, follows, pulls.points, pulls.moves)
+    pulled = asks.T @ pulls.moves
     u, v = mesh.edges.T
     rest = mesh.vertices[u] - mesh.vertices[v]
-    moved[free] = cho_solve_banded((factor, True), pulled[free])
-    for _ in range(rounds):
-        angle = _angles(mesh, strength, rest, rest + moved[u] - moved[v])
+    for done in range(rounds + 1):
+        if done:
+            angle = _angles(mesh, strength, rest, rest + moved[u] - moved[v])
         turned = (_rotated(rest, angle[u]) + _rotated(rest, angle[v])) / 2 - rest
         asked = pulled + _gathered(len(moved), u, v, strength[:, None] * turned)
         moved[free] = cho_solve_banded((factor, True), asked[free])

@@ -25,6 +25,7 @@ CASES = {  # name: (mask squares, layer discs or None; pairs of handle and targe
     "a thing wholly inside the mask": ([(40, 30, 24)], [(38, 30, 11)], [((38, 28), (50, 33))]),
     "a thing that goes on beyond the mask": ([(34, 30, 16)], [(30, 30, 9), (46, 30, 9), (60, 32, 9)], [((27, 30), (24, 22))]),
     "a thing at the picture's border": ([(14, 30, 20)], [(4, 30, 14)], [((8, 30), (15, 24))]),
+    "an arm that swings": ([(58, 30, 26)], [(x, 34, 5) for x in range(20, 77, 4)], [((70, 34), (66, 20))]),
     "a drag that folds": ([(40, 30, 20)], None, [((36, 30), (57, 30))]),
 }
 SPACING = 3.0  # px of the point sets

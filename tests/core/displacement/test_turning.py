@@ -1,0 +1,62 @@
+"""Laws of the first turns: long parts swing about their joint, round ones are moved, and nothing turns without a joint."""
+
+import numpy as np
+import pytest
+
+from dragvideo_core.displacement.mesh import layer_mesh
+from dragvideo_core.displacement.rigid import Pulls, bend
+from dragvideo_core.displacement.turning import first_turns
+
+SIDE = 96
+
+
+def arm_mesh(head: int = 0):
+    """An arm from the left, held in the first 16 px of its length; `head`: px, radius of a disc at its end."""
+    y, x = np.mgrid[:SIDE, :SIDE]
+    arm = (abs(y - 48) <= 4) & (x < 76) | (np.hypot(y - 48, x - 64) < head)
+    mask = x >= 16
+    return layer_mesh(arm, arm, mask, 4, (64, 48), 4)
+
+
+def bent(move: tuple[float, float], head: int = 0, rounds: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    """Vertices of the arm and where they are after its hand at (64, 48) went by `move`."""
+    mesh = arm_mesh(head)
+    return mesh.vertices, mesh.vertices + bend(mesh, Pulls(np.array([[64.0, 48.0]]), np.array([move]), np.zeros((0, 3))), rounds)
+
+
+def turn_of(before: np.ndarray, after: np.ndarray, where: np.ndarray) -> float:
+    """The turn in degrees that takes what is `where` nearest to where it went."""
+    one, other = (places[where] - places[where].mean(0) for places in (before, after))
+    return float(np.degrees(np.arctan2((one[:, 0] * other[:, 1] - one[:, 1] * other[:, 0]).sum(), (one * other).sum())))
+
+
+def test_a_long_arm_that_is_pulled_sideways_swings_with_its_end():
+    before, after = bent((-3.0, -18.0))
+    swing = np.degrees(np.arctan2(-18, 64 - 20 - 3))  # of the line from its joint to the hand
+    assert turn_of(before, after, before[:, 0] > 56) < 0.6 * swing < 0
+
+
+@pytest.mark.parametrize(("head", "turns"), [(0, True), (15, False)])
+def test_a_round_head_on_an_arm_is_moved_and_does_not_turn(head, turns):
+    vertices = arm_mesh(head).vertices
+    share = ((vertices[:, 0] - 16) / 36).clip(0, 1)
+    found = first_turns(vertices, share[None], np.array([[64.0, 48.0]]), np.array([[-3.0, -18.0]]))
+    assert bool(found.any()) is turns and not found[share == 0].any()
+
+
+def test_an_arm_that_is_pulled_along_does_not_turn():
+    before, after = bent((10.0, 0.0))
+    assert abs(turn_of(before, after, before[:, 0] > 30)) < 0.5
+
+
+@pytest.mark.parametrize("move", [(-80.0, 0.0), (-44.0, 0.5), (0.0, 0.0)])
+def test_a_handle_that_is_drawn_past_its_joint_or_not_at_all_turns_nothing(move):
+    mesh = arm_mesh()
+    share = ((mesh.vertices[:, 0] - 16) / 48).clip(0, 1)
+    assert not first_turns(mesh.vertices, share[None], np.array([[64.0, 48.0]]), np.array([move])).any()
+
+
+def test_what_nothing_holds_has_no_joint():
+    mesh = arm_mesh()
+    turns = first_turns(mesh.vertices, np.ones((1, len(mesh.vertices))), np.array([[64.0, 48.0]]), np.array([[0.0, 9.0]]))
+    assert not turns.any()
