@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import sys
 import time
@@ -112,7 +113,7 @@ def main(arguments: list[str] | None = None) -> int:
     before = signal.signal(signal.SIGTERM, _stop)  # a farm's way to say Ctrl-C
     began = time.monotonic()
     try:
-        group = started_by_torchrun()
+        group = started_by_torchrun(lambda text: _end_at_once(out, text))
         out = out if group.is_first else Quiet()
         with warnings_go_to(out.warning):
             job = read_job(options.job)
@@ -140,6 +141,14 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     run.add_argument("--overwrite", action="store_true", help="replace the output if it is there")
     run.add_argument("--json", action="store_true", help="progress and result as JSON lines on standard output")
     return parser.parse_args(arguments)
+
+
+def _end_at_once(out: Bars | Lines | Quiet, text: str) -> None:
+    """From another thread, where the main one waits for what never comes. What can be gone on with is on disk."""
+    out.failed(text)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(REFUSED)
 
 
 def _stop(number: int, frame: object) -> None:

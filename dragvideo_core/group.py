@@ -20,6 +20,7 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
+from .pulse import LOST_AFTER, Pulse
 from .types import UserError
 
 State = dict[str, Tensor]
@@ -87,13 +88,15 @@ ALONE = Group()
 class Ranks(Group):
     """This process of a `torch.distributed` process group."""
 
-    def __init__(self, backend: Any):
-        """backend: the module `torch.distributed`, with its default group initialised."""
+    def __init__(self, backend: Any, pulse: Pulse | None = None):
+        """backend: the module `torch.distributed`, with its default group initialised. pulse: of this rank, where ranks may be cut
+        off."""
         self.rank, self.size, self._torch = backend.get_rank(), backend.get_world_size(), backend
         on_cuda = backend.get_backend() == "nccl"
         self.device = torch.device("cuda", torch.cuda.current_device()) if on_cuda else torch.device("cpu")
         self.sent_bytes = 0  # so far, by this rank: what it handed over, without what the network adds
         self.waited = 0.0  # seconds so far, in which this rank did nothing but exchange
+        self._pulse = pulse
 
     def sum(self, tensors: list[Tensor], travelling: torch.dtype = torch.float32) -> list[Tensor]:
         flat = torch.cat([tensor.detach().float().flatten() for tensor in tensors]).to(self.device, travelling, copy=True)
@@ -164,17 +167,18 @@ class Ranks(Group):
         if self.device.type == "cuda":
             torch.cuda.current_stream().synchronize()  # what was computed before is no waiting for others
         began = time.perf_counter()
+        if self._pulse is not None:
+            self._pulse.is_waiting = True
         try:
             yield
             if self.device.type == "cuda":
                 torch.cuda.current_stream().synchronize()
         except RuntimeError as error:
-            raise LostRank(
-                f"rank {self.rank} of {self.size} lost its connection to another one: expected all to work until the end. Look at "
-                "the message of the one that ended first, and start them again: what was kept is gone on with."
-            ) from error
+            raise LostRank(_left(self.rank, self.size, "another one")) from error
         finally:
             self.waited += time.perf_counter() - began
+            if self._pulse is not None:
+                self._pulse.is_waiting = False
 
 
 TEXT_BYTES = 96  # of a text that is compared
@@ -185,10 +189,12 @@ def as_sent(tensor: Tensor) -> Tensor:
     return tensor.view(torch.uint8) if tensor.dtype == torch.bool else tensor
 
 
-def started_by_torchrun() -> Group:
+def started_by_torchrun(on_lost: Callable[[str], None] = lambda text: None, lost_after: float = LOST_AFTER) -> Group:
     """The group of the processes that torchrun started with this one; `ALONE` where it started none.
 
     It is gloo's: what travels is little and ends in main memory anyway, and cards of all kinds, CPUs and Windows can take part.
+    Between machines, where a rank has not been heard for `lost_after` seconds while this one waits, `on_lost` is called in another
+    thread with a sentence; it must end the process, as the call that waits cannot be broken off.
     """
     if "TORCHELASTIC_RUN_ID" not in os.environ or int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return ALONE
@@ -196,22 +202,33 @@ def started_by_torchrun() -> Group:
 
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
+    is_one_machine = os.environ.get("GROUP_WORLD_SIZE") == "1"
     if not distributed.is_initialized():
         store, rank, size = next(distributed.rendezvous("env://"))
         # Started again, the processes meet in the store of the first time, where gloo leaves the addresses of those that died.
         # One machine's torchrun counts its starts; several do not count alike, see docs/scale.md.
-        is_one_machine = os.environ.get("GROUP_WORLD_SIZE") == "1"
         attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") if is_one_machine else "of many"
         distributed.init_process_group("gloo", store=distributed.PrefixStore(attempt, store), rank=rank, world_size=size)
-    return joined()
+    if is_one_machine:
+        return joined()
+    rank, size = distributed.get_rank(), distributed.get_world_size()
+    store = distributed.TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), is_master=False)
+    return joined(Pulse(store, rank, size, lambda other: on_lost(_left(rank, size, f"rank {other}")), lost_after))
 
 
-def joined() -> Ranks:
+def _left(rank: int, size: int, other: str) -> str:
+    return (
+        f"rank {rank} of {size} lost its connection to {other}: expected all to work until the end. Look at the message of the one "
+        "that ended first, and start them again: what was kept is gone on with."
+    )
+
+
+def joined(pulse: Pulse | None = None) -> Ranks:
     """The default process group, which must be initialised. UserError where its ranks run different versions of torch."""
     from torch import distributed
 
     if not (distributed.is_available() and distributed.is_initialized()):
         raise UserError("no process group: expected torch.distributed.init_process_group to have been called. Start with torchrun.")
-    group = Ranks(distributed)
+    group = Ranks(distributed, pulse)
     group.check_alike("torch", lambda: torch.__version__)
     return group

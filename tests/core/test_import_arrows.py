@@ -14,7 +14,8 @@ OWN = {"dragvideo_core", "nodes", "tests"}
 # The room of a module -> the rooms that it may import from. A stage imports no other stage: it is not in its own row.
 MAY_IMPORT = {
     "types": set(),
-    "group": {"types"},
+    "pulse": set(),
+    "group": {"types", "pulse"},
     "diffusion": {"types", "diffusion", "group"},
     "files": {"types", "files"},
     "media": {"types", "media"},

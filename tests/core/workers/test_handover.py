@@ -84,7 +84,7 @@ def test_a_checkpoints_autoencoder_arrives_in_its_precision(tmp_path: Path, dtyp
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("value", [object(), {1, 2}, torch.nn.Linear(1, 1), [lambda: None]], ids=type)
+@pytest.mark.parametrize("value", [object(), {1, 2}, torch.nn.Identity(), [lambda: None]], ids=type)
 def test_what_is_not_known_is_not_handed_over(tmp_path: Path, value):
     with pytest.raises(TypeError, match="cannot be handed over"):
         handover.write(tmp_path, "drag", {"value": value})
