@@ -36,7 +36,8 @@ export function aroundDrags(pairs, [width, height]) {
       for (let column = left; column <= right; column++) {
         const [x, y] = [column - handle[0], row - handle[1]];
         const share = Math.min(Math.max((x * dx + y * dy) / length2, 0), 1);
-        if (Math.hypot(x - share * dx, y - share * dy) <= reach) mask[row * width + column] = 1;
+        const [across, down] = [x - share * dx, y - share * dy];
+        if (Math.sqrt(across * across + down * down) <= reach) mask[row * width + column] = 1; // hypot takes ten times as long
       }
   }
   return mask;

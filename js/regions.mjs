@@ -23,15 +23,19 @@ export function withoutBorder(mask, [width, height]) {
 /** The mask and what lies within `radius` px of it: a disc of pixels, as OpenCV's ellipse has it. */
 export function widened(mask, radius, [width, height]) {
   const found = mask.slice();
-  for (let dy = -radius; dy <= radius; dy++) {
-    const reach = Math.round(Math.sqrt(radius * radius - dy * dy));
-    for (let row = Math.max(0, -dy); row < Math.min(height, height - dy); row++)
-      for (let column = 0; column < width; column++) {
-        if (!mask[row * width + column]) continue;
+  const rows = Array.from({ length: 2 * radius + 1 }, (_, at) => at - radius);
+  const reach = rows.map((dy) => Math.round(Math.sqrt(radius * radius - dy * dy)));
+  for (let row = 0; row < height; row++)
+    for (let column = 0; column < width; column++) {
+      if (!mask[row * width + column]) continue;
+      const from = column;
+      while (column < width && mask[row * width + column]) column++; // a run of pixels at once
+      rows.forEach((dy, at) => {
         const start = (row + dy) * width;
-        found.fill(1, start + Math.max(0, column - reach), start + Math.min(width, column + reach + 1));
-      }
-  }
+        if (row + dy < 0 || row + dy >= height) return;
+        found.fill(1, start + Math.max(0, from - reach[at]), start + Math.min(width, column + reach[at]));
+      });
+    }
   return found;
 }
 

@@ -91,7 +91,7 @@ class DragFilm(io.ComfyNode):
         with tempfile.TemporaryDirectory() as scratch, messages.warnings_on_node(cls.hidden.unique_id):
             source = _file_of(video, Path(scratch))
             keep = source.parent != Path(scratch)  # a copy made for this run is gone with it
-            run(drag_a_film, source, points, path, settings, segmenter, progress(), keep)
+            run(drag_a_film, source, points, path, settings, segmenter, progress(pictures=False), keep)
         return io.NodeOutput(InputImpl.VideoFromFile(str(path)), str(path), ui=messages.film_on_node(path))
 
 

@@ -78,6 +78,6 @@ class LoadVideo(io.ComfyNode):
     def execute(cls, file: str, **settings) -> io.NodeOutput:
         path = folders.video_path(file)
         with messages.warnings_on_node(cls.hidden.unique_id):
-            clip = run(load, path, LoadSettings(**settings), progress())
+            clip = run(load, path, LoadSettings(**settings), progress(pictures=False))
             audio = values.to_audio(run(read_audio, path, clip))
         return io.NodeOutput(values.to_image(clip.frames), values.to_video(clip, audio), audio, clip.fps, len(clip))

@@ -76,7 +76,8 @@ class Progress:
     """What the stages call `on_progress`: the node's bar, a preview about once a second, and the cancel button."""
 
     def __init__(self, pictures: bool = True) -> None:
-        """`pictures`: off for nodes with a player of their own, which ComfyUI's previews would make grow."""
+        """`pictures`: off for nodes that show a video or have a player of their own: Nodes 2.0 keeps the last preview beside it,
+        and takes it for the video, which then "failed to load"."""
         self.pictures = pictures
         self.bar = comfy.utils.ProgressBar(1)
         self.last_preview = -PREVIEW_SECONDS  # when it was, s

@@ -58,6 +58,7 @@ def run_and_look_again(page: ComfyPage, renderer: str, path):
     assert run_from_page(page, timeout_ms=300_000)["status"]["status_str"] == "success"
     page.settle(2500)
     assert overlaps(boxes(page, renderer)) == []
+    assert page.page.get_by_text("failed to load").count() == 0
     assert page.errors_from_pack() == []
 
 
