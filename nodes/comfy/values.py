@@ -187,9 +187,9 @@ def _or_none(value: float) -> float | None:
 
 
 def to_lines(scores: Scores) -> str:
-    """Scores as plain text, a line each, for people."""
+    """Scores as text, a line each, for people: a list in Markdown as well, which some pages take it for."""
     lines = []
     for name, score in scores.items():
         value = f"{score.value:.2f} {score.unit}" if math.isfinite(score.value) else "none"
-        lines.append(f"{name.replace('_', ' ')}: {value} ({score.better} is better) - {score.meaning}")
+        lines.append(f"- {name.replace('_', ' ')}: {value} ({score.better} is better): {score.meaning}")
     return "\n".join(lines)
