@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from torch import Tensor
+
 from . import embedded
 from .diffusion import single_file
 from .files.unfinished import Unfinished
@@ -16,10 +18,10 @@ from .group import ALONE, Group
 from .job_file import Job
 from .layers.sam import load_sam
 from .media.encoding import container_for
-from .media.video_file import write_video
+from .media.video_file import read_audio, write_video
 from .pipeline import drag_a_video
 from .stages.segment import segment
-from .types import DragModel, OnProgress, Scores, UserError, ignore_progress, warn
+from .types import DragModel, OnProgress, Scores, UserError, VideoClip, ignore_progress, warn
 
 COMFYUIS_TOKENIZER = Path(__file__).resolve().parents[3] / "comfy" / "sd1_tokenizer"
 
@@ -69,7 +71,7 @@ def run_job(
         return None
     part = job.output.with_name(f".{job.output.name}.part.mp4")
     try:
-        write_video(part, clip)
+        write_video(part, clip, sound=_sound(job.film, clip))
         os.replace(part, job.output)
     except OSError as error:
         raise UserError(f"'{job.output}' could not be written: {error}. Free some space, and run the job again.") from error
@@ -77,6 +79,15 @@ def run_job(
         part.unlink(missing_ok=True)
     shutil.rmtree(unfinished, ignore_errors=True)
     return Report(job.output, len(clip), scores)
+
+
+def _sound(film: Path, clip: VideoClip) -> tuple[Tensor, int] | None:
+    """The film's, while the clip's frames are shown. A warning where it cannot be read: the pictures are made by now."""
+    try:
+        return read_audio(film, clip)
+    except UserError as error:
+        warn(f"the film is written without sound: {error}")
+        return None
 
 
 def _loaded(job: Job) -> DragModel:

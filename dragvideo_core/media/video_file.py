@@ -18,6 +18,8 @@ from .film import open_film, warn_of_lost_sound
 __all__ = ["DamagedVideoWarning", "read_audio", "write_video"]
 
 MAX_AUDIO_VALUES = 2**28  # samples times channels: 1 GiB
+_LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1"}
+_AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)  # Hz
 
 
 def read_audio(path: str | Path, clip: VideoClip) -> tuple[Tensor, int] | None:
@@ -68,8 +70,9 @@ def _audio_blocks(container: av.container.InputContainer, stream: av.AudioStream
         return
 
 
-def write_video(path: str | Path, clip: VideoClip, crf: int = 12) -> None:
-    """Writes the clip as H.264 mp4 (yuv420p, plays everywhere). `crf`: 0 = lossless .. 51 = worst."""
+def write_video(path: str | Path, clip: VideoClip, crf: int = 12, sound: tuple[Tensor, int] | None = None) -> None:
+    """Writes the clip as H.264 mp4 (yuv420p, plays everywhere). `crf`: 0 = lossless .. 51 = worst. `sound`: (1, channels, samples)
+    and the rate in Hz, from the clip's first moment on; written as AAC."""
     if not (math.isfinite(clip.fps) and 1e-3 <= clip.fps <= 1e3):
         raise UserError(f"a video can be written at 0.001 to 1000 frames per second: got {clip.fps}.")
     height, width = clip.size
@@ -77,7 +80,40 @@ def write_video(path: str | Path, clip: VideoClip, crf: int = 12) -> None:
         rate = Fraction(clip.fps).limit_denominator(1001)
         stream = container.add_stream("libx264", rate=rate, options={"crf": str(crf)})
         stream.width, stream.height, stream.pix_fmt, stream.thread_count = width, height, "yuv420p", 2
-        for frame in clip.frames:
+        heard = None if sound is None else _Sound(container, *sound)
+        for number, frame in enumerate(clip.frames, 1):
             values = (frame.permute(1, 2, 0) * 255.0).round().clamp(0, 255).to(torch.uint8).contiguous().numpy()
             container.mux(stream.encode(av.VideoFrame.from_ndarray(values, format="rgb24")))
+            if heard is not None:
+                container.mux(heard.packets_until(number / clip.fps))
         container.mux(stream.encode())
+        if heard is not None:
+            container.mux(heard.rest())
+
+
+class _Sound:
+    """Samples on their way into a file."""
+
+    def __init__(self, container: av.container.OutputContainer, samples: Tensor, rate: int):
+        """samples (1, channels, n); what is neither mono, stereo nor 5.1 becomes mono."""
+        values = samples[0].detach().float().cpu().clamp(-1, 1)
+        self._values = values if len(values) in _LAYOUTS else values.mean(0, keepdim=True)
+        self._rate, self._layout, self._done = rate, _LAYOUTS[len(self._values)], 0
+        written = min(_AAC_RATES, key=lambda known: (known < rate, abs(known - rate)))
+        self._stream = container.add_stream("aac", rate=written, layout=self._layout)
+        self._resampler = av.AudioResampler(format="fltp", layout=self._layout, rate=written)
+
+    def packets_until(self, seconds: float) -> list[av.Packet]:
+        """Packets of what is heard before this moment and was not asked for yet."""
+        begin, self._done = self._done, max(self._done, round(min(self._values.shape[1], seconds * self._rate)))
+        if self._done == begin:
+            return []
+        block = av.AudioFrame.from_ndarray(self._values[:, begin : self._done].contiguous().numpy(), "fltp", self._layout)
+        block.sample_rate, block.pts, block.time_base = self._rate, begin, Fraction(1, self._rate)
+        return [packet for frame in self._resampler.resample(block) for packet in self._stream.encode(frame)]
+
+    def rest(self) -> list[av.Packet]:
+        """Packets of all that is left."""
+        made = self.packets_until(math.inf) if self._done < self._values.shape[1] else []
+        made += [packet for frame in self._resampler.resample(None) for packet in self._stream.encode(frame)]
+        return made + self._stream.encode(None)

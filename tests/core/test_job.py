@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from core.jobs import EMBEDDED, FAST, drawing, job_file
 from core.test_film_edit import COUNT, pictures, points, read, write
 
@@ -23,15 +24,20 @@ from dragvideo_core.film_edit import FilmSettings, drag_a_film
 from dragvideo_core.job import run_job
 from dragvideo_core.job_file import read_job
 from dragvideo_core.media.film import open_film
-from dragvideo_core.media.video_file import write_video
+from dragvideo_core.media.video_file import read_audio, write_video
+from dragvideo_core.stages.load import LoadSettings, load
+from dragvideo_core.types import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+TONE = 0.5 * torch.sin(torch.arange(11_025) * 0.1)[None, None]  # two frames of 8 a second
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     write(tmp_path / "disc.mkv", pictures())
-    write_video(tmp_path / "flower.mp4", demo_clip("flower", 101, 2).clip)
+    write_video(tmp_path / "flower.mp4", demo_clip("flower", 101, 2).clip, sound=(TONE, 44_100))
     return tmp_path
 
 
@@ -51,7 +57,20 @@ def test_with_the_embedded_model_all_stages_run_and_each_is_named(folder, capsys
     assert all(0 <= line["done"] <= line["total"] for line in lines if line["event"] == "progress")
     assert lines[-1]["event"] == "finished" and lines[-1]["frames"] == 2 and "mean_distance" in lines[-1]["scores"]
     assert open_film(folder / "out.mp4").size == (128, 128)
+    clip = load(folder / "out.mp4", LoadSettings(128, 128, select_every_nth=1))
+    heard, rate = read_audio(folder / "out.mp4", clip)
+    assert rate == 44_100 and heard.shape == TONE.shape and (heard - TONE).norm() < 0.3 * TONE.norm()
     assert not list(folder.glob(".*"))  # nothing unfinished
+
+
+@pytest.mark.faults
+def test_sound_that_cannot_be_read_costs_no_film(folder, capsys, monkeypatch):
+    def refuse(film, clip):
+        raise UserError("the sound cannot be read")
+
+    monkeypatch.setattr("dragvideo_core.job.read_audio", refuse)
+    assert command.main(["run", str(drawing(folder))]) == 0 and (folder / "out.mp4").exists()
+    assert "written without sound" in capsys.readouterr().err
 
 
 @pytest.mark.faults

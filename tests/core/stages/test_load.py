@@ -211,6 +211,22 @@ def test_what_is_written_is_what_is_read(tmp_path):
     assert (clip.frames - frames).pow(2).mean().sqrt() < 0.015
 
 
+@pytest.mark.parametrize("channels, kept", [(1, 1), (2, 2), (3, 1), (6, 6)])
+@pytest.mark.parametrize("rate, written", [(7_000, 8_000), (44_100, 44_100), (192_000, 96_000)])
+def test_a_clip_is_written_with_its_sound(tmp_path, channels: int, kept: int, rate: int, written: int):
+    times = torch.arange(round(5 / 12.5 * rate)) / rate
+    sound = torch.stack([0.5 / (1 + channel) * torch.sin(377.0 * times) for channel in range(channels)])[
+        None
+    ]  # 60 Hz: 5.1 has a low channel
+    clip = VideoClip(torch.rand(5, 3, 64, 64), torch.arange(5), 12.5)
+    write_video(tmp_path / "clip.mp4", clip, sound=(sound, rate))
+    heard, at = read_audio(tmp_path / "clip.mp4", clip)
+    assert at == written and heard.shape == (1, kept, round(0.4 * written))
+    wanted = sound[0] if kept == channels else sound[0].mean(0, keepdim=True)
+    loud, as_loud = ([float(one.square().mean().sqrt()) for one in values[:2]] for values in (heard[0], wanted))
+    assert loud == pytest.approx(as_loud, rel=0.2)
+
+
 # ------------------------------------------------------------------------------------------------------------- sound
 
 
