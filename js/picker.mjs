@@ -171,7 +171,10 @@ export class PointPicker extends Editor {
 
   async #loadPicture(run, source) {
     const wanted = pictureKey(run, source, this.frame);
-    if (wanted === this.wanted) return;
+    if (wanted === this.wanted) {
+      if (this.picture && !run) this.#fits(this.pictureSize); // what was drawn meanwhile began at another size
+      return;
+    }
     this.wanted = wanted;
     const request = (this.request = {});
     this.missing = null;
@@ -181,6 +184,7 @@ export class PointPicker extends Editor {
     this.isLoading = false;
     if (found.picture && !run) this.#fits(found.size);
     this.picture = found.picture ?? null;
+    this.pictureSize = found.size;
     this.loadedFrames = found.frames ?? null;
     this.missing = found.missing ?? null;
     this.pixels = inPixels(this.readGraph().settings, this.present.size);

@@ -204,6 +204,20 @@ test("the layer of the last run is trusted until other strokes are painted", asy
   assert.deepEqual(painted.slice(0, 1).concat(painted.slice(-1)), [0, 2]);
 });
 
+test("points that were being drawn when a film of another size was read are fitted to it all the same", async () => {
+  const film = { file: { filename: "film.mp4" }, isVideo: true, key: "film" };
+  picker.readGraph = () => ({ source: film, settings: DEFAULT_SETTINGS, followed, isFollowable });
+  picker.pictures = { ofSource: async () => ({ picture: {}, size: [256, 128], frames: 4 }) };
+  mouse("pointerdown", [128, 256]);
+  mouse("pointermove", [256, 256]);
+  picker.refresh();
+  await new Promise((resolve) => setTimeout(resolve));
+  mouse("pointermove", [256, 384]);
+  mouse("pointerup", [256, 384]);
+  assert.deepEqual(data().size, [256, 128]);
+  assert.ok(data().pairs[0].handle.every((value, axis) => Math.abs(value - [64, 64][axis]) <= 1), data().pairs[0].handle);
+});
+
 test("B shows before and after: the other of the two in a drag, and for good at rest", () => {
   mouse("pointerdown", [100, 100]);
   mouse("pointermove", [130, 100]);
