@@ -50,7 +50,7 @@ LEAST_BOX = 48  # px of the small copy
 @dataclass(frozen=True)
 class FilmSettings:
     displace: DisplaceSettings = field(default_factory=DisplaceSettings)
-    propagate: PropagateSettings = field(default_factory=lambda: PropagateSettings(tracker="flow"))
+    propagate: PropagateSettings = field(default_factory=lambda: PropagateSettings(tracker="flow", ends_at_cuts=False))
     window: int = 32  # frames in memory together
     beside: int = 4  # frames before and after a window that it is held together with, so that the edit does not jump
     margin: int = 24  # px of the small copy around what may change: from there the freed ground is filled

@@ -91,7 +91,7 @@ class VideoClip:
                 f"a clip needs frames of at least {LEAST_SIDE} x {LEAST_SIDE} px: got {shape[3]} x {shape[2]}. "
                 "Wire in larger frames."
             )
-        if not torch.isfinite(self.frames).all():
+        if self.frames.is_floating_point() and not torch.stack(torch.aminmax(self.frames)).isfinite().all():
             raise UserError("the frames contain NaN or infinity: expected finite values in [0, 1]. Check the node that made them.")
 
     @property

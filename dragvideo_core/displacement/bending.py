@@ -23,6 +23,7 @@ from .rigid import bend
 MOST_ROUNDS = 30  # of the rigid solver, for a stiffness of 1
 NOTICED = 1.0  # % of the shorter side: where undoing folds moves a vertex by more, it shows
 WATCHED = 128  # px: flow is measured on pictures whose shorter side is at most this
+AROUND = 20  # px of these pictures: flow is measured no further around the meshes
 
 
 @dataclass(frozen=True)
@@ -66,21 +67,29 @@ def bend_frame(
 def held_in_time(frames: Tensor, bents: list[Bent | None]) -> list[Bent | None]:
     """The bent meshes of the frames (N, 3, H, W), held together in time, without folds."""
     if any(bent is not None and bent.moved.any() for bent in bents):
-        to_next, to_last = _flows(frames)
+        to_next, to_last = _flows(frames, [bent.mesh for bent in bents if bent is not None])
         bents = _inherited(bents, to_next, to_last)
         bents = [_mean(bents, i, to_next, to_last) for i in range(len(bents))]
     return [bent and _without_folds(bent) for bent in bents]
 
 
-def _flows(frames: Tensor) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Of each frame to the one after it and to the one before it, (2, h, w) px of the frame; nought where there is none."""
+def _flows(frames: Tensor, meshes: list[Mesh]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Of each frame to the one after it and to the one before it, (2, h, w) px of the frame; nought where there is none, and far
+    from the meshes."""
     shorter = min(size_of(frames))
     small = frames if shorter <= WATCHED else functional.interpolate(frames, scale_factor=WATCHED / shorter, mode="area")
     scale = frames.shape[-1] / small.shape[-1]
-    none = np.zeros((2, *small.shape[-2:]), np.float32)
-    to_next = [flow.optical_flow(a, b).numpy() * scale for a, b in pairwise(small)]
-    to_last = [flow.optical_flow(b, a).numpy() * scale for a, b in pairwise(small)]
-    return [*to_next, none], [none, *to_last]
+    low, high = (getattr(np, end)([getattr(mesh.vertices, end)(0) for mesh in meshes], 0) / scale for end in ("min", "max"))
+    columns, rows = (slice(max(0, int(a) - AROUND), max(0, int(b)) + AROUND) for a, b in zip(low, high, strict=True))
+    small, whole = small[..., rows, columns], np.zeros((2, *small.shape[-2:]), np.float32)
+
+    def between(one: Tensor, other: Tensor) -> np.ndarray:
+        found = whole.copy()
+        found[:, rows, columns] = flow.optical_flow(one, other).numpy() * scale
+        return found
+
+    to_next, to_last = [between(a, b) for a, b in pairwise(small)], [between(b, a) for a, b in pairwise(small)]
+    return [*to_next, whole], [whole, *to_last]
 
 
 def _inherited(bents: list[Bent | None], to_next: list[np.ndarray], to_last: list[np.ndarray]) -> list[Bent | None]:

@@ -116,7 +116,8 @@ def _sampled(picture: np.ndarray, warp: Warp) -> np.ndarray:
     """
     places = warp.places - np.array([warp.box[1].start, warp.box[0].start], np.float32)
     smooth = cv2.remap(picture, places, None, KERNEL, borderMode=cv2.BORDER_REPLICATE)
-    amount = BETWEEN * 2 * np.abs(places - np.rint(places)).mean(-1) + STRETCHED * (warp.stretch - 1).clip(0, 1)
+    between = np.abs(places - np.rint(places))
+    amount = BETWEEN * (between[..., 0] + between[..., 1]) + STRETCHED * (warp.stretch - 1).clip(0, 1)
     if picture.ndim == 3:
         amount = amount[..., None]
     return smooth + amount * (smooth - cv2.GaussianBlur(smooth, (0, 0), FINE))

@@ -67,8 +67,10 @@ def fill_freed(frames: Tensor, covered: Tensor, freed: Tensor, on_progress: OnPr
             _make(i, missing[i] & ~filled.known[i], filled)
             made.append(i)
         on_progress(len(busy) + done + 1, 2 * len(busy), None)
-    ground = torch.from_numpy(rearrange(filled.pictures, "n h w c -> n c h w")).to(frames)
-    return torch.where(freed, ground, frames), shown_elsewhere
+    ground = frames.clone()
+    for i in busy:
+        ground[i][:, freed[i, 0]] = torch.from_numpy(filled.pictures[i][holes[i]].T).to(frames)
+    return ground, shown_elsewhere
 
 
 def _take(i: int, hole: Mask, box: Box, filled: _Ground, source: _Ground, others: Sequence[int], motions: GroundMotions) -> Mask:

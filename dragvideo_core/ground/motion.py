@@ -21,7 +21,7 @@ from .spread import spread
 
 Box = tuple[slice, slice]  # rows, columns
 
-LARGE = 256  # px: pictures whose shorter side is a multiple of this are compared made smaller so many times
+LARGE = 160  # px: pictures whose shorter side is a multiple of this are compared made smaller so many times
 REACH = 24  # px: so far around a guessed place the ground is looked for
 SIGMAS = (2.5, 0.7)  # px: blur of the two levels on which a motion is refined, coarse first
 MOST_PIXELS = 3000  # looked at on each level

@@ -21,7 +21,7 @@ def sampled(source: Array, usable: Mask, places: Array) -> tuple[Array, Mask]:
     height, width = places.shape[:2]
     x, y = np.meshgrid(np.arange(width), np.arange(height))
     shift = places - np.stack([x, y], -1)
-    whole = np.rint(shift.reshape(-1, 2).mean(0)).astype(int)
+    whole = np.rint(cv2.mean(shift)[:2]).astype(int)
     if np.abs(shift - whole).max() < WHOLE:
         x, y = x + whole[0], y + whole[1]
         inside = (x >= 0) & (y >= 0) & (x < source.shape[1]) & (y < source.shape[0])

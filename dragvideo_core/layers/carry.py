@@ -53,7 +53,9 @@ def moved(source: Tensor, frame: Tensor, layer: Coverage) -> Coverage:
     size = layer.shape
     box = _around(layer >= 0.5, math.ceil(MOST_STEP * min(size)))
     one, other = source[:, box[0], box[1]], frame[:, box[0], box[1]]
-    motion = layer_motion(layer[box], optical_flow(one, other).numpy(), optical_flow(other, one).numpy(), min(size))
+    halved = int(min(size) >= REFERENCE)  # the motion is averaged over the layer anyway
+    there, back = (optical_flow(*pair, halved).numpy() for pair in ((one, other), (other, one)))
+    motion = layer_motion(layer[box], there, back, min(size))
     pushed = np.zeros_like(layer)
     pushed[box] = _pushed(layer[box], motion)
     return matte(as_picture(frame), pushed)

@@ -30,7 +30,8 @@ def opencv() -> ModuleType:
 
 def as_picture(frame: Tensor) -> Picture:
     """A frame (3, H, W) in [0, 1] as bytes."""
-    return (frame.detach().to("cpu", torch.float32).permute(1, 2, 0) * 255).round().clamp(0, 255).byte().contiguous().numpy()
+    values = frame.detach().to("cpu", torch.float32).numpy()
+    return np.ascontiguousarray(np.rint(values * np.float32(255)).clip(0, 255).astype(np.uint8).transpose(1, 2, 0))
 
 
 def resized(values: np.ndarray, size: Size) -> np.ndarray:
@@ -72,12 +73,13 @@ def touching(region: Region, other: Region) -> Region:
     return region & np.isin(pieces, np.unique(pieces[region & other]))
 
 
-def box_of(region: Region, margin: float) -> tuple[slice, slice]:
-    """Rows and columns of the box around the region, wider by `margin` of its longer side; all of the picture if it is empty."""
+def box_of(region: Region, margin: float, least: int = 1) -> tuple[slice, slice]:
+    """Rows and columns of the box around the region, wider by `margin` of its longer side, and by at least so many px; all of the
+    picture if it is empty."""
     rows, columns = np.flatnonzero(region.any(1)), np.flatnonzero(region.any(0))
     if not len(rows):
         return slice(0, region.shape[0]), slice(0, region.shape[1])
-    more = math.ceil(margin * max(rows[-1] - rows[0], columns[-1] - columns[0])) + 1
+    more = max(least, math.ceil(margin * max(rows[-1] - rows[0], columns[-1] - columns[0])) + 1)
     return (
         slice(max(0, int(rows[0]) - more), min(region.shape[0], int(rows[-1]) + 1 + more)),
         slice(max(0, int(columns[0]) - more), min(region.shape[1], int(columns[-1]) + 1 + more)),

@@ -85,7 +85,7 @@ class FilmWriter:
             differs = _checked(rgb, frame.rgb) != frame.rgb
             changed = differs[..., 0] | differs[..., 1] | differs[..., 2]  # ten times as fast as `any`
             if changed.any():
-                own = with_edit(own, from_rgb(rgb, self._pixels, self._tags), changed)
+                own = with_edit(own, rgb, changed, self._pixels, self._tags)
         at = round((frame.time - self._origin) / self._tick)
         at = at if self._last is None else max(at, self._last + 1)
         self._last = at

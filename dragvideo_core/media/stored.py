@@ -14,6 +14,8 @@ from .colour import UNSPECIFIED, ColourTags, is_grey, is_ycbcr, matrix_and_range
 from .filters import FilterChain, frame_of, planes_of
 from .orientation import Orientation
 
+BESIDE = 16  # px around an edit that are converted with it: chroma is averaged over fewer
+
 
 def upright(frame: av.VideoFrame, pixels: str, orientation: Orientation, tags: ColourTags) -> av.VideoFrame:
     """A decoded YCbCr or grey frame, turned, in the pixel format `pixels`, in its own matrix and range. The very frame
@@ -39,14 +41,26 @@ def from_rgb(rgb: np.ndarray, pixels: str, tags: ColourTags) -> av.VideoFrame:
     return stored
 
 
-def with_edit(own: av.VideoFrame, edited: av.VideoFrame, changed: np.ndarray) -> av.VideoFrame:
-    """The planes of `edited` where `changed` (H, W) bool, those of `own` elsewhere. A chroma value that several pixels
-    share is changed where one of them is."""
+def with_edit(own: av.VideoFrame, rgb: np.ndarray, changed: np.ndarray, pixels: str, tags: ColourTags) -> av.VideoFrame:
+    """`own`, which is of the pixel format `pixels`, with what RGB (H, W, 3) shows where `changed` (H, W) bool is True, at least
+    in one pixel. A chroma value that several pixels share is changed where one of them is."""
     height, width = changed.shape
+    top, bottom, left, right = (
+        edge for axis in (1, 0) for edge in _around(np.flatnonzero(changed.any(axis)), changed.shape[1 - axis])
+    )
+    changed = changed[top:bottom, left:right]
+    edited = planes_of(from_rgb(np.ascontiguousarray(rgb[top:bottom, left:right]), pixels, tags))
     planes = planes_of(own)  # copies
-    for ours, theirs in zip(planes, planes_of(edited), strict=True):
-        np.copyto(ours, theirs, where=_cells(changed, ours.shape))
+    for ours, theirs in zip(planes, edited, strict=True):
+        y, x = (top * ours.shape[0] // height, left * ours.shape[1] // width)
+        part = ours[y : y + theirs.shape[0], x : x + theirs.shape[1]]
+        np.copyto(part, theirs, where=_cells(changed, theirs.shape))
     return frame_of(planes, own.format.name, width, height)
+
+
+def _around(places: np.ndarray, side: int) -> tuple[int, int]:
+    """The part of a side that these places are in, `BESIDE` px wider: from a multiple of it, so that no chroma value is cut."""
+    return max(0, (int(places[0]) // BESIDE - 1) * BESIDE), min(side, (int(places[-1]) // BESIDE + 2) * BESIDE)
 
 
 def keeps_planes(source: av.VideoFormat, pixels: str) -> bool:

@@ -6,15 +6,18 @@ points are and which of them can be seen there (`find`). Then it gets the places
 the background go with their neighbours, and people correct.
 
 DIFT (Sec. 3.2) matches a point's descriptors of the first and of the latest frame, and needs no small motion. Flow adds
-up the motion of the pixels. It has several candidates: straight from the first frame, and from frames at several distances
-in which the point was seen (Multi-Flow Tracking: Neoral et al. 2023, with the round trip in the place of a learned doubt).
-The one with the least doubt counts, its own and some of that of the place it starts from, averaged with those that agree.
-Long ways keep small errors from adding up, and find a point again after something has passed in front of it. Far frames are
-asked only for the points that are in doubt. Measured in tests/bench/footage.py.
+up the motion of the pixels. It is measured in a box around each set, between the place where the set was and the place where it
+is expected: large motions become small ones, and what the rest of the picture does has no say. It has several candidates:
+straight from the first frame, and from frames at several distances in which the point was seen (Multi-Flow Tracking: Neoral et
+al. 2023, with the round trip in the place of a learned doubt). The one with the least doubt counts, its own and some of that of
+the place it starts from, averaged with those that agree; none counts that shows other colours than where it comes from. Long
+ways keep small errors from adding up, and find a point again after something has passed in front of it. Far frames are asked
+only for the points that are in doubt. Measured in tests/bench/footage.py.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -25,6 +28,7 @@ from ..types import Size, size_of
 from . import dift
 from .flow import DIS, Flow
 from .sampling import lookup
+from .sets import REFERENCE
 
 STRIDES = (1, 2, 4, 8)  # frames between the two of a flow
 STEP = 0.01  # px^2: the least doubt of a flow
@@ -32,6 +36,11 @@ INHERITED = 0.1  # of the doubt about the place where a flow starts
 AGREE = 3.0  # px: candidates so near to the best one are averaged with it
 ELSEWHERE = 4.0  # px^2: doubt about a place that comes from elsewhere than from flow
 SURE = 0.02  # px^2: with less doubt no further flow is measured
+PATCH = torch.stack(torch.meshgrid(torch.arange(-2.0, 3), torch.arange(-2.0, 3), indexing="xy"), -1).reshape(
+    -1, 2
+)  # px, compared around a place
+UNLIKE = 0.15  # difference of colour, 0 to 1, from which on what is around a place is another thing
+LEAST = 32.0  # px: around a point so much is looked at also in small pictures
 RELATIVE, ABSOLUTE = 0.01, 0.5  # of Sundaram et al. 2010: squared round trip <= 0.01 * squared flows + 0.5 px^2
 
 
@@ -89,9 +98,11 @@ class DiftFinder:
 class FlowFinder:
     """By optical flow between the frames (N, 3, H, W), straight from frames at several distances in which a point was seen."""
 
-    def __init__(self, frames: Tensor, i: int, places: Tensor, window: float, flow: Flow = DIS):
-        """window: px that a point moves from frame to frame at most."""
-        self.frames, self.window, self.between = frames, window, flow.between
+    def __init__(self, frames: Tensor, i: int, places: Tensor, together: Sequence[int], window: float, flow: Flow = DIS):
+        """together: how many points, one after the other, are near to each other and are looked for together; window: px that
+        a point moves from frame to frame at most."""
+        self.frames, self.together, self.window, self.flow = frames, list(together), window, flow
+        self.light = frames[..., ::4, ::4].flatten(2).median(2).values  # (N, 3): what it is like in each frame
         self.first = torch.full((len(places),), i)
         self.estimates = {i: _Estimate(places, torch.zeros(len(places)))}
 
@@ -109,8 +120,9 @@ class FlowFinder:
             if not bool(asked.any()):
                 continue
             place, own = previous.clone(), torch.full_like(doubt, torch.inf)
-            place[asked], gap = self._follow(j, i, estimate.place[asked])
-            own[asked] = gap + INHERITED * estimate.doubt[asked] + STEP
+            for part in self._sets(asked):
+                place[part], gap = self._follow(j, i, estimate.place[part], previous[part])
+                own[part] = gap + INHERITED * estimate.doubt[part] + STEP
             own = own.masked_fill((place - previous).abs().amax(-1) > self.window, torch.inf)  # the look-alike over there
             candidates.append((place, own))
             best, doubt = torch.where((own < doubt)[:, None], place, best), torch.minimum(own, doubt)
@@ -128,23 +140,51 @@ class FlowFinder:
         near = [j for stride in STRIDES for j in (i - stride, i + stride) if j in self.estimates and (self.first != j).any()]
         return [*((j, True) for j in self.first.unique().tolist() if j != i), *((j, False) for j in near)]
 
-    def _follow(self, j: int, i: int, start: Tensor) -> tuple[Tensor, Tensor]:
+    def _sets(self, asked: Tensor) -> list[Tensor]:
+        """The numbers of the points that are asked for, (P,) bool, those that are looked for together in one."""
+        numbers = torch.arange(len(asked))
+        return [part for part in (some[asked[some]] for some in numbers.split(self.together)) if len(part)]
+
+    def _follow(self, j: int, i: int, start: Tensor, expected: Tensor) -> tuple[Tensor, Tensor]:
         """Places (P, 2) in frame i of places (P, 2) in frame j by flow, and the squared round trip (P,) px^2: infinite where
-        it is too long for the point to be visible."""
-        size = size_of(self.frames)
-        forward, backward = self._flows(j, i)
-        go = lookup(forward[None], start[None], size)[0]
+        it is too long for the point to be visible. expected: (P, 2) px, about where they are in frame i."""
+        box, shift = self._box(start, expected)
+        forward, backward = self._flows(j, i, box, shift)
+        corner, size = torch.tensor([box[1].start, box[0].start], dtype=start.dtype), size_of(forward)
+        go = shift + lookup(forward[None], (start - corner)[None], size)[0]
         place = start + go
-        come = lookup(backward[None], place[None], size)[0]
+        there = place - corner - shift
+        come = lookup(backward[None], there[None], size)[0] - shift
         gap = (go + come).square().sum(-1)
         tolerated = RELATIVE * (go.square().sum(-1) + come.square().sum(-1)) + ABSOLUTE
-        inside = ((place >= 0) & (place <= torch.tensor([size[1] - 1, size[0] - 1]))).all(-1)
+        inside = ((there >= 0) & (there <= torch.tensor([size[1] - 1, size[0] - 1]))).all(-1)
         near = go.abs().amax(-1) <= self.window * abs(i - j)
-        return place, gap.masked_fill(~((gap <= tolerated) & inside & near), torch.inf)
+        alike = self._difference(j, i, start, place) <= UNLIKE
+        return place, gap.masked_fill(~((gap <= tolerated) & inside & near & alike), torch.inf)
 
-    def _flows(self, j: int, i: int) -> tuple[Tensor, Tensor]:
-        pair = self.frames[j], self.frames[i]
-        return self.between(*pair), self.between(*reversed(pair))
+    def _difference(self, j: int, i: int, start: Tensor, place: Tensor) -> Tensor:
+        """By how much colours (0 to 1) around places (P, 2) in frames j and i differ, (P,), beside the change of light."""
+        size = size_of(self.frames)
+        here, there = (lookup(self.frames[k : k + 1], (at[:, None] + PATCH)[None], size)[0] for k, at in ((j, start), (i, place)))
+        return (there - here - (self.light[i] - self.light[j])).abs().mean((1, 2))
+
+    def _box(self, start: Tensor, expected: Tensor) -> tuple[tuple[slice, slice], Tensor]:
+        """Rows and columns around places (P, 2) px, and the whole shift (2,) px that takes them to where they are expected and
+        leaves the box inside of the picture."""
+        size = size_of(self.frames)
+        reach = min(max(LEAST, self.flow.reach * min(size) / REFERENCE), max(size))
+        low, high = (start.amin(0) - reach).floor().long().tolist(), (start.amax(0) + reach).ceil().long().tolist()
+        rows, columns = (slice(max(0, low[axis]), min(size[1 - axis], high[axis] + 1)) for axis in (1, 0))
+        least, most = torch.tensor([-columns.start, -rows.start]), torch.tensor([size[1] - columns.stop, size[0] - rows.stop])
+        shift = (expected - start).mean(0).round().long()
+        return (rows, columns), torch.minimum(torch.maximum(shift, least), most).to(start.dtype)
+
+    def _flows(self, j: int, i: int, box: tuple[slice, slice], shift: Tensor) -> tuple[Tensor, Tensor]:
+        x, y = (int(v) for v in shift)
+        rows, columns = box
+        here = self.frames[j][:, rows, columns]
+        there = self.frames[i][:, rows.start + y : rows.stop + y, columns.start + x : columns.stop + x]
+        return self.flow.between(here, there), self.flow.between(there, here)
 
 
 class SurestFinder:

@@ -58,6 +58,7 @@ class PropagateSettings:
     fit_mask: bool = False  # the mask also covers each drag's way, and SAM's region near the handle here and there
     tracker: Literal["auto", "dift", "flow"] = "auto"  # flow where it is sure, else DIFT; Sec. 3.2's DIFT; flow alone
     guess_layer: bool = True  # ours: where nobody marked the thing, guess it from the colours at the handles
+    ends_at_cuts: bool = True  # ours: no point goes on across a hard cut; off where the clip is known to be one shot
 
 
 def propagate(
@@ -126,7 +127,7 @@ def propagate(
         mask = mask | points.union_of_squares(way, radius, clip.size) | points.dragged_regions(*middles, regions.masks, radius)
         if edit_mask is None and mask_points.shape[1]:
             mask_points = torch.cat([mask_points, way], 1)
-    of_shot = _shot(clip, picks.frame)
+    of_shot = _shot(clip, picks.frame) if settings.ends_at_cuts else torch.ones(len(clip), dtype=torch.bool)
     visible = visible & of_shot[:, None]
     mask = mask & of_shot[:, None, None, None]
     outside = edit_masks.targets_outside(mask, moved_targets.mean(2)) & visible[:, :count].unflatten(1, shape).any(2)
@@ -226,7 +227,8 @@ def _follow(
     visible = torch.ones_like(foreground)
     visible[frame] = points.inside(start, clip.size)
     foreground[frame] = regions.of_picks(frame, start)
-    new_finder, looked = _finders(clip, start, frame, model, settings, scale, on_progress, flow, group)
+    together = [*[members] * regions.pairs, len(start) - sets]
+    new_finder, looked = _finders(clip, start, together, frame, model, settings, scale, on_progress, flow, group)
     done, total = looked + 1, looked + count  # the frame of the picks is done
     for order in (range(frame + 1, count), range(frame - 1, -1, -1)):
         latest, before, source, finder = start, foreground[frame], frame, new_finder()
@@ -272,6 +274,7 @@ def _whole(start: Tensor, latest: Tensor, seen: Tensor, members: int, tolerance:
 def _finders(
     clip: VideoClip,
     start: Tensor,
+    together: list[int],
     frame: int,
     model: DragModel | None,
     settings: PropagateSettings,
@@ -280,11 +283,14 @@ def _finders(
     flow: Flow,
     group: Group,
 ) -> tuple[Callable[[], finders.Finder], int]:
-    """What makes the settings' finder for one direction, and how many frames had to be looked at for it already."""
+    """What makes the settings' finder for one direction, and how many frames had to be looked at for it already.
+
+    together: how many points are in each set, and the mask points.
+    """
     window, tolerance = settings.window * scale, settings.round_trip * scale
 
     def by_flow() -> finders.FlowFinder:
-        return finders.FlowFinder(clip.frames, frame, start, window, flow)
+        return finders.FlowFinder(clip.frames, frame, start, together, window, flow)
 
     if settings.tracker == "flow" or model is None:
         return by_flow, 0

@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 from core import video_corpus as corpus
 
+from dragvideo_core.media.colour import ColourTags
 from dragvideo_core.media.film import Film, open_film
 from dragvideo_core.media.film_writer import FilmWriter
 from dragvideo_core.media.filters import planes_of
+from dragvideo_core.media.stored import from_rgb, with_edit
 from dragvideo_core.types import UserError
 
 LOSSLESS = [("h264", "mp4"), ("hevc", "mp4"), ("ffv1", "mkv"), ("h264", "mkv")]
@@ -320,3 +322,22 @@ def test_no_frame_is_no_film(plain, tmp_path):
     with pytest.raises(UserError, match="no frame was written"), FilmWriter(tmp_path / "o.mp4", like=open_film(plain)):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("pixels", ["yuv420p", "yuv422p", "yuv444p10le"])
+@pytest.mark.parametrize("place", [(slice(41, 44), slice(50, 77)), (slice(0, 3), slice(0, 5)), (slice(88, 96), slice(120, 132))])
+def test_an_edit_is_stored_as_if_the_whole_picture_were_converted(pixels: str, place: tuple[slice, slice]):
+    rng, tags = np.random.default_rng(0), ColourTags(1, 1)
+    dtype = np.uint16 if "10" in pixels else np.uint8
+    before, after = (rng.integers(0, np.iinfo(dtype).max, (96, 132, 3)).astype(dtype) for _ in range(2))
+    changed = np.zeros(before.shape[:2], bool)
+    changed[place] = True
+    own, whole = (planes_of(from_rgb(rgb, pixels, tags)) for rgb in (before, np.where(changed[..., None], after, before)))
+    edited = planes_of(
+        with_edit(from_rgb(before, pixels, tags), np.where(changed[..., None], after, before), changed, pixels, tags)
+    )
+    for ours, theirs, old in zip(edited, whole, own, strict=True):
+        y, x = (round(full / part) for full, part in zip(changed.shape, ours.shape, strict=True))
+        cells = np.zeros_like(ours, bool)
+        cells[place[0].start // y : -(-place[0].stop // y), place[1].start // x : -(-place[1].stop // x)] = True
+        assert np.array_equal(ours[cells], theirs[cells]) and np.array_equal(ours[~cells], old[~cells])

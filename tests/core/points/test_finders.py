@@ -29,10 +29,10 @@ def test_flow_moves_every_point_with_a_shifted_picture_and_asks_no_model():
 
 
 def test_flow_finds_what_was_hidden_again():
-    """A pole stands in front of the points in the two frames in the middle."""
+    """Something stands in front of the points in the two frames in the middle."""
     clip = shifted_clip(1, frames=6)
     frames = clip.frames.clone()
-    frames[2:4, :, :, 18:36] = torch.rand(2, 3, 1, 1)
+    frames[2:4, :, 18:42, 18:36] = torch.rand(2, 3, 1, 1)
     tracks = propagate(replace(clip, frames=frames), tiny_picks(), Everything(), tiny_model(), FLOW)
     assert tracks.visible[[0, 1, 4, 5]].all() and not tracks.visible[2:4].any()
     motion = (tracks.handles - tracks.handles[0])[[1, 4, 5]]
@@ -93,3 +93,21 @@ def test_a_flow_from_elsewhere_takes_the_place_of_our_own():
     still = Flow("still", lambda first, second: torch.zeros(2, *first.shape[-2:]))
     tracks = propagate(shifted_clip(4), tiny_picks(), Everything(), None, FLOW, flow=still)
     assert torch.equal(tracks.handles[2], tracks.handles[0])
+
+
+def test_a_pair_is_followed_alike_whatever_other_pairs_there_are():
+    clip = shifted_clip(2, frames=4)
+    alone = propagate(clip, tiny_picks(), Everything(), None, FLOW)
+    more = replace(
+        tiny_picks(), handles=torch.tensor([[24.0, 30.0], [40.0, 50.0]]), targets=torch.tensor([[36.0, 26.0], [20.0, 40.0]])
+    )
+    assert torch.equal(alone.handles[:, 0], propagate(clip, more, Everything(), None, FLOW).handles[:, 0])
+
+
+def test_another_light_hides_no_point_and_another_thing_does():
+    clip = shifted_clip(1, frames=3)
+    darker = clip.frames * torch.tensor([1.0, 0.7, 0.5])[:, None, None, None]
+    assert propagate(replace(clip, frames=darker), tiny_picks(), Everything(), None, FLOW).visible.all()
+    plain = clip.frames.clone()
+    plain[2, :, 10:50, 5:50] = torch.tensor([1.0, 0.2, 0.1])[:, None, None]
+    assert not propagate(replace(clip, frames=plain), tiny_picks(), Everything(), None, FLOW).visible[2].any()

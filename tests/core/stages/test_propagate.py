@@ -337,3 +337,7 @@ def test_the_edit_ends_at_a_cut():
     assert any("from frame 6 to 10 of 10" in one for one in said)
     assert not tracks.edit_mask[:5].any() and not tracks.visible[:5].any() and tracks.edit_mask[5:].any()
     assert torch.equal(displace(both, tracks).frames[:5], frames[:5])
+    said.clear()
+    with warnings_go_to(said.append):  # a film's windows may begin with a frame from long before
+        assert propagate(both, picks, Everything(), None, replace(FLOW, ends_at_cuts=False)).edit_mask[:5].any()
+    assert not any("shot" in one for one in said)
