@@ -3,8 +3,9 @@
 Writes output/bench/quality.json (rows, one per clip and variant; each variant's settings; the medians by variant, and as `median`
 those of the default way to edit; the targets with what was measured), quality.png and quality_special.png (look at them).
 Displacements of the frames need no model; `--without-model` stops there, after a minute. The first clips are also edited by ours
-with one thing changed at a time. With `--checkpoint` the same on a Stable Diffusion 1.5 file, with the clips enlarged to
-512 x 512 and the edits reduced again to be measured: wants a GPU.
+with one thing changed at a time. A run that was stopped goes on where it was: what is measured is kept in output/bench/kept/ as
+long as the code stays the same (`kept.py`). With `--checkpoint` the same on a Stable Diffusion 1.5 file, with the clips enlarged
+to 512 x 512 and the edits reduced again to be measured: wants a GPU.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from torch import Tensor
 from dragvideo_core.media import drawing
 from dragvideo_core.points import flow
 
-from . import cases, edits_of, flip, rows, sheets, targets, variants, without_model
+from . import cases, edits_of, flip, kept, rows, sheets, targets, variants, without_model
 from .cases import Case
 
 OUT = Path(__file__).resolve().parents[2] / "output" / "bench"
@@ -34,7 +35,12 @@ HEADLINE = without_model.GIVEN  # the default way to edit
 def edit_all(
     case: Case, names: list[str], file: Path | None = None
 ) -> tuple[list[rows.Row], list[tuple[str, list[Tensor]]], list[str]]:
-    """A case's rows, its part of the sheet, and the names of the edits on it. names: variants with a model, may be none."""
+    """A case's rows, its part of the sheet, and the names of the edits on it, kept. names: variants with a model, may be none."""
+    asked = f"{case.name}, {len(case.clip)} frames, {names}, {file}"
+    return kept.kept(OUT / "kept", asked, lambda: _edit_all(case, names, file))
+
+
+def _edit_all(case: Case, names: list[str], file: Path | None) -> tuple[list[rows.Row], list[tuple[str, list[Tensor]]], list[str]]:
     warnings.simplefilter("ignore")
     records, edits, tracks = edits_of.without_model(case)
     if names:
