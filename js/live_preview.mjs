@@ -9,7 +9,7 @@ import { layerMesh, roundHalfEven, spacingFor } from "./mesh.mjs";
 import { pointSet } from "./points_meaning.mjs";
 import { isPin } from "./points_state.mjs";
 import { composed } from "./preview_pixels.mjs";
-import { insideSet, touchesBorder, widened, withoutBorder } from "./regions.mjs";
+import { insideSet, touchesBorder, widened, withoutBorder, withoutRims } from "./regions.mjs";
 import { HeldMesh, pullsOf } from "./rigid.mjs";
 import { backward, trianglesOf, unfolded } from "./warp.mjs";
 
@@ -57,7 +57,7 @@ export class LivePreview {
 
 /** Masks of what bends, what is held and what may change; `thing`: of the layer, null where none is known. */
 function sceneOf(mask, thing, size) {
-  if (thing) return { mask, ...thing };
+  if (thing) return { mask, ...thing, layer: withoutRims(thing.layer, mask, size) };
   const inner = withoutBorder(mask, size);
   const region = widened(inner, 1, size);
   return { mask: inner, region, layer: region, matte: null, isAtBorder: touchesBorder(region, size) };

@@ -1,5 +1,7 @@
 /** Masks of a picture of `size` [W, H]: Uint8Array of W * H, row by row, 0 or 1. As the core makes them. No DOM. */
 
+import { roundHalfEven } from "./mesh.mjs";
+
 /** The union of the squares of half side `radius` around the mask points. */
 export function maskOf(maskPoints, radius, [width, height]) {
   const mask = new Uint8Array(width * height);
@@ -37,6 +39,45 @@ export function widened(mask, radius, [width, height]) {
       });
     }
   return found;
+}
+
+const NARROW = 1 / 32; // of the picture's shorter side: a rim sticks out no further
+const SMALL = 1 / 5; // of what the mask holds of the layer: a rim is no larger
+
+/** The layer without the rims that stick out of the edit mask, as dragvideo_core/displacement/rims.py has it. */
+export function withoutRims(layer, mask, [width, height]) {
+  const outside = layer.map((is, at) => (is && !mask[at] ? 1 : 0));
+  if (!outside.includes(1)) return layer;
+  const reach = roundHalfEven(NARROW * Math.min(width, height));
+  const most = SMALL * layer.reduce((sum, is, at) => sum + (is && mask[at]), 0);
+  const isNear = (at) => {
+    const [column, row] = [at % width, Math.floor(at / width)];
+    for (let y = Math.max(0, row - reach); y <= Math.min(height - 1, row + reach); y++)
+      for (let x = Math.max(0, column - reach); x <= Math.min(width - 1, column + reach); x++) if (mask[y * width + x]) return true;
+    return false;
+  };
+  const held = layer.slice();
+  for (let first = outside.indexOf(1); first >= 0; first = outside.indexOf(1, first)) {
+    const piece = pieceOf(outside, first, [width, height]);
+    if (piece.length <= most && piece.every(isNear)) for (const at of piece) held[at] = 0;
+  }
+  return held;
+}
+
+/** The pixels joined to this one, by sides or corners; they are taken out of the mask. */
+function pieceOf(mask, first, [width, height]) {
+  const piece = [first];
+  mask[first] = 0;
+  for (const at of piece) {
+    const [column, row] = [at % width, Math.floor(at / width)];
+    for (let y = Math.max(0, row - 1); y <= Math.min(height - 1, row + 1); y++)
+      for (let x = Math.max(0, column - 1); x <= Math.min(width - 1, column + 1); x++)
+        if (mask[y * width + x]) {
+          mask[y * width + x] = 0;
+          piece.push(y * width + x);
+        }
+  }
+  return piece;
 }
 
 /** Does the mask reach the picture's border? */

@@ -17,6 +17,7 @@ from ..displacement import bending, compose, hidden, pulls
 from ..displacement.backward_map import Warp, backward
 from ..displacement.bending import Bent
 from ..displacement.checks import check_tracks
+from ..displacement.rims import without_rims
 from ..ground.fill import fill_freed
 from ..points.edit_mask import named, warn_of_handles
 from ..types import Displacement, OnProgress, PointTracks, Size, UserError, VideoClip, ignore_progress, showing, warn
@@ -62,7 +63,7 @@ def bend_layers(
     handles, moves = pulls.settled(_array(tracks.handles), visible), _array(tracks.targets - tracks.handles)
     bents = []
     for i in range(len(clip)):
-        scene_of_frame = scene.region[i], scene.matte[i] > 0.5, scene.touchable[i]
+        scene_of_frame = scene.region[i], scene.holding(i), scene.touchable[i]
         bents.append(bending.bend_frame(*scene_of_frame, handles[i], moves[i], visible[i], settings.stiffness))
         on_progress(i + 1, len(clip), None)
     return bending.held_in_time(clip.frames, bents)
@@ -125,6 +126,12 @@ class _Scene:
     hides: np.ndarray  # bool: where no ground is to be seen
     is_guessed: np.ndarray  # bool: the layer is there, but behind things in front
     touchable: np.ndarray  # bool: the edit mask; without a layer not the border of the picture, which is held
+    has_layer: bool
+
+    def holding(self, i: int) -> np.ndarray:
+        """What the mesh of a frame covers and is held by outside of the edit mask, (H, W) bool."""
+        there = self.matte[i] > 0.5
+        return without_rims(there, self.touchable[i]) if self.has_layer else there
 
     @staticmethod
     def of(tracks: PointTracks) -> _Scene:
@@ -135,7 +142,7 @@ class _Scene:
             for border in (touchable[:, 0], touchable[:, -1], touchable[:, :, 0], touchable[:, :, -1]):
                 border[...] = False
             region = np.stack([compose.widened(one, 1) for one in touchable])
-            return _Scene(region.astype(np.float32), region, front, region, np.zeros_like(region), touchable)
+            return _Scene(region.astype(np.float32), region, front, region, np.zeros_like(region), touchable, False)
         matte = seen = _array(tracks.layer[:, 0]).clip(0, 1)
         hides, is_guessed = np.zeros_like(touchable), np.zeros_like(touchable)
         if front is not None:
@@ -143,7 +150,7 @@ class _Scene:
             hides = np.stack([compose.covered(one) for one in front])
             is_guessed = hides & (matte > compose.THERE)
         region = np.stack([compose.covered(one) for one in matte])
-        return _Scene(matte, region, front, hides | region, is_guessed, touchable)
+        return _Scene(matte, region, front, hides | region, is_guessed, touchable, True)
 
 
 def _whole_layer(frames: Tensor, scene: _Scene) -> Tensor:

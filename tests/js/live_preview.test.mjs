@@ -130,8 +130,8 @@ test("what was kept from one drag is not taken for another", () => {
 test("the regions are the core's", () => {
   const unpacked = (runs) => Uint8Array.from(runs.flatMap((length, index) => Array(length).fill(index % 2)));
   const { cases } = JSON.parse(readFileSync(new URL("./mesh_numbers.json", import.meta.url)));
-  for (const [name, { layer, mask, region, size, has_layer }] of Object.entries(cases)) {
-    const grown = has_layer ? widened(unpacked(layer), 2, size) : widened(unpacked(mask), 1, size);
+  for (const [name, { thing, mask, region, size, has_layer }] of Object.entries(cases)) {
+    const grown = has_layer ? widened(unpacked(thing), 2, size) : widened(unpacked(mask), 1, size);
     assert.deepEqual(grown, unpacked(region), name);
   }
 });

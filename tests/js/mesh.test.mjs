@@ -4,6 +4,7 @@ import { test } from "node:test";
 
 import { aroundDrags } from "../../js/edit_mask.mjs";
 import { layerMesh, roundHalfEven, spacingFor } from "../../js/mesh.mjs";
+import { withoutRims } from "../../js/regions.mjs";
 import { HeldMesh, pullsOf } from "../../js/rigid.mjs";
 import { backward, movingCells, trianglesOf, unfolded } from "../../js/warp.mjs";
 
@@ -38,6 +39,8 @@ function bent(given) {
 for (const [name, given] of Object.entries(CASES))
   test(`the page's mesh is the core's: ${name}`, () => {
     const { mesh, triangles, raw, moved } = bent(given);
+    const [thing, mask] = [given.thing, given.mask].map(unpacked);
+    if (given.has_layer) assert.deepEqual(withoutRims(thing, mask, given.size), unpacked(given.layer));
     assert.equal(spacingFor(given.size), given.spacing);
     assert.deepEqual(sums(mesh.vertices, 2), given.vertices);
     assert.deepEqual(sums(mesh.cells, 4), given.cells);

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from dragvideo_core.displacement import backward_map, bending, compose, folds, mesh, pulls, rigid
+from dragvideo_core.displacement import backward_map, bending, compose, folds, mesh, pulls, rigid, rims
 from dragvideo_core.points.edit_mask import around_drags
 from dragvideo_core.stages.displace import DisplaceSettings
 
@@ -26,6 +26,11 @@ CASES = {  # name: (mask squares, layer discs or None; pairs of handle and targe
     "a thing that goes on beyond the mask": ([(34, 30, 16)], [(30, 30, 9), (46, 30, 9), (60, 32, 9)], [((27, 30), (24, 22))]),
     "a thing at the picture's border": ([(14, 30, 20)], [(4, 30, 14)], [((8, 30), (15, 24))]),
     "an arm that swings": ([(58, 30, 26)], [(x, 34, 5) for x in range(20, 77, 4)], [((70, 34), (66, 20))]),
+    "a head whose top sticks out of the mask": (
+        [(46, 36, 18)],
+        [(x, 40, 4) for x in range(20, 44, 4)] + [(46, 26, 9)],
+        [((46, 28), (54, 33))],
+    ),
     "a drag that folds": ([(40, 30, 20)], None, [((36, 30), (57, 30))]),
 }
 SPACING = 3.0  # px of the point sets
@@ -55,10 +60,11 @@ def numbers(name: str) -> dict:
     mask = squares(mask_squares)
     if layer_discs is None:
         mask[[0, -1]] = mask[:, [0, -1]] = False
-        layer = region = compose.widened(mask, 1)
+        thing = layer = region = compose.widened(mask, 1)
     else:
         layer = discs(layer_discs)
         region = compose.covered(layer.astype(np.float32))
+        thing, layer = layer, rims.without_rims(layer, mask)
     handles = np.array([square_set(handle) for handle, _ in pairs])
     moves = np.array([[np.subtract(target, handle)] * handles.shape[1] for handle, target in pairs], float)
     spacing = mesh.spacing_for(SIZE)
@@ -78,6 +84,7 @@ def numbers(name: str) -> dict:
     return {
         "size": [SIZE[1], SIZE[0]],
         "mask": runs(mask),
+        "thing": runs(thing),
         "layer": runs(layer),
         "region": runs(region),
         "sets": [{"points": points, "move": (move[0]).tolist()} for points, move in zip(handles.tolist(), moves, strict=True)],

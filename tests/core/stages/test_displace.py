@@ -310,3 +310,12 @@ def test_a_pin_or_a_hidden_handle_outside_of_the_edit_mask_is_no_fault():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         displace(clip, replace(tracks, visible=visible))
+
+
+def test_a_head_whose_top_sticks_out_of_the_edit_mask_is_not_drawn_out_to_a_spike():
+    neck_and_head = box(56, 70, 64, 127) + box(44, 40, 76, 70)
+    clip, tracks = scene(layer=neck_and_head.clamp(max=1), mask=box(30, 42, 120, 110), pairs=(((60.0, 56.0), (72.0, 60.0)),))
+    result = displace(clip, tracks)
+    assert torch.allclose(moved(result, 72, 50), torch.tensor([12.0, 4.0]), atol=1.5)
+    outside = ~tracks.edit_mask.expand_as(clip.frames)
+    assert torch.equal(result.frames[outside], clip.frames[outside])
