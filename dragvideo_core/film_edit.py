@@ -67,6 +67,8 @@ class FilmReport:
     first: int  # first and last frame of the edited shot
     last: int
     factor: int  # pixels of the film that make one of the small copy, along each side
+    picked: int  # the picked frame
+    layer: Tensor | None  # (h, w) in [0, 1], the thing on it, in the small copy; None: none was found, or in an earlier run
 
 
 def drag_a_film(
@@ -122,12 +124,13 @@ def drag_a_film(
         ranges = ", ".join(f"{begin + 1} to {stop}" for begin, stop in edit.lost)
         warn(f"the points were lost in frames {ranges}: nothing changes there. Put them on a spot that can be seen for longer.")
     warn_of_folds(sorted(edit.folded))
-    return FilmReport(Path(output), written, first, end - 1, edit.factor)
+    return FilmReport(Path(output), written, first, end - 1, edit.factor, picks.frame, edit.layer)
 
 
 class _Edit:
     """The work on one film. `shot_first`, `shot_end`: the frames that begin the picked frame's shot and the next one, once they are
-    known; `lost`: first frame and end of what shows no point, once that was met; `folded`: frames whose mesh was made smoother."""
+    known; `lost`: first frame and end of what shows no point, once that was met; `folded`: frames whose mesh was made smoother;
+    `layer`: (h, w) of the picked frame, once it was found."""
 
     def __init__(self, film: Film, settings: FilmSettings, segmenter: Segmenter, factor: int, kept: KeptWindows):
         self.film, self.settings, self.segmenter, self.factor, self.kept = film, settings, segmenter, factor, kept
@@ -137,6 +140,7 @@ class _Edit:
         self.shot_end: int | None = None
         self.lost: list[tuple[int, int]] = []
         self.folded: list[int] = []
+        self.layer: Tensor | None = None
 
     def starts_before(self, picks: PointPicks, done: Callable[[int], None]) -> list[Start]:
         """The picked frame's start, and those of the windows before it, the earliest last; these windows are finished then.
@@ -259,6 +263,8 @@ class _Edit:
         elif not is_first and self.is_carried:
             segmenter = segment(mask=start.layer, front=segmenter.front)
         tracks = propagate(clip, start.picks, segmenter, None, self.settings.propagate)
+        if with_start and tracks.layer is not None:
+            self.layer = tracks.layer[0, 0]
         if tracks.layer is not None:
             tracks = replace(tracks, visible=tracks.visible & (pins(tracks) | on_layer(tracks.layer, tracks.handles))[..., None])
         return tracks if with_start else tracks.of_frames(slice(1, None))

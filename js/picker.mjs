@@ -20,8 +20,9 @@ import { hitTest } from "./points_view.mjs";
 
 export class PointPicker extends Editor {
   /**
-   * `readGraph()`: `{ source, settings, followed, isFollowable }` of the node now: see frame_source.mjs; `followed` is what
-   * Propagate Points put out when it last ran, or null. `follow()` runs the graph up to there. The others: Editor.
+   * `readGraph()`: `{ source, settings, followed, found, isFollowable }` of the node now: see frame_source.mjs; `followed` is
+   * what Propagate Points put out when it last ran, or null, `found` the same of the node that found the thing, which may be
+   * Drag a Film. `follow()` runs the graph up to Propagate Points. The others: Editor.
    */
   constructor({ readGraph, follow, ...hooks }) {
     super(hooks, points.emptyPicks());

@@ -49,12 +49,11 @@ export class PickerPreview {
 
   /** Fetches the layer that the last run found, where it is of this frame. */
   async look() {
-    const { present, pictures, readGraph } = this.picker;
-    const { followed } = readGraph();
-    const tracks = followed?.drag_a_video_tracks?.[0];
-    const saved = followed?.drag_a_video_layer?.[0];
-    const isSize = (size) => size.every((side, axis) => side === present.size[axis]);
-    const wanted = (this.wanted = saved && tracks?.frame === present.frame && isSize(tracks.size) ? saved : null);
+    const { present, pictures, readGraph, run } = this.picker;
+    const { found: output, source } = readGraph();
+    const isOfClip = run?.key === (source?.key ?? null) && run.size.every((side, axis) => side === present.size[axis]);
+    const isOfFrame = output?.drag_a_video_layer_frame?.[0] === present.frame;
+    const wanted = (this.wanted = (isOfClip && isOfFrame && output.drag_a_video_layer?.[0]) || null);
     const found = wanted && (await pictures.ofRun(wanted).catch(() => null));
     if (wanted !== this.wanted || this.layer === (found?.picture ?? null)) return;
     this.layer = found?.picture ?? null;

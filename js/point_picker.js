@@ -10,10 +10,12 @@ import { DEFAULT_SETTINGS } from "./points_meaning.mjs";
 const MIN_HEIGHT = 360;
 
 function pickerFor(node, hooks) {
+  const outputOfNext = (type) => outputOf(consumer(node, node.graph, type), app) ?? null;
   const readGraph = () => ({
     source: describeSource(node),
     settings: propagateSettings(node, node.graph, DEFAULT_SETTINGS),
-    followed: outputOf(consumer(node, node.graph, "DragAVideo_Propagate"), app) ?? null,
+    followed: outputOfNext("DragAVideo_Propagate"),
+    found: outputOfNext("DragAVideo_Propagate") ?? outputOfNext("DragAVideo_Film"),
     isFollowable: followingIds(node, app.graph).length > 0,
   });
   const follow = () => app.queuePrompt(0, 1, followingIds(node, app.graph));

@@ -91,8 +91,9 @@ class DragFilm(io.ComfyNode):
         with tempfile.TemporaryDirectory() as scratch, messages.warnings_on_node(cls.hidden.unique_id):
             source = _file_of(video, Path(scratch))
             keep = source.parent != Path(scratch)  # a copy made for this run is gone with it
-            run(drag_a_film, source, points, path, settings, segmenter, progress(pictures=False), keep)
-        return io.NodeOutput(InputImpl.VideoFromFile(str(path)), str(path), ui=messages.film_on_node(path))
+            report = run(drag_a_film, source, points, path, settings, segmenter, progress(pictures=False), keep)
+        ui = messages.film_on_node(path) | messages.layer_for_page(report.layer, report.picked)
+        return io.NodeOutput(InputImpl.VideoFromFile(str(path)), str(path), ui=ui)
 
 
 def _file_of(video: Any, scratch: Path) -> Path:

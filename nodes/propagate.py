@@ -134,8 +134,6 @@ class Propagate(io.ComfyNode):
             "drag_a_video_warnings": warned,
             "drag_a_video_tracks": [values.to_page(tracks, mask_radius, picks.frame)],
         }
-        if tracks.layer is not None:  # of the frame that was drawn on: the picker shows that frame displaced
-            layer = tracks.layer[picks.frame : picks.frame + 1].expand(-1, 3, -1, -1)
-            ui["drag_a_video_layer"] = messages.save_for_page(layer)
+        ui |= messages.layer_for_page(None if tracks.layer is None else tracks.layer[picks.frame, 0], picks.frame)
         preview = values.to_image(draw_tracks(clip.frames, tracks))
         return io.NodeOutput(*values.from_tracks(tracks, preview), ui=ui)

@@ -104,6 +104,13 @@ def film_on_node(path: Path) -> dict:
     return {"images": [saved], "animated": (True,)}
 
 
+def layer_for_page(layer: Tensor | None, frame: int) -> dict[str, list]:
+    """What Pick Points is told of the thing that was found on the frame that it drew on: its layer (h, w), nothing for None."""
+    if layer is None:
+        return {}
+    return {"drag_a_video_layer": save_for_page([layer.expand(3, -1, -1)]), "drag_a_video_layer_frame": [frame]}
+
+
 def left_out() -> Any:
     """In the place of an output that a node cannot make this time: what hangs on it does not run."""
     return ExecutionBlocker(None)

@@ -127,7 +127,9 @@ def test_a_sam_is_asked_for_clicks_on_the_picked_frame_alone_and_its_answer_is_c
 
 
 def test_points_may_be_picked_on_a_later_frame(film: Path, tmp_path: Path):
-    drag_a_film(film, points(frame=9), tmp_path / "out.mkv", LOSSLESS)
+    report = drag_a_film(film, points(frame=9), tmp_path / "out.mkv", LOSSLESS)
+    disc = read(film)[9].mean(-1) > 120
+    assert report.picked == 9 and ((report.layer.numpy() >= 0.5) == disc).mean() > 0.98
     for old, new in zip(read(film), read(tmp_path / "out.mkv"), strict=True):
         assert np.abs(centre(new) - centre(old) - [0, -12]).max() < 1.0
 

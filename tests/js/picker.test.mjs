@@ -10,14 +10,14 @@ const SIZE = 512; // the stage is so large that a pixel of the picture is one of
 const MARGIN = 6;
 const FRAMES = [0, 1, 2, 3].map((index) => ({ filename: `${index}.jpg`, subfolder: "", type: "temp" }));
 
-let picker, told, followed, isFollowable, runs;
+let picker, told, followed, found, isFollowable, runs;
 beforeEach(() => {
   told = [];
-  followed = null;
+  followed = found = null;
   isFollowable = false;
   runs = 0;
   const hooks = { onChange: (text) => told.push(text), viewUrl: ({ filename }) => filename };
-  const readGraph = () => ({ source: null, settings: DEFAULT_SETTINGS, followed, isFollowable });
+  const readGraph = () => ({ source: null, settings: DEFAULT_SETTINGS, followed, found, isFollowable });
   picker = new PointPicker({ ...hooks, readGraph, follow: () => (runs += 1) });
   picker.executed({ drag_a_video_frames: FRAMES, drag_a_video_size: [[SIZE, SIZE]] });
 });
@@ -167,17 +167,15 @@ test("the mask can be cleared alone", () => {
 });
 
 test("a drag is shown by the layer that the last run found, if it is of this frame and size", async () => {
-  const run = (frame, size) => ({
-    drag_a_video_tracks: [{ frame, size }],
-    drag_a_video_layer: [{ filename: "layer.jpg" }],
-  });
-  for (const [found, expected] of [
-    [run(0, [SIZE, SIZE]), "layer.jpg"],
-    [run(1, [SIZE, SIZE]), undefined],
-    [run(0, [64, 64]), undefined],
-    [null, undefined],
+  const on = (frame) => ({ drag_a_video_layer_frame: [frame], drag_a_video_layer: [{ filename: "layer.jpg" }] });
+  for (const [given, size, expected] of [
+    [on(0), SIZE, "layer.jpg"],
+    [on(1), SIZE, undefined],
+    [on(0), 64, undefined],
+    [null, SIZE, undefined],
   ]) {
-    followed = found;
+    found = given;
+    picker.run.size = [size, size];
     picker.after.start();
     await new Promise((resolve) => setTimeout(resolve));
     assert.equal(picker.after.layer?.src, expected);
@@ -190,7 +188,7 @@ test("the layer of the last run is trusted until other strokes are painted", asy
   key("t");
   click([200, 200]);
   assert.deepEqual(data().strokes.at(-1).points.length, 1, "a click is a stroke of one point");
-  followed = { drag_a_video_tracks: [{ frame: 0, size: [SIZE, SIZE] }], drag_a_video_layer: [{ filename: "found.jpg" }] };
+  found = { drag_a_video_layer_frame: [0], drag_a_video_layer: [{ filename: "found.jpg" }] };
   picker.executed({});
   picker.refresh();
   await new Promise((resolve) => setTimeout(resolve));

@@ -46,6 +46,7 @@ def test_a_film_goes_in_and_a_file_with_all_its_frames_comes_out(comfy: Comfy, f
     assert outcome.status == "success", outcome.error
     edited, file = outcome.values["film"]
     assert file.endswith("one_00001.mkv") and str(comfy.base / "output") in file
+    assert outcome.ui["film"]["drag_a_video_layer_frame"] == [0] and len(outcome.ui["film"]["drag_a_video_layer"]) == 1
     assert outcome.previews == []  # Nodes 2.0 would take the last one for the film, and say that it failed to load
     components = edited.get_components()
     assert tuple(components.images.shape) == (COUNT, *SIDE, 3) and components.frame_rate == 10

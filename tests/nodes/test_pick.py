@@ -104,3 +104,4 @@ def test_the_layer_found_from_strokes_goes_back_to_the_page(comfy: Comfy, random
     assert outcome.status == "success", outcome.error
     assert json.loads(outcome.values["pick"][1])["strokes"] == strokes
     assert len(outcome.ui["follow"]["drag_a_video_layer"]) == 1
+    assert outcome.ui["follow"]["drag_a_video_layer_frame"] == [0]
