@@ -9,6 +9,8 @@ import { rescaleStrokes } from "./strokes_state.mjs";
 
 /** Larger frames are shown displaced at a smaller size, so that the picture keeps up with the mouse. */
 const MOST_PIXELS = 640 * 640;
+const HALF = 127; // of 255
+const RIM = [255, 255, 255];
 const TINT = [86, 180, 233];
 const TINT_OPACITY = 0.45;
 
@@ -60,13 +62,16 @@ export class PreviewCanvas {
   }
 }
 
-/** What is white in a picture as a canvas of `size` [W, H] in the colour of strokes over the thing, clear elsewhere. */
+/** What is white in a picture as a canvas of `size` [W, H]: in the colour of strokes over the thing, with a white rim. */
 export function tinted(layer, size) {
   const bytes = bytesOf(layer, size);
-  for (let at = 0; at < bytes.length; at += 4) {
-    bytes[at + 3] = bytes[at] * TINT_OPACITY;
-    [bytes[at], bytes[at + 1], bytes[at + 2]] = TINT;
-  }
+  const covered = bytes.filter((_, at) => at % 4 === 0);
+  const isOff = (at) => covered[at] <= HALF; // not so beyond the picture
+  covered.forEach((value, at) => {
+    const isRim = !isOff(at) && (isOff(at - 1) || isOff(at + 1) || isOff(at - size[0]) || isOff(at + size[0]));
+    bytes.set(isRim ? RIM : TINT, 4 * at);
+    bytes[4 * at + 3] = isRim ? 255 : value * TINT_OPACITY;
+  });
   const canvas = element("canvas");
   Object.assign(canvas, { width: size[0], height: size[1] });
   canvas.getContext("2d").putImageData(new ImageData(bytes, ...size), 0, 0);
