@@ -6,7 +6,7 @@
  * px over a region; its corners are the vertices, numbered along the rows from the top:
  *
  *   { vertices: Float64Array (2 V) px, cells: Int32Array (4 M): top left, top right, bottom left, bottom right,
- *     edges: Int32Array (2 E), held: Uint8Array (V), spacing, corner: [x, y] of the grid,
+ *     edges: Int32Array (2 E), held: Uint8Array (V), spacing, size of the picture, corner: [x, y] of the grid,
  *     rows, columns: of cells, cellAt: Int32Array (rows * columns), -1 where there is none }
  */
 
@@ -120,6 +120,7 @@ export function layerMesh({ region, layer, mask, size: [width, height], spacing,
     edges: edgesOf(cells, held.length),
     held: Uint8Array.from(held),
     spacing,
+    size: [width, height],
     corner,
     rows,
     columns,

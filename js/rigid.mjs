@@ -66,7 +66,7 @@ export class HeldMesh {
     this.places = points.map((point) => placeIn(mesh, point));
     if (this.free.length > 0 && points.length > 0) {
       this.#factorise();
-      this.arms = points.map((point, index) => new Arm(mesh.vertices, this.#follows(index), point));
+      this.arms = points.map((point, index) => new Arm(mesh, this.#follows(index), point));
     }
   }
 

@@ -50,7 +50,7 @@ def bend(mesh: Mesh, pulls: Pulls, rounds: int) -> np.ndarray:
     np.add.at(asks, (np.arange(len(cell))[:, None], mesh.cells[cell]), PULL * shares)
     follows = np.zeros_like(asks)
     follows[:, free] = cho_solve_banded((factor, True), asks[:, free].T).T
-    angle = first_turns(mesh.vertices, follows, pulls.points, pulls.moves)
+    angle = first_turns(mesh, follows, pulls.points, pulls.moves)
     pulled = asks.T @ pulls.moves
     u, v = mesh.edges.T
     rest = mesh.vertices[u] - mesh.vertices[v]

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from .mesh import Mesh
+
 JOINT = (0.03, 0.2)  # of the handle's way: what follows so much is where the part begins
 WHOLE = 0.15  # of the handle's way: what follows so much more than the joint's lower end turns wholly
 HAND = 0.8  # of the handle's way: what follows more is the part about the handle
@@ -17,26 +19,27 @@ ROUND, LONG = 1.3, 1.5  # its length by its breadth: up to ROUND it does not tur
 LEAST = 4  # vertices that a joint, or the part about a handle, is judged by
 
 
-def first_turns(vertices: np.ndarray, shares: np.ndarray, points: np.ndarray, moves: np.ndarray) -> np.ndarray:
-    """The turn of each vertex (V, 2) px to begin with, (V,) radians.
+def first_turns(mesh: Mesh, shares: np.ndarray, points: np.ndarray, moves: np.ndarray) -> np.ndarray:
+    """The turn of each vertex to begin with, (V,) radians.
 
     shares (P, V): how much of the way of each point (P, 2) px a vertex goes in the harmonic start; moves (P, 2) px: of the points.
     """
-    turns, weights = np.zeros(len(vertices)), np.zeros(len(vertices))
+    turns, weights = np.zeros(len(mesh.vertices)), np.zeros(len(mesh.vertices))
     for share, point, move in zip(shares, points, moves, strict=True):
-        turns += share * _turn(vertices, share, point, move)
+        turns += share * _turn(mesh, share, point, move)
         weights += share
     following = ((weights - JOINT[0]) / WHOLE).clip(0, 1)
     return following * turns / np.maximum(weights, JOINT[0])
 
 
-def _turn(vertices: np.ndarray, share: np.ndarray, point: np.ndarray, move: np.ndarray) -> float:
-    """The turn of the part that one point holds, radians."""
+def _turn(mesh: Mesh, share: np.ndarray, point: np.ndarray, move: np.ndarray) -> float:
+    """The turn of the part that one point holds, radians. How it goes on beyond the picture's border says nothing of its shape."""
     at_joint = (share > JOINT[0]) & (share < JOINT[1])
-    about = vertices[share > HAND] - point
+    is_shown = ((mesh.vertices >= 0) & (mesh.vertices <= [mesh.size[1] - 1, mesh.size[0] - 1])).all(1)
+    about = mesh.vertices[(share > HAND) & is_shown] - point
     if at_joint.sum() < LEAST or len(about) < LEAST:
         return 0.0
-    arm = point - vertices[at_joint].mean(0)
+    arm = point - mesh.vertices[at_joint].mean(0)
     after = arm + move
     angle = np.arctan2(arm[0] * after[1] - arm[1] * after[0], arm @ after)
     breadth, length = np.sqrt(np.linalg.eigvalsh(about.T @ about).clip(1e-9))

@@ -38,9 +38,9 @@ def test_a_long_arm_that_is_pulled_sideways_swings_with_its_end():
 
 @pytest.mark.parametrize(("head", "turns"), [(0, True), (15, False)])
 def test_a_round_head_on_an_arm_is_moved_and_does_not_turn(head, turns):
-    vertices = arm_mesh(head).vertices
-    share = ((vertices[:, 0] - 16) / 36).clip(0, 1)
-    found = first_turns(vertices, share[None], np.array([[64.0, 48.0]]), np.array([[-3.0, -18.0]]))
+    mesh = arm_mesh(head)
+    share = ((mesh.vertices[:, 0] - 16) / 36).clip(0, 1)
+    found = first_turns(mesh, share[None], np.array([[64.0, 48.0]]), np.array([[-3.0, -18.0]]))
     assert bool(found.any()) is turns and not found[share == 0].any()
 
 
@@ -53,10 +53,19 @@ def test_an_arm_that_is_pulled_along_does_not_turn():
 def test_a_handle_that_is_drawn_past_its_joint_or_not_at_all_turns_nothing(move):
     mesh = arm_mesh()
     share = ((mesh.vertices[:, 0] - 16) / 48).clip(0, 1)
-    assert not first_turns(mesh.vertices, share[None], np.array([[64.0, 48.0]]), np.array([move])).any()
+    assert not first_turns(mesh, share[None], np.array([[64.0, 48.0]]), np.array([move])).any()
 
 
 def test_what_nothing_holds_has_no_joint():
     mesh = arm_mesh()
-    turns = first_turns(mesh.vertices, np.ones((1, len(mesh.vertices))), np.array([[64.0, 48.0]]), np.array([[0.0, 9.0]]))
+    turns = first_turns(mesh, np.ones((1, len(mesh.vertices))), np.array([[64.0, 48.0]]), np.array([[0.0, 9.0]]))
     assert not turns.any()
+
+
+def test_a_round_head_at_the_border_of_the_picture_is_no_long_one_for_going_on_beyond_it():
+    y, x = np.mgrid[:SIDE, :SIDE]
+    thing = (abs(y - 48) <= 4) & (x < 76) | (np.hypot(y - 48, x - 80) < 15)
+    mesh = layer_mesh(thing, thing, x >= 16, 4, (80, 48), 24)
+    assert (mesh.vertices[:, 0] > SIDE).any()
+    share = ((mesh.vertices[:, 0] - 16) / 62).clip(0, 1)
+    assert not first_turns(mesh, share[None], np.array([[80.0, 48.0]]), np.array([[-3.0, -18.0]])).any()
