@@ -15,11 +15,12 @@ const within = (value, low, high) => Math.min(Math.max(value, low), high);
 /** The part that one point holds: from its joint to the handle. It stays the same while the target moves. */
 export class Arm {
   /**
-   * `share` (V): how much of the way of the `point` [x, y] a vertex of the mesh goes. How the part goes on beyond the picture's
-   * border says nothing of its shape.
+   * `share` (V): how much of the way of the `point` [x, y] a vertex of the mesh goes. The part's shape is judged in the largest
+   * circle about the point that the picture holds.
    */
   constructor({ vertices, size }, share, [pointX, pointY]) {
     this.share = share;
+    const shown = Math.min(pointX, pointY, size[0] - 1 - pointX, size[1] - 1 - pointY);
     const [joint, moments] = [
       [0, 0, 0],
       [0, 0, 0, 0],
@@ -28,8 +29,7 @@ export class Arm {
       const [x, y] = [vertices[2 * at], vertices[2 * at + 1]];
       if (follows > JOINT[0] && follows < JOINT[1]) [x, y, 1].forEach((value, k) => (joint[k] += value));
       const [dx, dy] = [x - pointX, y - pointY];
-      const isShown = x >= 0 && y >= 0 && x <= size[0] - 1 && y <= size[1] - 1;
-      if (follows > HAND && isShown) [dx * dx, dx * dy, dy * dy, 1].forEach((value, k) => (moments[k] += value));
+      if (follows > HAND && Math.hypot(dx, dy) <= shown) [dx * dx, dx * dy, dy * dy, 1].forEach((value, k) => (moments[k] += value));
     });
     this.turns = joint[2] >= LEAST && moments[3] >= LEAST ? within((elongation(moments) - ROUND) / (LONG - ROUND), 0, 1) : 0;
     this.arm = [pointX - joint[0] / joint[2], pointY - joint[1] / joint[2]];

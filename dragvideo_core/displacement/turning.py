@@ -33,10 +33,11 @@ def first_turns(mesh: Mesh, shares: np.ndarray, points: np.ndarray, moves: np.nd
 
 
 def _turn(mesh: Mesh, share: np.ndarray, point: np.ndarray, move: np.ndarray) -> float:
-    """The turn of the part that one point holds, radians. How it goes on beyond the picture's border says nothing of its shape."""
+    """The turn of the part that one point holds, radians. Its shape is judged in the largest circle that the picture holds."""
     at_joint = (share > JOINT[0]) & (share < JOINT[1])
-    is_shown = ((mesh.vertices >= 0) & (mesh.vertices <= [mesh.size[1] - 1, mesh.size[0] - 1])).all(1)
-    about = mesh.vertices[(share > HAND) & is_shown] - point
+    shown = min(point.min(), (np.array(mesh.size[::-1]) - 1 - point).min())
+    away = mesh.vertices - point
+    about = away[(share > HAND) & (np.linalg.norm(away, axis=1) <= shown)]
     if at_joint.sum() < LEAST or len(about) < LEAST:
         return 0.0
     arm = point - mesh.vertices[at_joint].mean(0)
