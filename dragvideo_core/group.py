@@ -49,10 +49,18 @@ class Group:
         start = rank * each + min(rank, more)
         return slice(start, start + each + int(rank < more))
 
-    def sum(self, tensors: list[Tensor], travelling: torch.dtype = torch.float32) -> list[Tensor]:
-        """Each float32 tensor, added up over all ranks: the same bits on each. One message, whatever their number, of numbers of
-        the kind `travelling`."""
+    def sum(self, tensors: list[Tensor]) -> list[Tensor]:
+        """Each float32 tensor, added up over all ranks: the same bits on each. One message, whatever their number."""
         return tensors
+
+    def sum_small(self, numbers: Tensor) -> Tensor:
+        """Whole numbers, of any kind, added up over all ranks: float32 on the CPU. 16 bits of each travel, so no sum of them may
+        be further from zero than `LARGEST_SMALL`."""
+        return numbers.cpu().float()
+
+    def largest(self, numbers: Tensor) -> Tensor:
+        """The largest of all ranks' float32 numbers, each by itself, on the CPU."""
+        return numbers.cpu()
 
     def gather(self, part: Tensor, shares: list[slice]) -> Tensor:
         """The parts (n, ...) of all ranks, put together in their order: (N, ...) on the CPU. shares: which rows each rank has."""
@@ -98,12 +106,29 @@ class Ranks(Group):
         self.waited = 0.0  # seconds so far, in which this rank did nothing but exchange
         self._pulse = pulse
 
-    def sum(self, tensors: list[Tensor], travelling: torch.dtype = torch.float32) -> list[Tensor]:
-        flat = torch.cat([tensor.detach().float().flatten() for tensor in tensors]).to(self.device, travelling, copy=True)
+    def sum(self, tensors: list[Tensor]) -> list[Tensor]:
+        flat = torch.cat([tensor.detach().float().flatten() for tensor in tensors]).to(self.device, copy=True)
         with self._exchanging(flat):
             self._torch.all_reduce(flat)
-        pieces = flat.float().split([tensor.numel() for tensor in tensors])
+        pieces = flat.split([tensor.numel() for tensor in tensors])
         return [piece.view(tensor.shape).to(tensor.device) for piece, tensor in zip(pieces, tensors, strict=True)]
+
+    def sum_small(self, numbers: Tensor) -> Tensor:
+        flat = numbers.detach().cpu().flatten().to(torch.int32)
+        even = torch.cat([flat, flat.new_zeros(len(flat) % 2)]).view(-1, 2)
+        pairs = (even[:, 0] * SMALL_RANGE + even[:, 1]).to(self.device)  # no backend adds up 16-bit numbers
+        with self._exchanging(pairs):
+            self._torch.all_reduce(pairs)
+        pairs = pairs.cpu()
+        low = (pairs + SMALL_RANGE // 2) % SMALL_RANGE - SMALL_RANGE // 2
+        high = torch.div(pairs - low, SMALL_RANGE, rounding_mode="floor")
+        return torch.stack([high, low], 1).flatten()[: len(flat)].view(numbers.shape).float()
+
+    def largest(self, numbers: Tensor) -> Tensor:
+        held = numbers.detach().float().contiguous().to(self.device, copy=True)
+        with self._exchanging(held):
+            self._torch.all_reduce(held, self._torch.ReduceOp.MAX)
+        return held.cpu()
 
     def gather(self, part: Tensor, shares: list[slice]) -> Tensor:
         counts = [share.stop - share.start for share in shares]
@@ -182,6 +207,7 @@ class Ranks(Group):
 
 
 TEXT_BYTES = 96  # of a text that is compared
+SMALL_RANGE, LARGEST_SMALL = 2**16, 2**15 - 1  # of whole numbers that travel in 16 bits
 
 
 def as_sent(tensor: Tensor) -> Tensor:

@@ -35,6 +35,7 @@ def iterate(
     offsets = {step: initial.key_offsets[step][plan.local(mine)] + change.detach()[own_changes] for step, change in changes.items()}
     points = passes.Points(state.handles, state.templates.mean, weight)
     supervised = passes.supervise(plan, residuals, mine, offsets, points, is_busy, chunks, tick)
+    supervised.sum_over(plan.group, state.template_sums if plan.settings.moving_average else None, turn.start)
     if not supervised.is_finite():
         corrections.skip(state.done + 1)
         return False

@@ -19,6 +19,7 @@ from ..points.sampling import lookup
 from . import offsets as latent_offsets
 from . import supervision, tracking
 from .plan import Plan
+from .template_sums import TemplateSums
 
 Tick = Callable[[], None]
 
@@ -73,28 +74,23 @@ class Supervised:
         tensors = [self.losses, *(tensor for values in by_step for tensor in values.values())]
         return bool(torch.stack([self.faults == 0, *(torch.isfinite(tensor).all() for tensor in tensors)]).all())
 
-    def sum_over(self, group: Group, computed: torch.dtype, frames: int) -> None:
+    def sum_over(self, group: Group, sums: TemplateSums | None, turn: int) -> None:
         """The sums over the frames of all ranks in the place of this rank's; gradients stay those of its own frames.
 
-        computed: the denoiser's kind of numbers. What it computed in half precision travels so: patches are most of what travels.
-        frames: of all ranks, by which sums are divided on their way, so that they do not leave the range of such numbers.
+        sums: what adds up the patches; None: nobody needs them.
         """
         if group.size == 1:
             return
-        is_finite = torch.stack([torch.isfinite(gradient).all() for gradient in self.gradients.values()])
-        self.faults = (~is_finite.all()).to(self.losses.dtype)
-        steps, is_half = list(self.patches), computed.itemsize == 2
-        patches = [self.patches[step] for step in steps]
-        few = [self.losses, self.faults, *(values[step] for values in (self.distances, self.along) for step in steps)]
-        if is_half:
-            patches = [total * frames for total in group.sum([total / frames for total in patches], computed)]
-            sums = group.sum(few) + patches
-        else:
-            sums = group.sum(few + patches)
-        self.losses, self.faults, *sums = sums
-        for values in (self.distances, self.along, self.patches):
+        own = [*self.gradients.values(), *self.patches.values()]
+        self.faults = (~torch.stack([torch.isfinite(values).all() for values in own]).all()).to(self.losses.dtype)
+        steps = list(self.patches)
+        summed = [self.losses, self.faults, *(values[step] for values in (self.distances, self.along) for step in steps)]
+        self.losses, self.faults, *rest = group.sum(summed)
+        for values in (self.distances, self.along):
             for step in steps:
-                values[step] = sums.pop(0)
+                values[step] = rest.pop(0)
+        if sums is not None:
+            self.patches = sums.of_all(turn, self.patches)
 
 
 def supervise(
@@ -107,7 +103,7 @@ def supervise(
     chunks: batches.Chunks,
     tick: Tick,
 ) -> Supervised:
-    """The pass over the key frames `frames`, whose offsets (n, 4, h, w) these are.
+    """The pass over the key frames `frames`, whose offsets (n, 4, h, w) these are. Its sums are over these frames alone.
 
     frames: among those that this rank works on. is_busy: of each of all key frames, whether some point in it counts; under the
     lock a chunk without any is left out.
@@ -125,7 +121,6 @@ def supervise(
         if frames.start == part.start == 0 and lowest_input is not None:
             supervised.first_input = lowest_input[:1]
         tick()
-    supervised.sum_over(plan.group, plan.chain.model.dtype, len(plan.handles))
     return supervised
 
 

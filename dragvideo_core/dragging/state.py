@@ -20,6 +20,7 @@ from .corrections import Corrections
 from .plan import Plan, key_frames
 from .rounds import Earlier
 from .settings import DragSettings
+from .template_sums import TemplateSums
 from .templates import Templates
 
 LAYOUT = "drag 4"  # of the state; one of another layout is not read
@@ -36,6 +37,7 @@ class DragState:
         self.losses = list(earlier.losses)  # (2,) each, on the CPU: of all rounds
         self.first = len(self.losses)  # iteration of this round
         self.templates = Templates(patch_sums, plan.visible)
+        self.template_sums = TemplateSums(plan.group)
         held = plan.sharing.span.held
         like = {step: z_t.new_zeros(held.stop - held.start, *z_t.shape[1:]) for step, z_t in plan.latents.items()}
         self.corrections = Corrections(like, plan.settings.learning_rate)
