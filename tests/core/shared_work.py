@@ -12,7 +12,7 @@ import torch
 import torch.multiprocessing
 from torch import Tensor, distributed
 
-from dragvideo_core.group import Group, joined
+from dragvideo_core.group import LARGEST_SMALL, Group, joined
 from dragvideo_core.points.sampling import mask_to_cells
 from dragvideo_core.stages.decode import DecodeSettings, decode
 from dragvideo_core.stages.displace import displace
@@ -146,6 +146,15 @@ def _rank(rank: int, size: int, work: Callable[[Group, Path], None], folder: Pat
     distributed.destroy_process_group()
 
 
+def small_numbers(rank: int, size: int) -> Tensor:
+    """What a rank adds: the most that it may, and others; an odd number of them."""
+    most = LARGEST_SMALL // size
+    others = torch.randint(-100, 100, (5,), generator=torch.Generator().manual_seed(rank))
+    return torch.cat([torch.tensor([most, -most]), others])
+
+
 def all_work(group: Group, folder: Path) -> None:
     """All of `WORK`, the results of each rank in a file of its own."""
-    torch.save({name: work(group) for name, work in WORK.items()}, folder / f"{group.rank}.pt")
+    own = small_numbers(group.rank, group.size)
+    added = {"sums": group.sum_small(own), "largest": group.largest(own.float())}
+    torch.save({"small numbers": added, **{name: work(group) for name, work in WORK.items()}}, folder / f"{group.rank}.pt")

@@ -7,7 +7,7 @@ import torch
 
 from dragvideo_core.group import ALONE, LARGEST_SMALL, Group
 
-from .shared_work import WORK, Results, all_work, run
+from .shared_work import WORK, Results, all_work, run, small_numbers
 
 pytestmark = [pytest.mark.distributed, pytest.mark.slow]
 
@@ -56,15 +56,10 @@ def test_a_group_makes_what_one_process_makes(alone: dict[str, Results], togethe
                 assert (made - wanted).norm() <= 1e-5 * wanted.norm(), key
 
 
-def adds_small_numbers(group: Group, folder) -> None:
-    for count in (1, 2, 7):
-        ends = torch.tensor([LARGEST_SMALL, -LARGEST_SMALL, 0, 1, -1, -LARGEST_SMALL, LARGEST_SMALL])[:count] // group.size
-        own = torch.randint(-100, 100, (count,), generator=torch.Generator().manual_seed(group.rank))
-        others = [torch.randint(-100, 100, (count,), generator=torch.Generator().manual_seed(r)) for r in range(group.size)]
-        assert group.sum_small(own).tolist() == sum(others).tolist()
-        assert group.sum_small(ends.float()).tolist() == (ends * group.size).tolist()
-        assert group.largest(own.float()).tolist() == torch.stack(others).amax(0).tolist()
-
-
-def test_small_numbers_are_added_up_to_their_ends(tmp_path):
-    run(3, adds_small_numbers, tmp_path)
+def test_small_numbers_are_added_up_to_their_ends(together: list[dict[str, Results]]):
+    size = len(together)
+    own = [small_numbers(rank, size) for rank in range(size)]
+    for rank in together:
+        assert rank["small numbers"]["sums"].tolist() == sum(own).tolist()
+        assert rank["small numbers"]["largest"].tolist() == torch.stack(own).amax(0).tolist()
+    assert sum(own)[:2].tolist() == [LARGEST_SMALL // size * size, -(LARGEST_SMALL // size * size)]
