@@ -173,10 +173,11 @@ export class PointPicker extends Editor {
   async #loadPicture(run, source) {
     const wanted = pictureKey(run, source, this.frame);
     if (wanted === this.wanted) {
-      if (this.picture && !run) this.#fits(this.pictureSize); // what was drawn meanwhile began at another size
+      if (this.pictureSize && !run) this.#fits(this.pictureSize); // what was drawn meanwhile began at another size
       return;
     }
     this.wanted = wanted;
+    this.pictureSize = null; // of the picture that is wanted, once it is there
     const request = (this.request = {});
     this.missing = null;
     this.isLoading = Boolean(run || source?.file);
@@ -185,7 +186,7 @@ export class PointPicker extends Editor {
     this.isLoading = false;
     if (found.picture && !run) this.#fits(found.size);
     this.picture = found.picture ?? null;
-    this.pictureSize = found.size;
+    this.pictureSize = found.size ?? null;
     this.loadedFrames = found.frames ?? null;
     this.missing = found.missing ?? null;
     this.pixels = inPixels(this.readGraph().settings, this.present.size);

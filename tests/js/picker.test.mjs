@@ -216,6 +216,21 @@ test("points that were being drawn when a film of another size was read are fitt
   assert.ok(data().pairs[0].handle.every((value, axis) => Math.abs(value - [64, 64][axis]) <= 1), data().pairs[0].handle);
 });
 
+test("while a frame of another size is read, the points are fitted once and not back again", async () => {
+  let size = [256, 128];
+  const film = () => ({ file: { filename: "film.mp4" }, isVideo: true, size, key: `film ${size}` });
+  picker.readGraph = () => ({ source: film(), settings: DEFAULT_SETTINGS, followed, isFollowable });
+  picker.pictures = { ofSource: async (source) => ({ picture: {}, size: source.size, frames: 4 }) };
+  picker.refresh();
+  await new Promise((resolve) => setTimeout(resolve));
+  drag([100, 256], [150, 256]);
+  size = [512, 256];
+  told.length = 0;
+  picker.refresh();
+  picker.refresh();
+  assert.deepEqual([told.length, data().size], [1, [512, 256]]);
+});
+
 test("B shows before and after: the other of the two in a drag, and for good at rest", () => {
   mouse("pointerdown", [100, 100]);
   mouse("pointermove", [130, 100]);
