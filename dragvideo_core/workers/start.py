@@ -64,7 +64,7 @@ class _Workers:
         self.folder, self.devices, self.size = folder, devices, len(devices) + 1
         own = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // self.size)), **_loopback()}
         arguments = {
-            number: ("-c", CODE, str(ROOT), str(folder), str(number + 1), str(self.size), str(device))
+            number: ("-c", CODE, str(ROOT), str(folder), str(number + 1), str(self.size), str(device), str(os.getpid()))
             for number, device in enumerate(devices)
         }
         logs = DefaultLogsSpecs(str(folder / "logs"), redirects=Std.ALL)

@@ -31,9 +31,9 @@ def failure(folder: Path, rank: int) -> Path:
     return folder / f"failure.{rank}"
 
 
-def main(folder: Path, rank: int, size: int, device: torch.device) -> None:
-    """Make the stage whose call lies in the folder, as this rank of so many. Ends with the process that started it."""
-    watching = _end_with(psutil.Process(os.getppid()), folder)
+def main(folder: Path, rank: int, size: int, device: torch.device, parent: int) -> None:
+    """Make the stage whose call lies in the folder, as this rank of so many. Ends with the process `parent`, which started it."""
+    watching = _end_with(psutil.Process(parent), folder)
     try:
         with warnings_go_to(lambda text: None):  # the first rank says the same
             stage, inputs = handover.read(folder, device)
@@ -59,8 +59,9 @@ def _end_with(parent: psutil.Process, folder: Path) -> threading.Thread:
     """When the parent is gone, however it went, this process ends too, in the middle of whatever it does."""
 
     def watch() -> None:
-        # A killed parent that nobody has reaped still runs for psutil, but no more as this one's parent; Windows keeps its number.
-        while os.getppid() == parent.pid and parent.is_running():
+        # A killed parent that nobody has reaped still runs for psutil, but is no more this one's parent. On Windows a virtual
+        # environment's Python has another process in between.
+        while parent.is_running() and (os.name == "nt" or os.getppid() == parent.pid):
             time.sleep(APART)
         shutil.rmtree(folder, ignore_errors=True)
         os._exit(1)
@@ -71,4 +72,4 @@ def _end_with(parent: psutil.Process, folder: Path) -> threading.Thread:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), torch.device(sys.argv[4]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), torch.device(sys.argv[4]), int(sys.argv[5]))
