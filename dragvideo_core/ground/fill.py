@@ -23,7 +23,7 @@ from .transfer import matched, sampled
 
 MARGIN, MARGIN_SHARE = 12, 0.4  # px, and share of the hole's longer side: what is looked at around a hole
 MOST_ASKED = 6  # frames
-FRESH = 0.02  # a frame is asked only if it shows this share of what is still missing
+FRESH = 0.1  # a frame is asked only if it shows this share of what is still missing
 DEAR = 0.05  # a frame one further away must show so much more
 
 

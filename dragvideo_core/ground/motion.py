@@ -110,14 +110,17 @@ def _smaller(picture: Array, times: int) -> Array:
 
 def _larger(match: Match, small: Box, box: Box, times: int) -> Match:
     """A match of the box `small` of pictures that were made smaller, as the match of the `box` of the pictures."""
-    y, x = np.mgrid[small].astype(np.float32)
-    shift = match.places - np.stack([x, y], -1)
-    row, column = np.mgrid[box].astype(np.float32)
-    at = (np.stack([column, row], -1) + 0.5) / times - 0.5 - np.array([small[1].start, small[0].start], np.float32)
-    places = np.stack([column, row], -1) + times * _sampled(shift, at.astype(np.float32))
-    nearest = np.rint(at).astype(int)
-    alike = match.alike[nearest[..., 1].clip(0, match.alike.shape[0] - 1), nearest[..., 0].clip(0, match.alike.shape[1] - 1)]
-    return Match(places.astype(np.float32), alike)
+    y, x = (np.arange(side.start, side.stop, dtype=np.float32) for side in small)
+    shift = match.places - np.stack(np.broadcast_arrays(x, y[:, None]), -1)
+    row, column = (np.arange(side.start, side.stop, dtype=np.float32) for side in box)
+    across, down = ((line + 0.5) / times - 0.5 - side.start for line, side in ((column, small[1]), (row, small[0])))
+    at = np.stack(np.broadcast_arrays(across, down[:, None]), -1)
+    places = np.stack(np.broadcast_arrays(column, row[:, None]), -1) + times * _sampled(shift, at)
+    nearest = (
+        np.rint(line).astype(int).clip(0, most - 1) for line, most in ((down, match.alike.shape[0]), (across, match.alike.shape[1]))
+    )
+    alike = match.alike[np.ix_(*nearest)]
+    return Match(places, alike)
 
 
 class _Look:

@@ -19,17 +19,17 @@ MOST = 0.25  # of brightness: a larger difference at the rim is another thing an
 def sampled(source: Array, usable: Mask, places: Array) -> tuple[Array, Mask]:
     """What `source` (H, W, 3) shows at places (h, w, 2): (h, w, 3), and where it does. Only `usable` (H, W) pixels are read."""
     height, width = places.shape[:2]
-    x, y = np.meshgrid(np.arange(width), np.arange(height))
-    shift = places - np.stack([x, y], -1)
-    whole = np.rint(cv2.mean(shift)[:2]).astype(int)
-    if np.abs(shift - whole).max() < WHOLE:
-        x, y = x + whole[0], y + whole[1]
-        inside = (x >= 0) & (y >= 0) & (x < source.shape[1]) & (y < source.shape[0])
-        x, y = x.clip(0, source.shape[1] - 1), y.clip(0, source.shape[0] - 1)
-        return source[y, x], inside & usable[y, x]
-    map_x, map_y = places[..., 0], places[..., 1]
+    x, y = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, None]
+    shifts = places[..., 0] - x, places[..., 1] - y
+    right, down = (int(np.rint(shift.mean())) for shift in shifts)
+    if max(np.abs(shifts[0] - right).max(), np.abs(shifts[1] - down).max()) < WHOLE:
+        columns, rows = np.arange(width) + right, np.arange(height)[:, None] + down
+        inside = (columns >= 0) & (rows >= 0) & (columns < source.shape[1]) & (rows < source.shape[0])
+        columns, rows = columns.clip(0, source.shape[1] - 1), rows.clip(0, source.shape[0] - 1)
+        return source[rows, columns], inside & usable[rows, columns]
+    map_x, map_y = (np.ascontiguousarray(places[..., k]) for k in (0, 1))
     picture = cv2.remap(source, map_x, map_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    solid = cv2.erode(usable.astype(np.float32), np.ones((2 * REACH + 1,) * 2, np.uint8), borderValue=1)
+    solid = cv2.erode(usable.astype(np.uint8), np.ones((2 * REACH + 1,) * 2, np.uint8), borderValue=1).astype(np.float32)
     shows = cv2.remap(solid, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0) > 0.999
     return picture.clip(0, 1), shows
 
