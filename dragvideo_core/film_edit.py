@@ -24,6 +24,7 @@ from torch import Tensor
 
 from .displacement.bending import Bent
 from .displacement.checks import on_layer, pins
+from .exchange.corrections import check_corrections, read_corrections
 from .files.fingerprint import fingerprint
 from .files.kept_windows import KeptWindows
 from .layers.find import guess
@@ -33,16 +34,18 @@ from .media.cuts import NEIGHBOURS, cuts
 from .media.film import Film, FilmFrame, open_film
 from .media.film_writer import GOOD, FilmWriter
 from .points import edit_mask as edit_masks
+from .points.edit_mask import counted_as
+from .points.moves import in_window
 from .points.sets import REFERENCE
 from .region.box import Box, box_around, tracks_in
 from .region.patch import Patch, is_patched, patch_from
-from .region.scaled import as_frames, as_picture, enlarged_masks, factor_for, small_copy, small_picks
+from .region.scaled import as_frames, as_picture, enlarged_masks, factor_for, small_copy, small_corrections, small_picks
 from .region.windows import Start, Window, joined, later_start, turned_round, window_from
 from .stages.displace import DisplaceSettings, bend_layers, render, warn_of_folds
 from .stages.pick import pick
 from .stages.propagate import PropagateSettings, propagate
 from .stages.segment import segment
-from .types import OnProgress, PointPicks, PointTracks, Segmenter, UserError, VideoClip, ignore_progress, warn
+from .types import Correction, OnProgress, PointPicks, PointTracks, Segmenter, UserError, VideoClip, ignore_progress, warn
 
 LEAST_BOX = 48  # px of the small copy
 
@@ -79,31 +82,31 @@ def drag_a_film(
     segmenter: Segmenter | None = None,
     on_progress: OnProgress = ignore_progress,
     keep: bool = False,
+    corrections: str = "",
 ) -> FilmReport:
     """Edit the film `source` and write it to `output`, with its size, rate, length, sound and colours.
 
     points: the JSON of Pick Points, clicked on a frame of the film. segmenter: with a MASK of that frame, or a SAM; None: strokes,
     or no layer. keep: work that is broken off leaves its finished windows in a hidden folder beside the output, and the same work
-    (film, points, settings) goes on from there, whatever its output is called. Warns where the shot of the picked frame ends before
-    the film does, and where the points are lost: the rest is handed on. UserError for points, files and masks that do not fit.
+    (film, points, settings) goes on from there, whatever its output is called. corrections: where handles really are in other
+    frames, as the player of Propagate Points writes it: the points go on from there. Warns where the shot of the picked frame ends
+    before the film does, and where the points are lost: the rest is handed on. UserError for points, files, masks and corrections
+    that do not fit.
     """
     film = open_film(source)
     count = len(film.times)
     picks = pick(points, film.size, count)
-    if not bool((picks.targets != picks.handles).any()):
+    if not bool((picks.targets != picks.handles).any()) and not any(bool(key.move.any()) for key in picks.keys):
         raise UserError("every pair is a pin, so nothing would move: expected a target away from its handle. Draw an arrow.")
-    if picks.keys or picks.strength:
-        raise UserError(
-            "targets on several frames and a strength are for clips: Drag a Film moves every frame alike. Clear them on Pick "
-            "Points, or load the film as a clip and use Displace."
-        )
+    corrected = read_corrections(corrections, film.size)
+    check_corrections(corrected, picks, count)
     segmenter = segmenter or segment()
-    kept = KeptWindows(Path(output), _fingerprint(film, points, settings, segmenter), keep)
-    edit = _Edit(film, settings, segmenter, factor_for(film.size), kept)
+    kept = KeptWindows(Path(output), _fingerprint(film, points, corrections, settings, segmenter), keep)
+    edit = _Edit(film, settings, segmenter, picks, corrected, kept)
     total, written = count + picks.frame, 0
     try:
         with FilmWriter(output, film, settings.codec, settings.quality) as writer:
-            starts = edit.starts_before(picks, lambda done: on_progress(done, total, None))
+            starts = edit.starts_before(lambda done: on_progress(done, total, None))
             for frame, rgb in edit.frames(starts):
                 writer.write(frame, rgb)
                 written += 1
@@ -132,9 +135,19 @@ class _Edit:
     known; `lost`: first frame and end of what shows no point, once that was met; `folded`: frames whose mesh was made smoother;
     `layer`: (h, w) of the picked frame, once it was found."""
 
-    def __init__(self, film: Film, settings: FilmSettings, segmenter: Segmenter, factor: int, kept: KeptWindows):
-        self.film, self.settings, self.segmenter, self.factor, self.kept = film, settings, segmenter, factor, kept
+    def __init__(
+        self,
+        film: Film,
+        settings: FilmSettings,
+        segmenter: Segmenter,
+        picks: PointPicks,
+        corrections: list[Correction],
+        kept: KeptWindows,
+    ):
+        self.film, self.settings, self.segmenter, self.kept = film, settings, segmenter, kept
+        self.factor = factor = factor_for(film.size)
         self.small_size = film.size[0] // factor, film.size[1] // factor
+        self.picks, self.corrections = small_picks(picks, factor, self.small_size), small_corrections(corrections, factor)
         self.shot_first = 0
         self.is_carried = not segmenter.asks_points  # the layer goes from window to window; else a SAM is asked in each frame
         self.shot_end: int | None = None
@@ -142,18 +155,19 @@ class _Edit:
         self.folded: list[int] = []
         self.layer: Tensor | None = None
 
-    def starts_before(self, picks: PointPicks, done: Callable[[int], None]) -> list[Start]:
+    def starts_before(self, done: Callable[[int], None]) -> list[Start]:
         """The picked frame's start, and those of the windows before it, the earliest last; these windows are finished then.
 
         A window's frames lie between its own start and the next one in this list. Before the last start nothing is edited: it is
         another shot, or the thing cannot be seen.
         """
-        picture = self._copies(picks.frame, picks.frame + 1)[0]
-        small = replace(small_picks(picks, self.factor, self.small_size), frame=0)
+        picked = self.picks.frame
+        picture = self._copies(picked, picked + 1)[0]
+        small = replace(self.picks, frame=0, keys=(), strength=())
         self.segmenter = self._guess(picture, small)
-        self.is_carried |= bool(picks.strokes)
-        starts = [Start(picks.frame, picture, small, None)]
-        self.shot_first = self._shot_start(picks.frame)
+        self.is_carried |= bool(self.picks.strokes)
+        starts = [Start(picked, picture, small, None)]
+        self.shot_first = self._shot_start(picked)
         while starts[-1].index > self.shot_first:
             later = starts[-1]
             begin, name = max(self.shot_first, later.index - self.settings.window), f"before-{len(starts)}"
@@ -164,14 +178,14 @@ class _Edit:
             if start is None:
                 break
             starts.append(start)
-            done(picks.frame - start.index)
+            done(picked - start.index)
         return starts
 
     def _before(self, name: str, begin: int, later: Start, is_first: bool) -> Start | None:
         """Edits the window from frame `begin` to before a start, as far as its frames show every pair; None where none does."""
         frames = list(self._between(begin, later.index))
         copies, indices = [small_copy(frame.rgb, self.factor) for frame in frames], [frame.index for frame in frames]
-        tracks = self._followed(later, copies[::-1], is_first)
+        tracks = self._followed(later, copies[::-1], indices[::-1], is_first)
         start = later_start(later, copies[::-1], indices[::-1], tracks)
         if start is later:
             return None
@@ -240,7 +254,9 @@ class _Edit:
         frames, copies = frames[:cut], copies[:cut]
         if not frames:
             return Window(0, True, False, None, start, [], None)
-        tracks = self._followed(start, copies if before else copies[1:], before is None, with_start=before is None)
+        others = slice(0 if before else 1, None)  # the first frame of the first window is its start
+        numbers = [frame.index for frame in frames[others]]
+        tracks = self._followed(start, copies[others], numbers, before is None, with_start=before is None)
         count = len(frames) if cut is not None else min(settings.window, len(frames))
         beside = 0 if before is None else len(before.copies)
         if before is None or before.tracks is None:
@@ -254,15 +270,21 @@ class _Edit:
         kept = slice(max(0, count - settings.beside), count)
         return Window(count, cut is not None, is_lost, patch, start, copies[kept], tracks.of_frames(kept))
 
-    def _followed(self, start: Start, copies: list[np.ndarray], is_first: bool, with_start: bool = False) -> PointTracks:
-        """Points and layer in the small copies, followed from a start; `with_start`: in that as well, as the first frame."""
-        clip = self._clip([start.picture, *copies])
+    def _followed(
+        self, start: Start, copies: list[np.ndarray], numbers: list[int], is_first: bool, with_start: bool = False
+    ) -> PointTracks:
+        """Points and layer in the small copies of the frames of these numbers, followed from a start; `with_start`: in that as
+        well, as the first frame."""
+        clip, numbers = self._clip([start.picture, *copies]), [start.index, *numbers]
+        picks = in_window(start.picks, self.picks, numbers)
+        corrections = [replace(one, frame=numbers.index(one.frame)) for one in self.corrections if one.frame in numbers[1:]]
         segmenter = self.segmenter
         if isinstance(segmenter, GuessedSegmenter):
             segmenter = replace(segmenter, layer=start.layer if start.layer is not None else segmenter.layer)
         elif not is_first and self.is_carried:
             segmenter = segment(mask=start.layer, front=segmenter.front)
-        tracks = propagate(clip, start.picks, segmenter, None, self.settings.propagate)
+        with counted_as(numbers):
+            tracks = propagate(clip, picks, segmenter, None, self.settings.propagate, ignore_progress, corrections)
         if with_start and tracks.layer is not None:
             self.layer = tracks.layer[0, 0]
         if tracks.layer is not None:
@@ -272,7 +294,8 @@ class _Edit:
     def _patch(self, frames: list[FilmFrame], copies: list[np.ndarray], tracks: PointTracks, beside: int) -> Patch | None:
         """What changes in the frames, None for nothing. Copies and tracks begin `beside` frames before them, and may go on."""
         shown = slice(beside, beside + len(frames))
-        bents = bend_layers(self._clip(copies), tracks, self.settings.displace)[shown]
+        with counted_as(range(frames[0].index - beside, frames[0].index - beside + len(copies))):
+            bents = bend_layers(self._clip(copies), tracks, self.settings.displace)[shown]
         self.folded += [frame.index for frame, bent in zip(frames, bents, strict=True) if bent is not None and bent.had_folds]
         tracks = tracks.of_frames(shown)
         box = box_around(tracks.edit_mask.any(0)[0].numpy(), self.settings.margin, LEAST_BOX)
@@ -320,13 +343,15 @@ def _patched(frames: Iterable[FilmFrame], patch: Patch | None) -> Iterator[tuple
     yield from ((frame, None if patch is None else patch.applied(i, frame.rgb)) for i, frame in enumerate(frames))
 
 
-def _fingerprint(film: Film, points: str, settings: FilmSettings, segmenter: Segmenter) -> str:
+def _fingerprint(film: Film, points: str, corrections: str, settings: FilmSettings, segmenter: Segmenter) -> str:
     """What the windows of a film depend on."""
     file = film.path.stat()
     asked = type(segmenter).__name__ if segmenter.asks_points else ""
     masks = [one for one in (segmenter.masks, segmenter.front) if one is not None]
     edit = replace(settings, codec="", quality=0)  # the windows are not encoded yet
-    return fingerprint(str(film.path.resolve()), file.st_size, file.st_mtime_ns, points, edit, asked, len(masks), *masks)
+    return fingerprint(
+        str(film.path.resolve()), file.st_size, file.st_mtime_ns, points, corrections, edit, asked, len(masks), *masks
+    )
 
 
 def _shown(rgb: np.ndarray) -> torch.Tensor:

@@ -66,6 +66,13 @@ class DragFilm(io.ComfyNode):
                     150,
                     advanced=True,
                 ),
+                io.String.Input(
+                    "corrections",
+                    optional=True,
+                    force_input=True,
+                    tooltip="Propagate Points' output 'corrections', of the same film: handles that you dragged to "
+                    "their place on its player. The points go on from there.",
+                ),
             ],
             outputs=[
                 io.Video.Output("edited_video", display_name="video", tooltip="The edited film."),
@@ -85,13 +92,14 @@ class DragFilm(io.ComfyNode):
         save_as: str,
         segmenter: Segmenter | None = None,
         margin: int = FilmSettings.margin,
+        corrections: str = "",
     ) -> io.NodeOutput:
         settings = FilmSettings(DisplaceSettings(stiffness), margin=margin, codec=codec, quality=quality)
         path = folders.new_film_path(save_as, ENDINGS[codec])
         with tempfile.TemporaryDirectory() as scratch, messages.warnings_on_node(cls.hidden.unique_id):
             source = _file_of(video, Path(scratch))
             keep = source.parent != Path(scratch)  # a copy made for this run is gone with it
-            report = run(drag_a_film, source, points, path, settings, segmenter, progress(pictures=False), keep)
+            report = run(drag_a_film, source, points, path, settings, segmenter, progress(pictures=False), keep, corrections)
         ui = messages.film_on_node(path) | messages.layer_for_page(report.layer, report.picked)
         return io.NodeOutput(InputImpl.VideoFromFile(str(path)), str(path), ui=ui)
 

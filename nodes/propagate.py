@@ -104,7 +104,14 @@ class Propagate(io.ComfyNode):
                     advanced=True,
                 ),
             ],
-            outputs=sockets.tracks_outputs(),
+            outputs=[
+                *sockets.tracks_outputs(),
+                io.String.Output(
+                    "corrections_text",
+                    display_name="corrections",
+                    tooltip="Where you dragged handles to on the player, for Drag a Film.",
+                ),
+            ],
             hidden=[io.Hidden.unique_id],
         )
 
@@ -136,4 +143,4 @@ class Propagate(io.ComfyNode):
         }
         ui |= messages.layer_for_page(None if tracks.layer is None else tracks.layer[picks.frame, 0], picks.frame)
         preview = values.to_image(draw_tracks(clip.frames, tracks))
-        return io.NodeOutput(*values.from_tracks(tracks, preview), ui=ui)
+        return io.NodeOutput(*values.from_tracks(tracks, preview), corrections, ui=ui)

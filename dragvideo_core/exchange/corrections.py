@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 
-from ..types import Correction, Size, UserError
+from ..types import Correction, PointPicks, Size, UserError
 
 VERSION = 2
 OLD_VERSION = 1
@@ -43,6 +44,21 @@ def read_corrections(text: str, size: Size) -> list[Correction]:
         raise _wrong(f"at most {MAX_MOVES} moves", f"{len(data['moves'])}")
     dragged_on = size if version == OLD_VERSION else _read_size(data.get("size"))
     return [_read_move(move, dragged_on, size) for move in data["moves"]]
+
+
+def check_corrections(corrections: Sequence[Correction], picks: PointPicks, count: int) -> None:
+    """UserError for corrections that do not belong to these points, or to a clip of `count` frames."""
+    for one in corrections:
+        if not (0 <= one.frame < count and 0 <= one.pair < len(picks.handles)):
+            raise UserError(
+                f"a correction is for pair {one.pair + 1} on frame {one.frame + 1}, but there are {len(picks.handles)} pairs and "
+                f"{count} frames. Clear the corrections on the Propagate node."
+            )
+        if one.frame == picks.frame:
+            raise UserError(
+                f"a correction is for frame {one.frame + 1}, where the points were picked. Move the handle on the Pick Points node "
+                "instead, and clear the correction on the Propagate node."
+            )
 
 
 def _read_size(size: object) -> Size:

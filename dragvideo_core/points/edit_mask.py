@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -106,8 +110,23 @@ def warn_of_black_frames(mask: Tensor, moves: Tensor) -> Tensor:
     return black
 
 
+_numbers: ContextVar[Sequence[int] | None] = ContextVar("drag_a_video_numbers", default=None)
+
+
+@contextmanager
+def counted_as(numbers: Sequence[int]) -> Iterator[None]:
+    """Inside, in this thread (or task) alone, the frames of a clip are named by these numbers, those that they have in a film."""
+    token = _numbers.set(numbers)
+    try:
+        yield
+    finally:
+        _numbers.reset(token)
+
+
 def named(frames: list[int]) -> str:
     """Frames as people count them, from 1."""
+    numbers = _numbers.get()
+    frames = frames if numbers is None else sorted(numbers[frame] for frame in frames)
     shown = ", ".join(str(frame + 1) for frame in frames[:MOST_NAMED])
     more = len(frames) - MOST_NAMED
     return f"frame{'s' if len(frames) > 1 else ''} {shown}" + (f" and {more} more" if more > 0 else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import cv2
@@ -11,7 +12,7 @@ from einops import rearrange, repeat
 from torch import Tensor
 from torch.nn import functional
 
-from ..types import PointPicks, PointTracks, Size, Stroke
+from ..types import Correction, PointPicks, PointTracks, Size, Stroke
 
 MOST = 300  # px: the shorter side of the small copy
 
@@ -55,8 +56,14 @@ def small_picks(picks: PointPicks, factor: int, size: Size) -> PointPicks:
         targets=placed(picks.targets),
         mask_points=placed(picks.mask_points),
         strokes=strokes,
+        keys=tuple(replace(key, move=key.move / factor) for key in picks.keys),
         size=size,
     )
+
+
+def small_corrections(corrections: Sequence[Correction], factor: int) -> list[Correction]:
+    """Handles put right on the film, on its small copy."""
+    return [replace(one, handle=(one.handle + 0.5) / factor - 0.5) for one in corrections]
 
 
 def enlarged_masks(tracks: PointTracks, factor: int) -> PointTracks:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..diffusion import batches, memory
+from ..exchange.corrections import check_corrections
 from ..group import ALONE, Group
 from ..layers import find as layers
 from ..layers.pixels import as_picture
@@ -180,17 +181,7 @@ def _check(clip: VideoClip, picks: PointPicks, corrections: Sequence[Correction]
             f"the points sit on frame {picks.frame + 1}, but the clip has {len(clip)} frames. "
             "Wire the same frames into the Pick Points and the Propagate node."
         )
-    for one in corrections:
-        if not (0 <= one.frame < len(clip) and 0 <= one.pair < len(picks.handles)):
-            raise UserError(
-                f"a correction is for pair {one.pair + 1} on frame {one.frame + 1}, but there are {len(picks.handles)} pairs and "
-                f"{len(clip)} frames. Clear the corrections on the Propagate node."
-            )
-        if one.frame == picks.frame:
-            raise UserError(
-                f"a correction is for frame {one.frame + 1}, where the points were picked. Move the handle on the Pick Points node "
-                "instead, and clear the correction on the Propagate node."
-            )
+    check_corrections(corrections, picks, len(clip))
 
 
 def _check_model(model: DragModel | None, settings: PropagateSettings) -> None:

@@ -259,3 +259,63 @@ def test_pins_alone_and_a_film_that_would_overwrite_itself_are_refused(film: Pat
     with pytest.raises(UserError):
         drag_a_film(film, points(), film, LOSSLESS)
     assert film.is_file() and not film.with_name("out.mkv").exists()
+
+
+def test_targets_of_other_frames_and_a_strength_count_in_every_window(film: Path, tmp_path: Path):
+    """Picked on frame 8 of 14: 12 px up there, 12 px to the right in frame 13, nothing in frame 1."""
+    keyed = json.loads(points(frame=7)) | {"version": 3, "strength": [[0, 0.0], [7, 1.0]]}
+    keyed["pairs"][0]["keys"] = [{"frame": 12, "move": [12.0, 0.0]}]
+    drag_a_film(film, json.dumps(keyed), tmp_path / "out.mkv", LOSSLESS)
+    before, after = read(film), read(tmp_path / "out.mkv")
+    assert np.array_equal(before[0], after[0])
+    for i, way in ((7, (0, -12)), (12, (12, 0)), (13, (12, 0))):
+        assert np.abs(centre(after[i]) - centre(before[i]) - way).max() < 1.0, i
+    between = centre(after[5]) - centre(before[5])
+    assert -11 < between[1] < -4 and abs(between[0]) < 1.0
+
+
+def test_a_pin_with_a_key_that_moves_it_is_a_drag(film: Path, tmp_path: Path):
+    keyed = json.loads(points(target=(40.0, 50.0))) | {"version": 3}
+    keyed["pairs"][0]["keys"] = [{"frame": 9, "move": [0.0, -12.0]}]
+    drag_a_film(film, json.dumps(keyed), tmp_path / "out.mkv", LOSSLESS)
+    before, after = read(film), read(tmp_path / "out.mkv")
+    assert np.abs(centre(after[9]) - centre(before[9]) - [0, -12]).max() < 1.0 and np.array_equal(before[0], after[0])
+
+
+@pytest.mark.parametrize("picked, put_right", [(0, 8), (9, 2)])
+def test_points_go_on_from_a_correction(film: Path, tmp_path: Path, monkeypatch, picked: int, put_right: int):
+    """On a copy of half the size, in a later window: the handle is 4 px of the film lower than it was followed to."""
+    monkeypatch.setattr(film_edit, "factor_for", lambda size: 2)
+    seen: dict[int, float] = {}
+    bend_layers = film_edit.bend_layers
+
+    def watched(clip, tracks, settings):
+        middle = tracks.handles[:, 0, 4]
+        seen.update({round(2 * float(x) - 39.5): 2 * float(y) + 0.5 for x, y in middle})  # the disc goes 1 px a frame
+        return bend_layers(clip, tracks, settings)
+
+    monkeypatch.setattr(film_edit, "bend_layers", watched)
+    text = json.dumps(
+        {"version": 2, "size": [128, 96], "moves": [{"frame": put_right, "pair": 0, "handle": [40.0 + put_right, 54.0]}]}
+    )
+    drag_a_film(film, points(picked), tmp_path / "out.mkv", LOSSLESS, corrections=text)
+    away = [i for i in seen if abs(i - picked) >= abs(put_right - picked) and (i > picked) == (put_right > picked)]
+    assert put_right in away and all(abs(seen[i] - 54) < 1 for i in away)
+    assert all(abs(seen[i] - 50) < 1 for i in seen if i not in away)
+
+
+@pytest.mark.parametrize("move", [{"frame": 99, "pair": 0}, {"frame": 3, "pair": 1}, {"frame": 0, "pair": 0}])
+def test_corrections_that_do_not_belong_to_the_film_are_refused_before_any_work(film: Path, tmp_path: Path, move: dict):
+    text = json.dumps({"version": 2, "size": [128, 96], "moves": [move | {"handle": [40, 50]}]})
+    with pytest.raises(UserError, match="correction"):
+        drag_a_film(film, points(), tmp_path / "out.mkv", LOSSLESS, corrections=text)
+    assert not list(tmp_path.iterdir())
+
+
+def test_warnings_name_the_frames_of_the_film(film: Path, tmp_path: Path):
+    """The only mask point lies far from the handle, in all three windows."""
+    masked = json.loads(points()) | {"mask_points": [[40.0, 60.0]]}
+    texts: list[str] = []
+    with warnings_go_to(texts.append):
+        drag_a_film(film, json.dumps(masked), tmp_path / "out.mkv", LOSSLESS)
+    assert any("handle 1" in text and "frames 9, 10, 11, 12, 13, 14" in text for text in texts), texts

@@ -121,3 +121,13 @@ def test_a_video_that_shows_a_part_of_its_file_is_not_taken_for_all_of_it(comfy:
     assert not values.is_part(Video(path)) and not values.is_part(Slice(path)) and values.is_part(Slice(path, 4.0))
     assert values.long_film(Slice(path, 4.0), 2) is None and values.long_film(Video(path), 2) is not None
     assert values.long_film(Video(path), COUNT) is None
+
+
+def test_corrections_of_the_film_are_taken_and_those_of_another_are_refused(comfy: Comfy, film: str):
+    whole = graph(comfy, film, ARROW, codec="ffv1", save_as="films/corrected", corrections=["moves", 0])
+    for frame, status in ((2, "success"), (COUNT, "error")):
+        moves = {"version": 2, "size": [SIDE[1], SIDE[0]], "moves": [{"frame": frame, "pair": 0, "handle": [49, 33]}]}
+        whole["moves"] = graphs.node("PrimitiveString", value=json.dumps(moves))
+        outcome = comfy.run(whole)
+        assert (outcome.status == "success") == (status == "success"), outcome.error
+    assert "correction" in str(outcome.error)
