@@ -11,4 +11,5 @@ def work(group: Group, of: str) -> dict:
     if of == "edit":
         case = scale.Case("tiny", frames=3, side=64, steps=(3, 2), iterations=1, is_whole=True, chunk=1)
         return scale.whole_edit(group, case, tiny_model())
-    return scale.travelling(group, int(of), world=scale.wide_world(int(of), "float32", width=16, side=128))
+    worlds = {frames: scale.wide_world(frames, "float32", width=16, side=128) for frames in (8, 16)}
+    return {str(frames): scale.travelling(group, frames, world=world) for frames, world in worlds.items()}
