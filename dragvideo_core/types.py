@@ -18,11 +18,43 @@ import torch
 from torch import Tensor
 
 Size = tuple[int, int]  # (H, W)
+HALVED = 8  # cells of a latent make one of a denoiser's smallest: it halves them three times
 
 
 def size_of(pictures: Tensor) -> Size:
     """(H, W) of pictures (..., H, W)."""
     return pictures.shape[-2], pictures.shape[-1]
+
+
+@dataclass(frozen=True)
+class Box:
+    """A part of a picture: rows and columns, in its pixels."""
+
+    rows: slice
+    columns: slice
+
+    @property
+    def size(self) -> Size:
+        """(H, W)"""
+        return self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
+
+    def times(self, factor: int) -> Box:
+        """The same part of a picture that is `factor` times as large."""
+        return Box(*(slice(part.start * factor, part.stop * factor) for part in (self.rows, self.columns)))
+
+    def over(self, pixels: int) -> Box:
+        """The same part of a latent whose cells are so many pixels wide; the box has to be of whole cells."""
+        return Box(*(slice(part.start // pixels, part.stop // pixels) for part in (self.rows, self.columns)))
+
+    def cut(self, pictures: Tensor) -> Tensor:
+        """That part of pictures (..., H, W)."""
+        return pictures[..., self.rows, self.columns]
+
+    def placed(self, part: Tensor, whole: Tensor) -> Tensor:
+        """A copy of pictures (..., H, W) in which that part is another."""
+        copy = whole.clone()
+        self.cut(copy).copy_(part)
+        return copy
 
 
 class UserError(ValueError):
@@ -258,6 +290,7 @@ class Inversion:
     latents: Tensor  # (T + 1, N, 4, h, w) float32 on the CPU; index = step, 0 = clean
     timesteps: Tensor  # (T + 1,) int64: the timestep of each step
     frames: Tensor | None = None  # (N, 3, H, W) as in the clip: what step 0 was encoded from; None: it was made elsewhere
+    box: Box | None = None  # of the clip: the part that was inverted, beside it is plain noise; None: all of it
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..dragvideo_core.diffusion.ddim import STEPS
+from ..dragvideo_core.group import ALONE
 from ..dragvideo_core.stages.invert import InvertSettings, invert
-from ..dragvideo_core.types import DragModel
+from ..dragvideo_core.types import DragModel, PointTracks
 from . import sockets
 from .comfy import folders, messages, values
 from .comfy.run import progress, run
@@ -50,6 +51,7 @@ class Invert(io.ComfyNode):
                     tooltip="The clip's latents from another node (a VAE Encode, a sampler), one per frame. Without it the "
                     "frames are encoded.",
                 ),
+                sockets.only_mask(),
             ],
             outputs=[
                 sockets.Inversion.Output(
@@ -63,10 +65,18 @@ class Invert(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, video, model: DragModel, clip_latent: dict | None = None, refinements: int = 0, **settings) -> io.NodeOutput:
+    def execute(
+        cls,
+        video,
+        model: DragModel,
+        clip_latent: dict | None = None,
+        refinements: int = 0,
+        tracks: PointTracks | None = None,
+        **settings,
+    ) -> io.NodeOutput:
         clip, settings = values.to_clip(video), InvertSettings(**settings)
         given = None if clip_latent is None else values.from_latent(clip_latent, model)
         with messages.warnings_on_node(cls.hidden.unique_id):
             on_progress = progress()
-            inversion = run(invert, clip, model, settings, on_progress, given, folders.unfinished())
+            inversion = run(invert, clip, model, settings, on_progress, given, folders.unfinished(), ALONE, tracks)
         return io.NodeOutput(inversion, values.to_latent(inversion.latents[-1], model))

@@ -88,6 +88,17 @@ def player() -> io.Input:
     return widget
 
 
+def only_mask() -> io.Input:
+    """The tracks whose mask says which part of the picture the model has to see."""
+    return Tracks.Input(
+        "tracks",
+        optional=True,
+        tooltip="From Propagate Points: the model sees no more than a box around their mask. Faster, but it sees less of "
+        "what is around: the embedded model then paints specks. Wire the same ones into Tune LoRA, DDIM Invert, Drag and Decode "
+        "Edit. Without them: whole frames.",
+    )
+
+
 def setting(
     settings: type,
     name: str,

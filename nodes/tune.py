@@ -5,8 +5,9 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..dragvideo_core.files.lora_file import common_names
+from ..dragvideo_core.group import ALONE
 from ..dragvideo_core.stages.tune import TuneSettings, tune
-from ..dragvideo_core.types import DragModel, UserError
+from ..dragvideo_core.types import DragModel, PointTracks, UserError
 from . import sockets
 from .comfy import folders, messages, values
 from .comfy.run import progress, run
@@ -44,6 +45,7 @@ class Tune(io.ComfyNode):
                 setting("batch", "Frames per training step. Lower needs less memory.", 1, 64, advanced=True),
                 setting("seed", "Same seed, same device: same result.", 0, 999_999_999, advanced=True),
                 save_as,
+                sockets.only_mask(),
             ],
             outputs=[
                 sockets.Model.Output("tuned", display_name="model", tooltip="The model that knows the clip."),
@@ -64,8 +66,8 @@ class Tune(io.ComfyNode):
         return True
 
     @classmethod
-    def execute(cls, video, model: DragModel, save_as: str = "", **settings) -> io.NodeOutput:
+    def execute(cls, video, model: DragModel, save_as: str = "", tracks: PointTracks | None = None, **settings) -> io.NodeOutput:
         store = folders.lora_store(save_as)
         with messages.warnings_on_node(cls.hidden.unique_id):
-            tuned = run(tune, values.to_clip(video), model, TuneSettings(**settings), progress(), store)
+            tuned = run(tune, values.to_clip(video), model, TuneSettings(**settings), progress(), store, ALONE, tracks)
         return io.NodeOutput(tuned, common_names(tuned.lora or {}), {"loss": list(tuned.lora_losses)})

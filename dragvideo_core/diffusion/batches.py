@@ -8,10 +8,10 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from ..types import DragModel, UserError, size_of
+from ..types import HALVED, DragModel, UserError, size_of
 from . import memory
 
-MULTIPLE = 64  # px: eight of a latent cell, which is halved three times
+MULTIPLE = 8 * HALVED  # px: for a clip, whose latent cells are 8 px wide at most
 T = TypeVar("T")
 
 
@@ -57,21 +57,21 @@ class Chunks:
                 start = part.stop
 
 
-def check_size(frames: Tensor) -> None:
+def check_size(frames: Tensor, multiple: int = MULTIPLE) -> None:
     """UserError for frames (..., H, W) of a size that no denoiser can halve so often."""
     height, width = size_of(frames)
-    if height % MULTIPLE or width % MULTIPLE:
+    if height % multiple or width % multiple:
         raise UserError(
-            f"a diffusion model needs frames whose width and height are multiples of {MULTIPLE}: got {width} x {height}. Load the "
+            f"a diffusion model needs frames whose width and height are multiples of {multiple}: got {width} x {height}. Load the "
             "video with the Drag-A-Video 'Load Video' node, which resizes and crops; 'Displace' takes any size."
         )
 
 
 def encode(model: DragModel, frames: Tensor, chunks: Chunks) -> Tensor:
     """Frames (N, 3, H, W) to latents (N, 4, h, w) float32 on the CPU. UserError for sizes that no denoiser can halve so often."""
-    check_size(frames)
-    height, width = size_of(frames)
     cell = model.pixels_per_cell
+    check_size(frames, HALVED * cell)
+    height, width = size_of(frames)
     return _through(model.vae.encode, frames, (4, height // cell, width // cell), model.device, chunks)
 
 

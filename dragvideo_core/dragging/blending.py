@@ -18,8 +18,12 @@ MOST_STRETCH = 2.5  # times as long: beyond it pixels are smears
 
 def painted(displaced: Displacement) -> Tensor:
     """(N, 1, H, W) bool: where the model has the word."""
-    stretched = (displaced.stretch > MOST_STRETCH) & (displaced.matte > 0.5)
-    return (displaced.freed & ~displaced.shown_elsewhere) | stretched
+    return (displaced.freed & ~displaced.shown_elsewhere) | is_stretched(displaced)
+
+
+def is_stretched(displaced: Displacement) -> Tensor:
+    """(N, 1, H, W) bool: the thing where it is so long that its pixels tell no more."""
+    return (displaced.stretch > MOST_STRETCH) & (displaced.matte > 0.5)
 
 
 def is_ground(displaced: Displacement) -> Tensor:

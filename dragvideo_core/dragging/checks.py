@@ -27,6 +27,7 @@ def check(
             "Wire the same frames into the Propagate and the DDIM Invert node."
         )
     check_displaced(displaced, tracks)
+    check_box(inversion, tracks)
     ways = tracks.targets - tracks.handles
     if displaced is None and float((ways - ways[:1]).norm(dim=-1).max()) > MOST_CHANGE:
         warn(
@@ -52,6 +53,19 @@ def check(
                 "the edit that this round starts from also changed what is outside the mask of these tracks: there it is "
                 "lost. Wire the tracks of both through Combine Edits, or turn 'lock' off.",
             )
+
+
+def check_box(inversion: Inversion, tracks: PointTracks) -> None:
+    """UserError if something may change outside of the part that was inverted."""
+    if inversion.box is None:
+        return
+    beside = tracks.edit_mask.any(0)[0].clone()
+    inversion.box.cut(beside)[:] = False
+    if bool(beside.any()):
+        raise UserError(
+            "the mask of these tracks reaches beyond the part of the picture that was inverted: expected the tracks that were "
+            "wired into DDIM Invert. Wire the same tracks into DDIM Invert, Drag and Decode Edit."
+        )
 
 
 def check_displaced(displaced: Displacement | None, tracks: PointTracks) -> None:

@@ -57,6 +57,12 @@ def measure(plan: Plan, initial: Initial, earlier: Earlier, chunks: batches.Chun
     return Measured(residuals, _of_all_ranks(plan, sums))
 
 
+def nothing_measured(plan: Plan) -> Measured:
+    """For a round of no iterations, which asks for none of it: zeros."""
+    templates = plan.handles.new_zeros(plan.turns, *plan.handles.shape[1:3], len(plan.patch), 1)
+    return Measured({}, dict.fromkeys(plan.steps, templates))
+
+
 def _of_all_ranks(plan: Plan, sums: dict[int, Tensor]) -> dict[int, Tensor]:
     """The sums (turns, J, S, D, C) of this rank's frames, none where it has no frames, added up over the group."""
     if plan.group.size == 1:

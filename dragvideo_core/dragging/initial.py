@@ -8,7 +8,7 @@ same spirit.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -99,7 +99,8 @@ def _from_moved(plan: Plan, inversion: Inversion, tracks: PointTracks, moved: di
 
 
 def _of_frames(inversion: Inversion, part: slice) -> Inversion:
-    return Inversion(inversion.latents[:, part], inversion.timesteps, None if inversion.frames is None else inversion.frames[part])
+    frames = None if inversion.frames is None else inversion.frames[part]
+    return replace(inversion, latents=inversion.latents[:, part], frames=frames)
 
 
 def _of_keys(plan: Plan, offsets: dict[int, Tensor]) -> dict[int, Tensor]:

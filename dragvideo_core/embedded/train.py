@@ -1,8 +1,9 @@
 """Trains the embedded model from nothing: `python -m dragvideo_core.embedded.train --work DIR` (CPU or GPU).
 
-Three steps, each resumable from DIR: draw pictures of all kinds (other seeds than every test and benchmark), train the
-autoencoder on them, train the denoiser on their latents. `--decoder-steps` afterwards sharpens the decoder alone; the
-latents do not move, so the denoiser stays right. The last line writes `embedded_model.safetensors`.
+Three steps, each resumable from DIR: draw pictures of all kinds (other seeds than every test and benchmark) and, with
+`--photographs`, cut others from a folder of photographs and films; train the autoencoder on them; train the denoiser on their
+latents. `--decoder-steps` afterwards sharpens the decoder alone; the latents do not move, so the denoiser stays right. The last
+line writes `embedded_model.safetensors`. docs/model.md says what can be reached, and names pictures that may be used.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from torch.nn import functional
 from .drawn_clips import draw
 from .drawn_world import KINDS, SIZE, random_pose, random_scene
 from .model import WEIGHTS, EmbeddedModel, PatchAutoencoder, save, word_ids
+from .photographs import photographs, random_crop
 
 TRAINING_SEED = 1_000_000_000  # pictures have seeds from here on; tests and benchmarks stay far below
 BATCH = 16
@@ -35,15 +37,15 @@ def main() -> None:
     work.mkdir(parents=True, exist_ok=True)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(options.seed)
-    pictures = _pictures(work / "pictures.npy", options.pictures)
-    kinds = torch.arange(len(pictures)) % len(KINDS)
+    drawn = options.pictures if options.photographs is None else options.pictures // 4
+    pictures = _pictures(work / "pictures.npy", drawn, options.pictures - drawn, options.photographs)
+    words = torch.where(torch.arange(len(pictures)) < drawn, torch.arange(len(pictures)) % len(KINDS) + 1, 0)
 
-    vae = PatchAutoencoder().to(device)
+    model = EmbeddedModel().to(device)
+    vae = model.vae
     _train_autoencoder(vae, pictures, options.vae_steps, work / "vae.pt")
     latents = _latents(vae, pictures, work / "latents.pt")
-    model = EmbeddedModel().to(device)
-    model.vae = vae
-    _train_denoiser(model, latents, kinds, options.steps, options.rate, work / "denoiser.pt")
+    _train_denoiser(model, latents, words, options.steps, options.rate, work / "denoiser.pt")
     _sharpen_decoder(vae, pictures, options.decoder_steps, work / "decoder.pt")
     said = {
         "pictures": options.pictures,
@@ -60,6 +62,7 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, required=True, help="folder for pictures and checkpoints")
+    parser.add_argument("--photographs", type=Path, help="folder of pictures and films that three in four pictures are cut from")
     parser.add_argument("--out", type=Path, default=WEIGHTS)
     parser.add_argument("--pictures", type=int, default=24_000)
     parser.add_argument("--vae-steps", type=int, default=2_700)
@@ -76,12 +79,18 @@ def _draw_one(index: int) -> np.ndarray:
     return draw(scene, random_pose(scene, rng, occluded=rng.uniform() < 0.15))
 
 
-def _pictures(path: Path, count: int) -> np.ndarray:
+def _pictures(path: Path, drawn: int, filmed: int, folder: Path | None) -> np.ndarray:
+    """Drawings, then crops of photographs: (drawn + filmed, 128, 128, 3) uint8."""
     if not path.exists():
-        pictures = np.lib.format.open_memmap(path, "w+", np.uint8, (count, SIZE, SIZE, 3))
+        pictures = np.lib.format.open_memmap(path.with_suffix(".part"), "w+", np.uint8, (drawn + filmed, SIZE, SIZE, 3))
         with Pool() as pool:
-            for index, picture in enumerate(pool.imap(_draw_one, range(count), chunksize=64)):
+            for index, picture in enumerate(pool.imap(_draw_one, range(drawn), chunksize=64)):
                 pictures[index] = picture
+        if folder is not None:
+            sources = photographs(folder)
+            for index in range(drawn, drawn + filmed):
+                pictures[index] = random_crop(sources, np.random.default_rng(TRAINING_SEED + index))
+        path.with_suffix(".part").replace(path)
     return np.load(path, mmap_mode="r")
 
 
@@ -149,7 +158,7 @@ def _latents(vae: PatchAutoencoder, pictures: np.ndarray, path: Path) -> Tensor:
     return torch.load(path, weights_only=True)
 
 
-def _train_denoiser(model: EmbeddedModel, latents: Tensor, kinds: Tensor, steps: int, rate: float, path: Path) -> None:
+def _train_denoiser(model: EmbeddedModel, latents: Tensor, word_of: Tensor, steps: int, rate: float, path: Path) -> None:
     """Epsilon loss, weighted by min(SNR, 5) / SNR; one prompt in five is empty; ends with the averaged weights."""
     device = model.words.weight.device
     trained = torch.nn.ModuleDict({"denoiser": model.denoiser, "words": model.words})
@@ -161,7 +170,7 @@ def _train_denoiser(model: EmbeddedModel, latents: Tensor, kinds: Tensor, steps:
     def loss() -> Tensor:
         chosen = torch.randint(len(latents), (BATCH,))
         clean = latents[chosen].float().to(device)
-        kind = torch.where(torch.rand(BATCH) < 0.2, 0, kinds[chosen % len(kinds)] + 1)
+        kind = torch.where(torch.rand(BATCH) < 0.2, 0, word_of[chosen % len(word_of)])
         noise, timestep = torch.randn_like(clean), torch.randint(900, (BATCH,), device=device)
         noisy = schedule.add_noise(clean, noise, timestep)
         made = model.denoiser(noisy, timestep, model.words(words[kind.to(device)])).sample
@@ -186,7 +195,8 @@ def _optimise(name: str, module: torch.nn.Module, rate: float, steps: int, path:
     for step in range(first, steps):
         for group in optimiser.param_groups:
             group["lr"] = rate * _rate(step, steps)
-        loss = loss_of_step()
+        with torch.autocast(weights[0].device.type, torch.bfloat16):  # on processors with AMX a third of the time
+            loss = loss_of_step()
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(weights, 1.0)

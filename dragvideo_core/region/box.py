@@ -2,33 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from torch import Tensor
 
-from ..types import PointTracks, Size
-
-
-@dataclass(frozen=True)
-class Box:
-    """Rows and columns of a picture, in its pixels."""
-
-    rows: slice
-    columns: slice
-
-    @property
-    def size(self) -> Size:
-        """(H, W)"""
-        return self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
-
-    def times(self, factor: int) -> Box:
-        """The same part of a picture that is `factor` times as large."""
-        return Box(*(slice(part.start * factor, part.stop * factor) for part in (self.rows, self.columns)))
-
-    def cut(self, pictures: Tensor) -> Tensor:
-        """That part of pictures (..., H, W)."""
-        return pictures[..., self.rows, self.columns]
+from ..types import HALVED, Box, PointTracks
 
 
 def box_around(mask: np.ndarray, margin: int, least: int) -> Box | None:
@@ -40,6 +19,28 @@ def box_around(mask: np.ndarray, margin: int, least: int) -> Box | None:
     return Box(
         *(_widened(int(at[0]) - margin, int(at[-1]) + margin + 1, least, side) for at, side in zip(lines, mask.shape, strict=True))
     )
+
+
+def model_box(mask: Tensor, cell: int) -> Box | None:
+    """The box that a denoiser has to see of a clip where only some of it may change: mask (N, 1, H, W) bool, True in any frame.
+
+    cell: px of a latent cell. Each side is a multiple of eight cells, which a denoiser halves three times. None where nothing may
+    change, and where the box would be the whole picture.
+    """
+    changing = mask.flatten(0, 1).any(0).cpu().numpy()
+    lines = changing.any(1).nonzero()[0], changing.any(0).nonzero()[0]
+    if len(lines[0]) == 0:
+        return None
+    box = Box(*(_in_cells(int(at[0]), int(at[-1]) + 1, cell, side) for at, side in zip(lines, changing.shape, strict=True)))
+    return None if box.size == changing.shape else box
+
+
+def _in_cells(start: int, stop: int, cell: int, side: int) -> slice:
+    """The shortest part of a line of `side` px that holds `start` to `stop`: whole cells, a multiple of eight of them."""
+    first, last = start // cell, -(-stop // cell)
+    count = -(-(last - first) // HALVED) * HALVED
+    first = max(0, min(first - (count - (last - first)) // 2, side // cell - count))
+    return slice(first * cell, (first + count) * cell)
 
 
 def _widened(start: int, stop: int, least: int, side: int) -> slice:

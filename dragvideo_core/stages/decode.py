@@ -14,13 +14,17 @@ from ..diffusion.ddim import check_stride
 from ..dragging import blending
 from ..dragging import offsets as latent_offsets
 from ..dragging.cell_moves import cell_moves
-from ..dragging.checks import check_displaced
+from ..dragging.checks import check_box, check_displaced
+from ..dragging.initial import displaced_latents
 from ..dragging.replay import Replay
 from ..files.fingerprint import fingerprint
 from ..group import ALONE, Group
 from ..points.sampling import mask_to_cells
+from ..region.box import tracks_in
+from ..region.edit import clip_in, displacement_in, edit_in, inversion_in
 from ..temporal.smoothing import SMOOTHED_STEPS, smooth
 from ..types import (
+    Box,
     Displacement,
     DragModel,
     DragResult,
@@ -68,9 +72,12 @@ def decode(
     check_stride(settings.stride)
     check_displaced(displaced, tracks)
     _check(clip, inversion, tracks, model)
+    check_box(inversion, tracks)
     latent_offsets.check_offsets(result.offsets, inversion.latents)
     if not any(bool(offset.any()) for offset in result.offsets.values()):
         return clip, inversion.latents[0]  # bit for bit
+    if inversion.box is not None:
+        return _in_box(inversion.box, clip, inversion, result, tracks, model, settings, on_progress, displaced, group)
     cells = inversion.latents.shape[-2:].numel()
     held = held_bytes(model, cells, len(clip), settings)
     _check_room(model, held, len(clip))
@@ -92,6 +99,26 @@ def decode(
     if settings.lock:
         frames = torch.where(tracks.edit_mask, frames, clip.frames)
     return replace(clip, frames=frames.clamp(0, 1)), latents
+
+
+def _in_box(
+    box: Box,
+    clip: VideoClip,
+    inversion: Inversion,
+    result: DragResult,
+    tracks: PointTracks,
+    model: DragModel,
+    settings: DecodeSettings,
+    on_progress: OnProgress,
+    displaced: Displacement | None,
+    group: Group,
+) -> tuple[VideoClip, Tensor]:
+    """The same, worked on in the part of the picture that was inverted; nothing else changes."""
+    cell = model.pixels_per_cell
+    inside = clip_in(box, clip), inversion_in(box, inversion, cell), edit_in(box, result, cell), tracks_in(box, tracks)
+    moved = None if displaced is None else displacement_in(box, displaced)
+    edited, latents = decode(*inside, model, settings, on_progress, moved, group)
+    return replace(clip, frames=box.placed(edited.frames, clip.frames)), box.over(cell).placed(latents, inversion.latents[0])
 
 
 def _composed(
@@ -146,6 +173,8 @@ def _replay(
     """Edited clean latents (n, 4, h, w) of this rank's frames, on the CPU."""
     count = inversion.latents.shape[1]
     mine = group.share(count)
+    if _is_apart(settings) and displaced is not None and settings.keep_pixels:
+        return _painted_frames(inversion, result, tracks, model, settings, chunks, on_progress, displaced, mine)
     cell_mask = mask_to_cells(tracks.edit_mask, size_of(inversion.latents))
     if not settings.lock:
         cell_mask = torch.ones_like(cell_mask)
@@ -166,6 +195,61 @@ def _replay(
         return inverted + cell_mask[mine] * (smooth_latents - inverted)
 
     return replay.run(steps, chunks, lambda done: on_progress(done, total, None), after_jump)
+
+
+def _is_apart(settings: DecodeSettings) -> bool:
+    """Whether every frame is decoded for itself."""
+    return settings.cross_branch in ("same_frame", "off") and not settings.smoothing
+
+
+def _painted_frames(
+    inversion: Inversion,
+    result: DragResult,
+    tracks: PointTracks,
+    model: DragModel,
+    settings: DecodeSettings,
+    chunks: batches.Chunks,
+    on_progress: OnProgress,
+    displaced: Displacement,
+    mine: slice,
+) -> Tensor:
+    """Edited clean latents (n, 4, h, w) where only frames in which the model paints go through it; the others are displaced."""
+    latents = batches.encode(model, displaced.frames[mine], chunks)
+    busy = blending.painted(displaced.of_frames(mine)).flatten(1).any(1).nonzero()[:, 0]
+    if len(busy) == 0:
+        return latents
+    frames = busy + mine.start
+    filmed = None if inversion.frames is None else inversion.frames[frames]
+    inversion = replace(inversion, latents=inversion.latents[:, frames], frames=filmed)
+    result = replace(result, offsets={step: offset[frames] for step, offset in result.offsets.items()})
+    tracks, displaced = tracks.each(lambda values: values[frames]), displaced.each(lambda values: values[frames])
+    result = _from_first_paint(inversion, result, tracks, model, settings, chunks, displaced)
+    each = replace(settings, keep_pixels=False)
+    latents[busy] = _replay(inversion, result, tracks, model, each, chunks, on_progress, displaced, ALONE)
+    return latents
+
+
+def _from_first_paint(
+    inversion: Inversion,
+    result: DragResult,
+    tracks: PointTracks,
+    model: DragModel,
+    settings: DecodeSettings,
+    chunks: batches.Chunks,
+    displaced: Displacement,
+) -> DragResult:
+    """The edit as one that begins at the step where the fill is put in for the last time, if the model paints on fill alone.
+
+    Down to that step only the fill would be replaced, and what surrounds it is displaced there as well as at the top.
+    """
+    visited = [step for step in _visited(result, settings) if step >= max(1, settings.paint_from)]
+    if not visited or bool(blending.is_stretched(displaced).any()):
+        return result
+    first = min(visited)
+    if any(bool(offset.any()) for step, offset in result.offsets.items() if step < first):
+        return result
+    moved = displaced_latents(inversion, tracks, displaced, model, [first], chunks)[first]
+    return replace(result, offsets={first: moved - inversion.latents[first]})
 
 
 class _Fill:

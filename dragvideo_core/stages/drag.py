@@ -21,14 +21,16 @@ from ..diffusion.denoiser import predict
 from ..dragging import initial as initial_offsets
 from ..dragging import rounds, state
 from ..dragging.checks import check
-from ..dragging.first_pass import measure
+from ..dragging.first_pass import measure, nothing_measured
 from ..dragging.iteration import iterate, result
 from ..dragging.plan import Plan, make_plan
 from ..dragging.settings import DEFAULTS, DragSettings
 from ..files.unfinished import NOT_KEPT, State, Unfinished
 from ..group import ALONE, Group
 from ..media.drawing import draw_points
-from ..types import Displacement, DragModel, DragResult, Inversion, OnProgress, PointTracks, ignore_progress
+from ..region.box import tracks_in
+from ..region.edit import displacement_in, edit_from, edit_in, inversion_in
+from ..types import Box, Displacement, DragModel, DragResult, Inversion, OnProgress, PointTracks, ignore_progress
 
 __all__ = ["DragSettings", "drag"]
 
@@ -53,6 +55,9 @@ def drag(
     UserError when steps, tracks, inversion and edit do not fit together, and when gradients are no numbers again and again.
     """
     check(inversion, tracks, settings, start, displaced)
+    box, whole = inversion.box, inversion.latents[0]
+    if box is not None:
+        inversion, tracks, start, displaced = _in_box(box, inversion, tracks, start, displaced, model.pixels_per_cell)
     if displaced is not None and settings.warm_start and start is None:
         settings = replace(settings, iterations=min(settings.iterations, settings.refine))
     earlier = rounds.earlier(start, tracks)
@@ -73,7 +78,7 @@ def drag(
             initial = initial_offsets.displaced(plan, inversion, tracks, displaced, model, chunks)
         else:
             initial = initial_offsets.from_offsets(plan, inversion, earlier)
-        measured = measure(plan, initial, earlier, chunks, tick)
+        measured = measure(plan, initial, earlier, chunks, tick) if settings.iterations else nothing_measured(plan)
         now = state.DragState(plan, earlier, measured.patch_sums)
         now.go_on_from(kept)
         resumed = now.done
@@ -96,7 +101,24 @@ def drag(
             raise
     if now.done > resumed:  # ComfyUI may let go of what is returned here: then it is found again without the iterations
         work.break_off(partial(dict, taken_apart()))
-    return result(plan, initial, now, earlier, tracks)
+    made = result(plan, initial, now, earlier, tracks)
+    return made if box is None else edit_from(box, made, whole, model.pixels_per_cell)
+
+
+def _in_box(
+    box: Box,
+    inversion: Inversion,
+    tracks: PointTracks,
+    start: DragResult | None,
+    displaced: Displacement | None,
+    cell: int,
+) -> tuple[Inversion, PointTracks, DragResult | None, Displacement | None]:
+    return (
+        inversion_in(box, inversion, cell),
+        tracks_in(box, tracks),
+        None if start is None else edit_in(box, start, cell),
+        None if displaced is None else displacement_in(box, displaced),
+    )
 
 
 @torch.no_grad()

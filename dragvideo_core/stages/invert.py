@@ -15,7 +15,9 @@ from ..diffusion.familiar import warn_if_strange
 from ..files.fingerprint import fingerprint
 from ..files.unfinished import NOT_KEPT, State, Unfinished, fits
 from ..group import ALONE, Group
-from ..types import DragModel, Inversion, OnProgress, UserError, VideoClip, ignore_progress
+from ..region.box import model_box
+from ..region.edit import clip_in
+from ..types import DragModel, Inversion, OnProgress, PointTracks, UserError, VideoClip, ignore_progress
 
 LAYOUT = "invert 1"  # of what is kept of unfinished work; one of another layout is not read
 
@@ -35,10 +37,13 @@ def invert(
     given: Tensor | None = None,
     unfinished: Unfinished = NOT_KEPT,
     group: Group = ALONE,
+    tracks: PointTracks | None = None,
 ) -> Inversion:
     """Latents of the clip at steps 0 to `until`. `given`: its clean latents (N, 4, h, w), made elsewhere; None: the frames
     are encoded. With `unfinished`, work that was broken off goes on where it was, and one that was finished need not be done again.
     With a `group` every rank inverts its share of the frames, and all get the latents of the whole clip.
+    tracks: the denoiser sees no more than a box around what their mask lets change, and drag and decode work in that box as well;
+    beside it the latents are the clean ones with plain noise. None: the whole picture, as in the paper.
 
     Each step predicts the noise for the level it goes to. The prediction should be made at the new latent, which is not
     known yet, so the old one is used; what this misses, drag and decode measure as a residual and add. With a stride, the
@@ -54,7 +59,14 @@ def invert(
     mine = group.share(len(clip))
     count = mine.stop - mine.start
     chunks = batches.Chunks(model, memory.cells_of(model, clip.size), max(1, count), settings.chunk)
-    clean = batches.encode(model, clip.frames[mine], chunks) if given is None else given[mine].float().cpu()
+    whole = batches.encode(model, clip.frames[mine], chunks) if given is None else given[mine].float().cpu()
+    box = model_box(tracks.edit_mask, model.pixels_per_cell) if tracks else None
+    if box is None:
+        clean = whole
+    else:
+        chunks = batches.Chunks(model, memory.cells_of(model, box.size), max(1, count), settings.chunk)
+        cells = box.over(model.pixels_per_cell)
+        clean = cells.cut(whole) if given is not None else batches.encode(model, clip_in(box, clip).frames[mine], chunks)
     latents = torch.zeros(settings.until + 1, *clean.shape)
     latents[0] = clean
     made = torch.zeros(count, dtype=torch.int64)  # steps of each frame
@@ -104,7 +116,19 @@ def invert(
         work.break_off(state)
     latents = group.gather_frames(latents.transpose(0, 1), len(clip)).transpose(0, 1).contiguous()
     timesteps = torch.tensor([ddim.timestep(step) for step in range(settings.until + 1)])
-    return Inversion(latents, timesteps, clip.frames if given is None else None)
+    if box is not None:
+        latents = box.over(model.pixels_per_cell).placed(
+            latents, _with_noise(group.gather_frames(whole, len(clip)), model, timesteps)
+        )
+    return Inversion(latents, timesteps, clip.frames if given is None else None, box)
+
+
+def _with_noise(clean: Tensor, model: DragModel, timesteps: Tensor) -> Tensor:
+    """Clean latents (N, 4, h, w) with plain noise, alike in every frame, at each step: (T + 1, N, 4, h, w)."""
+    alpha = model.alphas_cumprod.cpu()[timesteps][:, None, None, None, None]
+    alpha[0] = 1.0  # step 0 is clean
+    noise = torch.randn(clean.shape[1:], generator=torch.Generator().manual_seed(0))
+    return alpha.sqrt() * clean + (1 - alpha).sqrt() * noise
 
 
 def _check_latents(given: Tensor, clip: VideoClip, model: DragModel) -> None:

@@ -16,7 +16,9 @@ from ..files.lora_file import NO_STORE, LoraStore
 from ..files.unfinished import State, adam_state, fits, set_adam_state
 from ..group import ALONE, Group
 from ..media.curve import draw_curve
-from ..types import DragModel, OnProgress, UserError, VideoClip, ignore_progress, warn
+from ..region.box import model_box
+from ..region.edit import clip_in
+from ..types import DragModel, OnProgress, PointTracks, UserError, VideoClip, ignore_progress, warn
 
 GRADIENT_SCALE = 1024.0  # keeps the gradients of a half-precision denoiser above its smallest number
 MOST_SKIPPED = 3  # steps whose gradient is no number, until the work is given up
@@ -40,6 +42,7 @@ def tune(
     on_progress: OnProgress = ignore_progress,
     store: LoraStore = NO_STORE,
     group: Group = ALONE,
+    tracks: PointTracks | None = None,
 ) -> DragModel:
     """A copy of the model that knows the clip: the adapters fused into its denoiser and kept in `lora`.
 
@@ -47,14 +50,19 @@ def tune(
     that was trained before on the same clip, model and settings is taken from its file, and a training that was broken off
     goes on where it was; one that has no file is kept like one that was broken off. A step whose gradient is no number is
     skipped and the learning rate halved; UserError when it happens again and again. With a `group` the frames of each batch are
-    shared out and the gradients added up; the first rank reads and writes the files. Warns when the loss has risen far above
-    its start.
+    shared out and the gradients added up; the first rank reads and writes the files. tracks: no more is learnt than a box around
+    what their mask lets change, which is all that `invert` with the same tracks shows the model; None: whole frames, as in the
+    paper. Warns when the loss has risen far above its start.
     """
     if settings.passes == 0:
         return model
     if settings.rank < 1 or settings.batch < 1 or settings.passes < 0:
         raise UserError(f"rank and batch must be at least 1 and passes at least 0: got {settings}.")
     store.check()
+    filmed = clip.frames[0]
+    box = model_box(tracks.edit_mask, model.pixels_per_cell) if tracks else None
+    if box is not None:
+        clip = clip_in(box, clip)
     name = fingerprint(clip.frames, model.denoiser, model.context, model.prediction, settings)
     group.check_alike("what is tuned (model, clip or settings)", lambda: name)
     store = store if group.is_first else NO_STORE
@@ -64,7 +72,7 @@ def tune(
         adapted = lora.with_lora(model.denoiser, settings.rank)
         lora.set_lora_weights(adapted, lora_file.peft_names(trained_before, lora.lora_weights(adapted)))
         return _result(model, adapted, losses)
-    warn_if_strange(model, clip.frames[0])
+    warn_if_strange(model, filmed)
     run, work = _Run(clip, model, settings, group), store.unfinished.work(name)
     run.resume(group.state_from_first(work.resumed()))
     on_progress(run.step, run.steps, None)

@@ -139,3 +139,21 @@ def test_a_displacement_of_another_clip_is_refused(clip, inversion, model, edit)
         decode(clip, inversion, edit, tiny_tracks(), model, displaced=other)
     with pytest.raises(UserError, match="displacement has 2 frames.*same clip"):
         drag(inversion, tiny_tracks(), model, QUICK, displaced=other)
+
+
+def test_where_only_fill_is_painted_over_the_steps_above_are_left_out(clip, inversion, model):
+    """Down to `paint_from` the fill would only be put in again; a stretched part is painted from the top."""
+    displaced, tracks, made = displacement(clip, painted=True), tiny_tracks(), []
+    stretched = replace(displaced, stretch=torch.full_like(displaced.stretch, 9.0), matte=displaced.freed.float())
+    edit = drag(inversion, tracks, model, QUICK, displaced=displaced)
+
+    def rows(of, **settings):
+        def work():
+            made.append(decode(clip, inversion, edit, tracks, model, DecodeSettings(**settings), displaced=of)[0].frames)
+
+        return rows_of(model.denoiser, work)
+
+    assert rows(displaced) == 3 * 2 * 5 and rows(displaced, paint_from=4) == 3 * 2 * 2
+    assert rows(stretched) == rows(displaced, cross_branch="first_frame") - 7 == 3 * 2 * 7  # 12, 10, 8, 6, 5, 4, 2, 0
+    freed = displaced.freed.expand_as(made[0])
+    assert torch.equal(made[0][~freed], displaced.frames[~freed]) and not torch.equal(made[0][freed], displaced.frames[freed])

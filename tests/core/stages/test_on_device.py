@@ -161,6 +161,17 @@ def test_a_drag_and_its_frames_from_a_displacement(inversion, displaced):
     same(there, here, 2e-3)
 
 
+def test_an_edit_in_a_box(displaced):
+    def edited(model):
+        clip, tracks = tiny_clip(FRAMES), tiny_tracks(FRAMES)
+        inversion = invert(clip, model, InvertSettings(until=3), tracks=tracks)
+        result = drag(inversion, tracks, model, replace(DRAG, steps=(3, 2)), displaced=displaced)
+        return decode(clip, inversion, result, tracks, model, displaced=displaced)[0].frames
+
+    on_cpu, pretended, _ = on_both(edited)
+    same(pretended, on_cpu, atol=1e-3)
+
+
 @pytest.mark.parametrize("answering, waits", [("same_frame", 6), ("first_frame", 8), ("all_frames", 8), ("off", 6)])
 def test_decode_waits_for_the_device_so_often_a_jump(inversion, displaced, edit, answering, waits):
     """The latents there and back, the text of each denoiser call, and nothing else, from a displacement too."""

@@ -2,15 +2,16 @@ import math
 
 import pytest
 import torch
-from core.tiny import tiny_clip, tiny_model
+from core.tiny import tiny_clip, tiny_model, tiny_tracks
 
 from dragvideo_core.diffusion import lora
 from dragvideo_core.diffusion.denoiser import predict
 from dragvideo_core.files.lora_file import LoraStore
 from dragvideo_core.files.unfinished import Unfinished
+from dragvideo_core.region.edit import clip_in
 from dragvideo_core.stages import tune as tune_stage
 from dragvideo_core.stages.tune import TuneSettings, tune
-from dragvideo_core.types import UserError
+from dragvideo_core.types import Box, UserError
 
 FEW = TuneSettings(rank=2, learning_rate=1e-2, passes=6, batch=1)
 
@@ -34,6 +35,14 @@ def test_fusing_keeps_the_function_and_takes_the_adapters_out():
         torch.testing.assert_close(fused(latents, 301, model.context, return_dict=False)[0], before, rtol=1e-4, atol=1e-5)
     assert set(fused.state_dict()) == set(model.denoiser.state_dict())
     assert not any(p.requires_grad for p in fused.parameters())
+
+
+def test_given_tracks_the_box_of_their_mask_alone_is_learnt():
+    model, clip, size = tiny_model(), tiny_clip(3, 64, 128), (64, 128)
+    tuned = tune(clip, model, FEW, tracks=tiny_tracks(3, size))
+    cut = tune(clip_in(Box(slice(0, 64), slice(0, 64)), clip), model, FEW)
+    assert tuned.lora_losses == cut.lora_losses != tune(clip, model, FEW).lora_losses
+    assert all(torch.equal(weight, cut.lora[name]) for name, weight in tuned.lora.items())
 
 
 def test_tuning_lowers_the_loss_on_the_clip_and_leaves_the_model_alone():

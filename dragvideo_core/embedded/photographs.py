@@ -1,0 +1,49 @@
+"""Crops of photographs and films to train the embedded model on, from a folder of files whose licence allows it.
+
+`docs/model.md` names the files that the shipped weights were trained on, with where they are from and their licences.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+
+from .drawn_world import SIZE
+
+FILM_FRAMES = 24  # taken from each film, evenly spread
+LARGEST = 1080  # px of a picture's shorter side
+
+
+def photographs(folder: Path) -> list[np.ndarray]:
+    """The pictures (H, W, 3) uint8 RGB of every .jpg, .png and .mp4 in a folder, shrunk to a shorter side of at most 1080 px."""
+    pictures = []
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in (".jpg", ".png"):
+            pictures.append(cv2.cvtColor(cv2.imread(str(path), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB))
+        elif path.suffix.lower() == ".mp4":
+            pictures.extend(_film_frames(path))
+    if not pictures:
+        raise FileNotFoundError(f"no .jpg, .png or .mp4 in {folder.name}/: docs/model.md names pictures that may be used")
+    return [_shrunk(picture) for picture in pictures]
+
+
+def random_crop(pictures: list[np.ndarray], rng: np.random.Generator) -> np.ndarray:
+    """A square of one of the pictures, shrunk to (128, 128, 3) uint8: from 128 px across to the picture's shorter side."""
+    picture = pictures[rng.integers(len(pictures))]
+    side = int(np.exp(rng.uniform(np.log(SIZE), np.log(min(picture.shape[:2])))))
+    top, left = (int(rng.integers(length - side + 1)) for length in picture.shape[:2])
+    return cv2.resize(picture[top : top + side, left : left + side], (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+
+
+def _film_frames(path: Path) -> list[np.ndarray]:
+    with av.open(str(path)) as film:
+        frames = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
+    return frames[:: max(1, len(frames) // FILM_FRAMES)]
+
+
+def _shrunk(picture: np.ndarray) -> np.ndarray:
+    scale = LARGEST / min(picture.shape[:2])
+    return picture if scale >= 1 else cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
