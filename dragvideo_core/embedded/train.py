@@ -195,8 +195,7 @@ def _optimise(name: str, module: torch.nn.Module, rate: float, steps: int, path:
     for step in range(first, steps):
         for group in optimiser.param_groups:
             group["lr"] = rate * _rate(step, steps)
-        with torch.autocast(weights[0].device.type, torch.bfloat16):  # on processors with AMX a third of the time
-            loss = loss_of_step()
+        loss = loss_of_step()
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(weights, 1.0)
