@@ -8,6 +8,7 @@ const WHOLE = 0.15; // of the handle's way: what follows so much more than the j
 const HAND = 0.8; // of the handle's way: what follows more is the part about the handle
 const ROUND = 1.3; // of its length by its breadth: up to this it does not turn
 const LONG = 1.5; // from this on it turns wholly
+const PIN = 0.1; // px: a point that moves less holds its place
 const LEAST = 4; // vertices that a joint, or the part about a handle, is judged by
 
 const within = (value, low, high) => Math.min(Math.max(value, low), high);
@@ -44,9 +45,10 @@ export class Arm {
   }
 }
 
-/** The turn of each vertex to begin with, (V) radians, for the `moves` of the points that hold the `arms`. */
+/** The turn of each vertex to begin with, (V) radians, for the `moves` of the points that hold the `arms`: none where several move. */
 export function firstTurns(arms, moves) {
   const [turns, weights] = [0, 1].map(() => new Float64Array(arms[0].share.length));
+  if (moves.filter((move) => Math.hypot(...move) > PIN).length > 1) return turns;
   arms.forEach((arm, index) => {
     const turn = arm.turn(moves[index]);
     arm.share.forEach((share, at) => {

@@ -16,6 +16,7 @@ JOINT = (0.03, 0.2)  # of the handle's way: what follows so much is where the pa
 WHOLE = 0.15  # of the handle's way: what follows so much more than the joint's lower end turns wholly
 HAND = 0.8  # of the handle's way: what follows more is the part about the handle
 ROUND, LONG = 1.3, 1.5  # its length by its breadth: up to ROUND it does not turn, from LONG on it turns wholly
+PIN = 0.1  # px: a point that moves less holds its place
 LEAST = 4  # vertices that a joint, or the part about a handle, is judged by
 
 
@@ -23,8 +24,11 @@ def first_turns(mesh: Mesh, shares: np.ndarray, points: np.ndarray, moves: np.nd
     """The turn of each vertex to begin with, (V,) radians.
 
     shares (P, V): how much of the way of each point (P, 2) px a vertex goes in the harmonic start; moves (P, 2) px: of the points.
+    Nothing turns where several points move: they say themselves how the part goes.
     """
     turns, weights = np.zeros(len(mesh.vertices)), np.zeros(len(mesh.vertices))
+    if (np.linalg.norm(moves, axis=1) > PIN).sum() > 1:
+        return turns
     for share, point, move in zip(shares, points, moves, strict=True):
         turns += share * _turn(mesh, share, point, move)
         weights += share

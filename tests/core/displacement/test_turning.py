@@ -72,3 +72,13 @@ def test_a_round_head_that_the_border_of_the_picture_cuts_is_no_long_one(middle,
     monkeypatch.setattr(rigid, "first_turns", lambda *given: found.append(first_turns(*given)) or found[-1])
     rigid.bend(mesh, Pulls(np.array([[middle, 48.0]]), np.array([[-3.0, -18.0]]), np.zeros((0, 3))), 0)
     assert not found[0].any()
+
+
+@pytest.mark.parametrize(("other", "turns"), [((0.0, 0.0), True), ((0.0, -6.0), False)])
+def test_where_several_points_move_they_say_themselves_how_the_part_goes(other, turns):
+    mesh = arm_mesh()
+    share = ((mesh.vertices[:, 0] - 16) / 36).clip(0, 1)
+    found = first_turns(
+        mesh, np.stack([share, 0.1 * share]), np.array([[64.0, 48.0], [30.0, 48.0]]), np.array([[-3.0, -18.0], other])
+    )
+    assert bool(found.any()) is turns
