@@ -5,8 +5,9 @@ thing's is the first guess for GrabCut. Outside of the box the thing goes on as 
 holds what moves.
 
 A wrong layer tears a thing apart, and no layer at all only bends the ground with it. So a guess counts only where its outline lies
-on edges of the picture, and where most handles are not at its edge: there one cannot know which side is meant. Strokes, a MASK or
-a SAM are better, and win.
+on edges of the picture, and where most handles are not at its edge: there one cannot know which side is meant. What lies wholly
+inside of the edit mask is a thing by itself if the ground's colours are all around it; else it is one colour of a thing of several.
+Strokes, a MASK or a SAM are better, and win.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ BESIDE = 3.0  # % of the short side: a layer that a handle has ahead of it so fa
 WITHIN, COVERED = 2.0, 0.75  # % of the short side, share: of the disc of this radius around a handle so much is layer
 ON_EDGES = 0.8  # share of the outline inside the edit mask that lies on edges, where a layer is guessed
 STILL_ON_EDGES = 0.6  # the same where it is carried to
+SIDE = 1.0  # % of the short side: from here to twice as far around a layer there is ground
+OF_ITS_COLOUR, MOSTLY = 16.0, 0.9  # CIE Lab, share: so near to the ground's colours is most of it
 MOST_LOST = 0.25  # share of the frames in which a guess may fail before it is given up in all of them
 CLOSED = 1.0  # % of the short side: half of the width of a bay that is closed
 INNER, OUTER = 1.5, 4.0  # % of the short side: so far within and beyond the edge of a carried layer its colours decide
@@ -122,7 +125,18 @@ def guessed_layer(picture: Picture, handles: Tensor, moves: Tensor, edit_mask: R
     is_known = LEAST <= share <= MOST and not _are_at_its_edge(region, handles.numpy(), moves.numpy(), gaps)
     if not is_known or share_on_edges(picture, region, edit_mask) < ON_EDGES:
         return None
+    if not (region & ~edit_mask).any() and not _lies_on_ground(smooth, region[box], colours, short):
+        return None
     return matte(picture, region.astype(np.float32)), colours
+
+
+def _lies_on_ground(smooth: np.ndarray, layer: Region, colours: Colours, short: float) -> bool:
+    """Whether a layer (H, W) has the ground's colours all around it: it is a thing by itself, and no part of one that goes on.
+
+    smooth: (H, W, 3), CIE Lab; short: 1 % of the picture's short side, px.
+    """
+    around = grown(layer, 2 * SIDE * short) & ~grown(layer, SIDE * short)
+    return float((_distance(smooth, colours.ground)[around] < OF_ITS_COLOUR).mean()) >= MOSTLY if around.any() else False
 
 
 def _are_at_its_edge(layer: Region, handles: np.ndarray, moves: np.ndarray, gaps: list[np.ndarray]) -> bool:

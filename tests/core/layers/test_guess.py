@@ -1,10 +1,16 @@
 """The layer that is guessed from the colours at the handles."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
+from dragvideo_core.embedded.demo_clip import demo_clip
 from dragvideo_core.layers.guess import guessed_layer, held
+from dragvideo_core.layers.pixels import as_picture
+from dragvideo_core.points.edit_mask import around_drags
+from dragvideo_core.stages.pick import pick
 
 SIDE = 128
 ROWS, COLUMNS = np.mgrid[:SIDE, :SIDE]
@@ -95,6 +101,21 @@ def test_a_thing_that_fades_into_the_ground_is_not_guessed():
     ball = (1 - shade) * [210, 60, 50] + shade * [70, 110, 160]
     shown = np.where((np.hypot(COLUMNS - 60, ROWS - 64) < 38)[..., None], ball, (70, 110, 160)).astype(np.uint8)
     assert guessed(shown, torch.tensor([[36.0, 64.0]]), EVERYWHERE) is None
+
+
+@pytest.mark.parametrize("kind, seed", [("flower", 101), ("balloon", 104)])
+def test_one_colour_of_a_thing_of_several_is_not_guessed(kind: str, seed: int):
+    """The middle of a flower or a stripe of a balloon would be torn out of it."""
+    demo = demo_clip(kind, seed, 1)
+    picks = replace(pick(demo.picks, (SIDE, SIDE), 1), mask_points=torch.zeros(0, 2))
+    mask = around_drags(picks.handles[None], picks.targets[None], (SIDE, SIDE))[0, 0].numpy()
+    assert guessed(as_picture(demo.clip.frames[0]), picks.handles.float(), mask, picks.targets - picks.handles) is None
+
+
+def test_a_thing_by_itself_on_the_ground_is_guessed():
+    ball = np.hypot(COLUMNS - 60, ROWS - 65) < 12
+    shown = np.where(ball[..., None], (210, 60, 50), (70, 110, 160)).astype(np.uint8)
+    assert iou(guessed(shown, torch.tensor([[60.0, 65.0]]), EVERYWHERE), ball) > 0.9
 
 
 @pytest.mark.parametrize("handle, move", [((50.0, 54.0), (0.0, -12.0)), ((50.0, 51.0), (0.0, -12.0))])
