@@ -5,7 +5,6 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..dragvideo_core.diffusion.ddim import STEPS
-from ..dragvideo_core.group import ALONE
 from ..dragvideo_core.stages.invert import InvertSettings, invert
 from ..dragvideo_core.types import DragModel, PointTracks
 from . import sockets
@@ -78,5 +77,5 @@ class Invert(io.ComfyNode):
         given = None if clip_latent is None else values.from_latent(clip_latent, model)
         with messages.warnings_on_node(cls.hidden.unique_id):
             on_progress = progress()
-            inversion = run(invert, clip, model, settings, on_progress, given, folders.unfinished(), ALONE, tracks)
+            inversion = run(invert, clip, model, settings, on_progress, given, folders.unfinished(), tracks=tracks)
         return io.NodeOutput(inversion, values.to_latent(inversion.latents[-1], model))

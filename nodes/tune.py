@@ -5,7 +5,6 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..dragvideo_core.files.lora_file import common_names
-from ..dragvideo_core.group import ALONE
 from ..dragvideo_core.stages.tune import TuneSettings, tune
 from ..dragvideo_core.types import DragModel, PointTracks, UserError
 from . import sockets
@@ -69,5 +68,5 @@ class Tune(io.ComfyNode):
     def execute(cls, video, model: DragModel, save_as: str = "", tracks: PointTracks | None = None, **settings) -> io.NodeOutput:
         store = folders.lora_store(save_as)
         with messages.warnings_on_node(cls.hidden.unique_id):
-            tuned = run(tune, values.to_clip(video), model, TuneSettings(**settings), progress(), store, ALONE, tracks)
+            tuned = run(tune, values.to_clip(video), model, TuneSettings(**settings), progress(), store, tracks=tracks)
         return io.NodeOutput(tuned, common_names(tuned.lora or {}), {"loss": list(tuned.lora_losses)})

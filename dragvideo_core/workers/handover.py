@@ -26,10 +26,10 @@ from ..stages.decode import DecodeSettings, decode
 from ..stages.drag import drag
 from ..stages.invert import InvertSettings, invert
 from ..stages.tune import TuneSettings, tune
-from ..types import Displacement, DragModel, DragResult, Inversion, PointTracks, Round, VideoClip
+from ..types import Box, Displacement, DragModel, DragResult, Inversion, PointTracks, Round, VideoClip
 
 STAGES: dict[str, Callable[..., Any]] = {stage.__name__: stage for stage in (tune, invert, drag, decode)}
-VALUES = (VideoClip, PointTracks, Displacement, DragModel, Inversion, DragResult, Round, Unfinished, LoraStore)
+VALUES = (Box, VideoClip, PointTracks, Displacement, DragModel, Inversion, DragResult, Round, Unfinished, LoraStore)
 SETTINGS = (TuneSettings, InvertSettings, DragSettings, DecodeSettings)
 KINDS = {kind.__name__: kind for kind in (*VALUES, *SETTINGS)}
 CALL, VALUE = "call.json", "value"
@@ -53,6 +53,8 @@ def _described(value: Any, path: Path) -> Any:
         return value
     if isinstance(value, Path):
         return {"path": str(value.resolve())}
+    if isinstance(value, slice):
+        return {"slice": [value.start, value.stop]}
     if isinstance(value, Tensor):
         return {"tensor": _saved({VALUE: value}, path)}
     if isinstance(value, UNet2DConditionModel):
@@ -76,6 +78,8 @@ def _value(given: Any, folder: Path, device: torch.device) -> Any:
         return given
     if "path" in given:
         return Path(given["path"])
+    if "slice" in given:
+        return slice(*given["slice"])
     if "tensor" in given:
         return load_file(folder / given["tensor"])[VALUE]
     if "tuple" in given:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from pathlib import Path
 
 from host.browser import ComfyPage
+from host.comfyui import ROOT
+from host.picker_driver import run_from_page
 
 MEASURE = """
 renderer => {
@@ -25,6 +28,11 @@ renderer => {
     return (canvas.graph ?? graph).nodes.map((node) => [`${node.id} ${node.title}`, drawn(node)]);
 }
 """
+WORKFLOWS = sorted((ROOT / "workflows").glob("*.json"))
+SMALL = ["Quick drag", "Drag a video", "Drag a whole film"]  # seen whole, without scrolling
+VIEWPORT = {"width": 1440, "height": 900}
+SIDEBAR, TOP = 60, 75  # px of the page that cover the graph
+LEGIBLE = 0.6
 CLOSE = 2.0  # px of the graph: boxes that only touch do not overlap
 
 
@@ -53,3 +61,20 @@ def overlaps(found: list[Box]) -> list[str]:
         if width > CLOSE and height > CLOSE:
             said.append(f"{a.title} and {b.title} overlap by {width:.0f} x {height:.0f}")
     return said
+
+
+def in_view(page: ComfyPage, found: list[Box]) -> tuple[list[str], float]:
+    """Titles of the nodes whose upper left corner, or with it the title, is covered or out of view; and the page's zoom."""
+    scale, (x, y) = page.page.evaluate("() => [app.canvas.ds.scale, [...app.canvas.ds.offset]]")
+    corners = {box.title: ((box.left + x) * scale, (box.top + y) * scale) for box in found}
+    return [t for t, (a, b) in corners.items() if not (SIDEBAR <= a < VIEWPORT["width"] and TOP <= b < VIEWPORT["height"])], scale
+
+
+def run_and_look_again(page: ComfyPage, renderer: str, path: Path) -> None:
+    """A workflow runs to its end from the page, and then no node lies on another."""
+    page.load_workflow(path)
+    assert run_from_page(page, timeout_ms=300_000)["status"]["status_str"] == "success"
+    page.settle(2500)
+    assert overlaps(boxes(page, renderer)) == []
+    assert page.page.get_by_text("failed to load").count() == 0
+    assert page.errors_from_pack() == []

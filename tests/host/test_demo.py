@@ -11,7 +11,7 @@ from PIL import Image
 from host.comfyui import ComfyUI, Event, Graph
 from host.demo import Demo, without_displacement
 
-LONG_NODES = ["DragAVideo_Propagate", "DragAVideo_Tune", "DragAVideo_Invert", "DragAVideo_Drag", "DragAVideo_Decode"]
+LONG_NODES = ["DragAVideo_Propagate", "DragAVideo_Tune", "DragAVideo_Invert", "DragAVideo_Decode"]
 FURTHER = 3  # progress messages that may be on their way when the server hears of a cancellation
 
 

@@ -28,8 +28,8 @@ def film(comfy: Comfy) -> str:
     return path.name
 
 
-def graph(comfy: Comfy, film: str, pair: dict, **more) -> dict:
-    points = {"version": 1, "size": [SIDE[1], SIDE[0]], "frame": 0, "pairs": [pair], "mask_points": []}
+def graph(comfy: Comfy, film: str, pair: dict, strokes: tuple[dict, ...] = (), **more) -> dict:
+    points = {"version": 2, "size": [SIDE[1], SIDE[0]], "frame": 0, "pairs": [pair], "mask_points": [], "strokes": [*strokes]}
     return {
         "load": graphs.node("LoadVideo", file=film),
         "points": graphs.node("PrimitiveString", value=json.dumps(points)),
@@ -39,10 +39,14 @@ def graph(comfy: Comfy, film: str, pair: dict, **more) -> dict:
 
 
 ARROW = {"handle": [48, 32], "target": [56, 32]}
+STROKES = (
+    {"kind": "thing", "radius": 4, "points": [[44, 32], [52, 32]]},
+    {"kind": "ground", "radius": 2, "points": [[30, 12], [66, 12], [66, 52], [30, 52], [30, 12]]},
+)
 
 
 def test_a_film_goes_in_and_a_file_with_all_its_frames_comes_out(comfy: Comfy, film: str):
-    outcome = comfy.run(graph(comfy, film, ARROW, codec="ffv1", save_as="films/one"))
+    outcome = comfy.run(graph(comfy, film, ARROW, STROKES, codec="ffv1", save_as="films/one"))
     assert outcome.status == "success", outcome.error
     edited, file = outcome.values["film"]
     assert file.endswith("one_00001.mkv") and str(comfy.base / "output") in file

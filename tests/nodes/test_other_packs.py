@@ -53,7 +53,7 @@ def test_the_picker_hands_on_points_a_mask_and_a_box(comfy: Comfy):
 
 
 def test_what_propagation_hands_on(edit: Outcome):
-    tracks, mask, _, data, text, boxes = edit.values["propagate"]
+    tracks, mask, _, data, text, boxes, _ = edit.values["propagate"]
     pairs = tracks.handles.shape[1]
     assert data["track_path"].shape == (FRAMES, pairs, 2) and data["track_path"].dtype == torch.float32
     assert data["track_visibility"].shape == (FRAMES, pairs) and data["track_visibility"].dtype == torch.bool

@@ -30,7 +30,7 @@ NODE_IDS = {  # frozen: saved workflows hold them
 }
 SETTINGS = {
     "DragAVideo_LoadVideo": ("load", "LoadSettings", {"memory_limit"}),
-    "DragAVideo_Propagate": ("propagate", "PropagateSettings", set()),
+    "DragAVideo_Propagate": ("propagate", "PropagateSettings", {"ends_at_cuts"}),
     "DragAVideo_Tune": ("tune", "TuneSettings", set()),
     "DragAVideo_Invert": ("invert", "InvertSettings", set()),
     "DragAVideo_Drag": ("drag", "DragSettings", set()),
