@@ -31,6 +31,7 @@ from ..types import (
     Inversion,
     OnProgress,
     PointTracks,
+    Size,
     UserError,
     VideoClip,
     ignore_progress,
@@ -48,6 +49,39 @@ class DecodeSettings:
     chunk: int = 0  # frames at a time; 0: as many as fit into memory
     keep_pixels: bool = True  # with a displacement: what moved as a piece keeps its pixels, the model's only where needed
     paint_from: int = 10  # step of 50: with a displacement, the model paints freed ground from there, over its smooth fill
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What is decoded, by what, and how."""
+
+    inversion: Inversion
+    result: DragResult
+    tracks: PointTracks
+    displaced: Displacement | None
+    model: DragModel
+    settings: DecodeSettings
+
+    @property
+    def cells(self) -> Size:
+        return size_of(self.inversion.latents)
+
+    def of_frames(self, frames: Tensor) -> _Work:
+        """The same for some of the frames, by their indices."""
+        filmed = None if self.inversion.frames is None else self.inversion.frames[frames]
+        return replace(
+            self,
+            inversion=replace(self.inversion, latents=self.inversion.latents[:, frames], frames=filmed),
+            result=replace(self.result, offsets={step: offset[frames] for step, offset in self.result.offsets.items()}),
+            tracks=self.tracks.each(lambda values: values[frames]),
+            displaced=None if self.displaced is None else self.displaced.each(lambda values: values[frames]),
+        )
+
+    def steps(self) -> list[int]:
+        """Those that the latents go over, from the highest offset's down to 0."""
+        top, smoothed = max(self.result.offsets), SMOOTHED_STEPS if self.settings.smoothing else ()
+        wanted = {0, *self.result.offsets, *smoothed, *range(0, top, self.settings.stride)}
+        return sorted((step for step in wanted if step <= top), reverse=True)
 
 
 def decode(
@@ -90,7 +124,7 @@ def decode(
     if displaced is not None and settings.keep_pixels and not bool(blending.painted(displaced).any()):
         frames, latents = displaced.frames, batches.encode(model, displaced.frames[mine], chunks)  # nothing is left for the model
     else:
-        latents = _replay(inversion, result, tracks, model, settings, chunks, on_progress, displaced, group)
+        latents = _replay(_Work(inversion, result, tracks, displaced, model, settings), chunks, on_progress, group)
         of_mine = None if displaced is None else displaced.of_frames(mine)
         made = batches.decode(model, latents, chunks)
         frames = _composed(clip.frames[mine], made, tracks.of_frames(mine), settings, of_mine) if len(made) else made
@@ -159,41 +193,31 @@ def _check_room(model: DragModel, held: int, frames: int) -> None:
         )
 
 
-def _replay(
-    inversion: Inversion,
-    result: DragResult,
-    tracks: PointTracks,
-    model: DragModel,
-    settings: DecodeSettings,
-    chunks: batches.Chunks,
-    on_progress: OnProgress,
-    displaced: Displacement | None,
-    group: Group,
-) -> Tensor:
+def _replay(work: _Work, chunks: batches.Chunks, on_progress: OnProgress, group: Group) -> Tensor:
     """Edited clean latents (n, 4, h, w) of this rank's frames, on the CPU."""
+    inversion, displaced, settings = work.inversion, work.displaced, work.settings
     count = inversion.latents.shape[1]
     mine = group.share(count)
     if _is_apart(settings) and displaced is not None and settings.keep_pixels:
-        return _painted_frames(inversion, result, tracks, model, settings, chunks, on_progress, displaced, mine)
-    cell_mask = mask_to_cells(tracks.edit_mask, size_of(inversion.latents))
+        return _painted_frames(work, displaced, chunks, on_progress, mine)
+    cell_mask = mask_to_cells(work.tracks.edit_mask, work.cells)
     if not settings.lock:
         cell_mask = torch.ones_like(cell_mask)
-    moves = None if displaced is None else cell_moves(displaced, tracks, size_of(inversion.latents))
-    replay = Replay(model, inversion.latents, result.offsets, cell_mask, settings.cross_branch, mine, moves)
-    steps = _visited(result, settings)
-    total = (len(steps) - 1) * (mine.stop - mine.start)
-
-    fill = None if displaced is None else _Fill(displaced.of_frames(mine), inversion, cell_mask[mine], model, chunks)
+    moves = None if displaced is None else cell_moves(displaced, work.tracks, work.cells)
+    replay = Replay(work.model, inversion.latents, work.result.offsets, cell_mask, settings.cross_branch, mine, moves)
+    fill = None if displaced is None else _Fill(displaced.of_frames(mine), inversion, cell_mask[mine], work.model, chunks)
 
     def after_jump(latents: Tensor, step: int) -> Tensor:
         if fill is not None and step >= settings.paint_from:
             latents = fill.put_into(latents, step)
         if not settings.smoothing or step not in SMOOTHED_STEPS:
             return latents
-        smooth_latents = smooth(latents, model, replay.ddim, step, step % 2 == 1, chunks, count, group)
+        smooth_latents = smooth(latents, work.model, replay.ddim, step, step % 2 == 1, chunks, count, group)
         inverted = inversion.latents[step, mine]
         return inverted + cell_mask[mine] * (smooth_latents - inverted)
 
+    steps = work.steps()
+    total = (len(steps) - 1) * (mine.stop - mine.start)
     return replay.run(steps, chunks, lambda done: on_progress(done, total, None), after_jump)
 
 
@@ -202,54 +226,31 @@ def _is_apart(settings: DecodeSettings) -> bool:
     return settings.cross_branch in ("same_frame", "off") and not settings.smoothing
 
 
-def _painted_frames(
-    inversion: Inversion,
-    result: DragResult,
-    tracks: PointTracks,
-    model: DragModel,
-    settings: DecodeSettings,
-    chunks: batches.Chunks,
-    on_progress: OnProgress,
-    displaced: Displacement,
-    mine: slice,
-) -> Tensor:
+def _painted_frames(work: _Work, displaced: Displacement, chunks: batches.Chunks, on_progress: OnProgress, mine: slice) -> Tensor:
     """Edited clean latents (n, 4, h, w) where only frames in which the model paints go through it; the others are displaced."""
-    latents = batches.encode(model, displaced.frames[mine], chunks)
+    latents = batches.encode(work.model, displaced.frames[mine], chunks)
     busy = blending.painted(displaced.of_frames(mine)).flatten(1).any(1).nonzero()[:, 0]
     if len(busy) == 0:
         return latents
-    frames = busy + mine.start
-    filmed = None if inversion.frames is None else inversion.frames[frames]
-    inversion = replace(inversion, latents=inversion.latents[:, frames], frames=filmed)
-    result = replace(result, offsets={step: offset[frames] for step, offset in result.offsets.items()})
-    tracks, displaced = tracks.each(lambda values: values[frames]), displaced.each(lambda values: values[frames])
-    result = _from_first_paint(inversion, result, tracks, model, settings, chunks, displaced)
-    each = replace(settings, keep_pixels=False)
-    latents[busy] = _replay(inversion, result, tracks, model, each, chunks, on_progress, displaced, ALONE)
+    some = _from_first_paint(work.of_frames(busy + mine.start), chunks)
+    some = replace(some, settings=replace(work.settings, keep_pixels=False))
+    latents[busy] = _replay(some, chunks, on_progress, ALONE)
     return latents
 
 
-def _from_first_paint(
-    inversion: Inversion,
-    result: DragResult,
-    tracks: PointTracks,
-    model: DragModel,
-    settings: DecodeSettings,
-    chunks: batches.Chunks,
-    displaced: Displacement,
-) -> DragResult:
+def _from_first_paint(work: _Work, chunks: batches.Chunks) -> _Work:
     """The edit as one that begins at the step where the fill is put in for the last time, if the model paints on fill alone.
 
     Down to that step only the fill would be replaced, and what surrounds it is displaced there as well as at the top.
     """
-    visited = [step for step in _visited(result, settings) if step >= max(1, settings.paint_from)]
-    if not visited or bool(blending.is_stretched(displaced).any()):
-        return result
+    visited = [step for step in work.steps() if step >= max(1, work.settings.paint_from)]
+    if not visited or work.displaced is None or bool(blending.is_stretched(work.displaced).any()):
+        return work
     first = min(visited)
-    if any(bool(offset.any()) for step, offset in result.offsets.items() if step < first):
-        return result
-    moved = displaced_latents(inversion, tracks, displaced, model, [first], chunks)[first]
-    return replace(result, offsets={first: moved - inversion.latents[first]})
+    if any(bool(offset.any()) for step, offset in work.result.offsets.items() if step < first):
+        return work
+    moved = displaced_latents(work.inversion, work.tracks, work.displaced, work.model, [first], chunks)[first]
+    return replace(work, result=replace(work.result, offsets={first: moved - work.inversion.latents[first]}))
 
 
 class _Fill:
@@ -267,10 +268,3 @@ class _Fill:
         """Latents (n, 4, h, w) at a step with the fill in its place."""
         alpha = self.alphas[int(self.timesteps[step])].cpu()
         return torch.where(self.where, alpha.sqrt() * self.clean + (1 - alpha).sqrt() * self.noise, latents)
-
-
-def _visited(result: DragResult, settings: DecodeSettings) -> list[int]:
-    """The steps that the latents go over, from the highest offset's down to 0."""
-    top, smoothed = max(result.offsets), SMOOTHED_STEPS if settings.smoothing else ()
-    wanted = {0, *result.offsets, *smoothed, *range(0, top, settings.stride)}
-    return sorted((step for step in wanted if step <= top), reverse=True)
