@@ -1,13 +1,36 @@
-"""What is left of processes that were to end."""
+"""Processes that share a piece of work, and what is left of those that were to end."""
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import sys
 import time
+from collections.abc import Callable
+from multiprocessing import forkserver
 from pathlib import Path
+from unittest.mock import patch
 
 import psutil
+import torch.multiprocessing
 
 WITHIN = 10.0  # seconds
+# One process imports torch and diffusers (five seconds), and the others are forked from it; on Windows each imports them itself.
+START_METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+
+
+def can_fork() -> None:
+    """The process that others are forked from is there, with what they need imported."""
+    if START_METHOD == "forkserver":
+        multiprocessing.set_forkserver_preload(["core.shared_work"])
+        with patch.dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)):  # it looks nowhere else
+            forkserver.ensure_running()
+
+
+def start(work: Callable[..., None], inputs: tuple, size: int) -> None:
+    """Call work(rank, *inputs), a function of a module, in `size` processes, and wait for them; raises what one of them raises."""
+    can_fork()
+    torch.multiprocessing.start_processes(work, inputs, size, start_method=START_METHOD)
 
 
 def is_gone(process: psutil.Process) -> bool:

@@ -17,8 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+import processes
 import torch
-import torch.multiprocessing
 from torch import Tensor, distributed, nn
 from torch.nn import Conv2d
 
@@ -112,7 +112,7 @@ def wide_world(frames: int, dtype: str, width: int = FEATURES, side: int = SIDE)
 def run(size: int, work: Callable[..., dict], *inputs) -> list[dict]:
     """What a piece of work gives on each of `size` processes of one thread."""
     with tempfile.TemporaryDirectory() as folder:
-        torch.multiprocessing.spawn(_rank, (size, work, inputs, folder), size)
+        processes.start(_rank, (size, work, inputs, folder), size)
         return [json.loads((Path(folder) / f"{rank}.json").read_text()) for rank in range(size)]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import torch
-import torch.multiprocessing
+from processes import start
 from torch import Tensor, distributed
 
 from dragvideo_core.group import LARGEST_SMALL, Group, joined
@@ -136,7 +136,7 @@ WORK: dict[str, Callable[[Group], Results]] = {
 
 def run(size: int, work: Callable[[Group, Path], None], folder: Path) -> None:
     """Do a piece of work, a function of a module, in `size` processes of one thread each."""
-    torch.multiprocessing.spawn(_rank, (size, work, folder), size)
+    start(_rank, (size, work, folder), size)
 
 
 def _rank(rank: int, size: int, work: Callable[[Group, Path], None], folder: Path) -> None:

@@ -11,6 +11,7 @@ from unittest.mock import patch
 
 import pytest
 import torch
+from processes import START_METHOD, can_fork
 from torch import distributed
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
@@ -59,8 +60,9 @@ def killed_once(folder: Path) -> None:
 @pytest.mark.parametrize("restarts", [1, 0])
 def test_work_goes_on_where_a_worker_was_killed(tmp_path: Path, restarts: int):
     """Torch elastic starts the group again; or nobody does, and one process goes on with what the group left."""
+    can_fork()
     config = LaunchConfig(
-        min_nodes=1, max_nodes=1, nproc_per_node=2, max_restarts=restarts, monitor_interval=0.1, start_method="spawn",
+        min_nodes=1, max_nodes=1, nproc_per_node=2, max_restarts=restarts, monitor_interval=0.1, start_method=START_METHOD,
         rdzv_backend="c10d", rdzv_endpoint="localhost:0", run_id=tmp_path.name,
     )  # fmt: skip
     start = elastic_launch(config, killed_once)

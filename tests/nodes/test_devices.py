@@ -31,6 +31,7 @@ def edit_on(comfy: Comfy, devices: str) -> dict:
 @pytest.mark.distributed
 def test_all_devices_make_what_one_makes(comfy: Comfy, random_weights, nothing_kept, monkeypatch: pytest.MonkeyPatch):
     seen: list[tuple[str, int]] = []
+    before = psutil.Process().children(recursive=True)
     start = comfy.module("dragvideo_core.workers.start")
     started = start.workers
 
@@ -50,7 +51,7 @@ def test_all_devices_make_what_one_makes(comfy: Comfy, random_weights, nothing_k
     moved = [values["drag"][0].handle_path for values in (wanted.values, made.values)]
     torch.testing.assert_close(moved[0], moved[1], rtol=0, atol=1e-3)
     assert "drag" in {node for node, _ in made.previews}
-    assert psutil.Process().children(recursive=True) == []
+    assert set(psutil.Process().children(recursive=True)) <= set(before)
 
 
 def test_with_one_device_all_is_this_one(comfy: Comfy, random_weights, nothing_kept, monkeypatch: pytest.MonkeyPatch):

@@ -29,8 +29,9 @@ CPU = torch.device("cpu")
 def nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     signals = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    before = psutil.Process().children(recursive=True)
     yield
-    assert psutil.Process().children(recursive=True) == []
+    assert set(psutil.Process().children(recursive=True)) <= set(before)
     assert list(tmp_path.glob("drag_a_video_*")) == []
     assert not torch.distributed.is_initialized()
     assert signals == (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM))
