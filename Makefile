@@ -84,6 +84,9 @@ check: install
 test-fast: install
 	@.venv/bin/python -m pytest -q -n 2 --dist worksteal -m "not slow" tests/core tests/js
 
+# Files in this order, the long ones first. Much of their time pages and servers are waited for: three processes keep two cores busy.
+HOST_TESTS := tests/lint tests/host tests/nodes tests/sd15
+
 test: check chromium .cache/lint/installed
 	@.venv/bin/python -m pytest -r fEs --durations=15 -n 2 --dist worksteal tests/core tests/js tests/fuzz tests/bench
-	@.venv/bin/python -m pytest -r fEs --durations=15 -n 2 --dist loadfile tests/nodes tests/sd15 tests/host tests/lint
+	@.venv/bin/python -m pytest -r fEs --durations=15 -n 3 --dist loadfile --no-loadscope-reorder $(HOST_TESTS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,8 @@ FLAGS = [
     "--disable-features=LocalNetworkAccessChecks,LocalNetworkAccessChecksWebSockets",
 ]
 RENDERERS = ("classic", "nodes2")  # nodes2 = the page's setting Comfy.VueNodes.Enabled
+SIZE = {"width": 1600, "height": 1000}  # of a page
+STORED = "cookies,local_storage,indexeddb,cache_storage,service_workers"  # by a page, for the next one of this server
 READY_MS = 120_000  # a busy machine needs much more than the usual 5-9 s
 
 
@@ -36,11 +39,13 @@ def chromium_path() -> str | None:
 
 @contextmanager
 def launch() -> Iterator[Browser]:
-    """A headless Chromium of the system."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path(), headless=True, args=FLAGS)
-        yield browser
-        browser.close()
+    """A headless Chromium of the system. Its first context keeps the page's compiled scripts: half of a page's start."""
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        kept = playwright.chromium.launch_persistent_context(
+            folder, executable_path=chromium_path(), headless=True, args=FLAGS, viewport=SIZE
+        )
+        yield kept.browser
+        kept.close()
 
 
 class ComfyPage:
@@ -126,7 +131,7 @@ def open_page(
     comfy: ComfyUI,
     browser: Browser,
     renderer: str = "classic",
-    prepare: Callable[[BrowserContext], None] = lambda context: None,
+    prepare: Callable[[BrowserContext], None] | None = None,
     **options: Any,
 ) -> Iterator[ComfyPage]:
     """A fresh page of the server in one of `RENDERERS`.
@@ -134,11 +139,21 @@ def open_page(
     `prepare`: called with the browser's context before the page is opened; `options`: of that context.
     """
     comfy.set_setting("Comfy.VueNodes.Enabled", renderer == "nodes2")
-    context = browser.new_context(**{"viewport": {"width": 1600, "height": 1000}, **options})
-    try:
+    viewport = options.pop("viewport", SIZE)
+    is_plain = not options and prepare is None
+    context = browser.contexts[0] if is_plain else browser.new_context(viewport=viewport, **options)
+    if prepare is not None:
         prepare(context)
-        page = ComfyPage(comfy, context.new_page())
-        page.open()
-        yield page
+    page = context.new_page()
+    try:
+        if is_plain:
+            page.set_viewport_size(viewport)
+            context.new_cdp_session(page).send("Storage.clearDataForOrigin", {"origin": comfy.url, "storageTypes": STORED})
+        opened = ComfyPage(comfy, page)
+        opened.open()
+        yield opened
     finally:
-        context.close()
+        if is_plain:
+            page.close()
+        else:
+            context.close()
