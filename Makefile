@@ -7,6 +7,7 @@
 # make test           every test, against a real ComfyUI and a real browser
 # make bench-quality  edits beside true edits; tables and pictures in output/bench/
 # make bench-film     edits of filmed clips beside true edits, without a model; output/bench/film.json and film.png
+# make bench-holes    what fills the ground that came free, and whether the model does it better; output/bench/holes.json and holes.png
 # make bench-speed    seconds and memory beside the per-frame loop; output/bench/speed.json
 # make bench-scale    one edit by 1, 2 and more processes, and what travels between them; output/bench/scale.json
 # make bench-footage  how well points are followed on filmed clips; output/bench/footage.json
@@ -19,7 +20,7 @@ PYTHON ?= python3
 PIP := .venv/bin/pip install -q --disable-pip-version-check
 HOST := cd tests && exec ../.venv/bin/python -m host
 
-.PHONY: install chromium check demo demo-film test test-fast comfyui bench-quality bench-film bench-speed bench-scale bench-footage
+.PHONY: install chromium check demo demo-film test test-fast comfyui bench-quality bench-film bench-holes bench-speed bench-scale bench-footage
 .DELETE_ON_ERROR:
 
 install: .venv/installed
@@ -66,6 +67,9 @@ bench-quality: install
 
 bench-film: install
 	@cd tests && PYTHONPATH=.. exec ../.venv/bin/python -m bench.film $(ARGS)
+
+bench-holes: install
+	@cd tests && PYTHONPATH=.. exec ../.venv/bin/python -m bench.holes $(ARGS)
 
 bench-speed: install
 	@cd tests && PYTHONPATH=.. exec ../.venv/bin/python -m bench.speed

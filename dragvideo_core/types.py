@@ -272,6 +272,7 @@ class DragModel:
     lora: dict[str, Tensor] | None = None  # weights that `tune` trained and fused, in peft's names
     lora_losses: tuple[float, ...] = ()  # of the training's steps
     most_noise_error: float | None = None  # `familiar.noise_error` on pictures that it was made for, at most; None: for any
+    paint_from: int = 10  # step of 50 from which it paints freed ground over its smooth fill; 0: it does that no better
     on_all_devices: bool = False  # whether the stages that work with it are to be shared by all devices of the machine
 
     @property

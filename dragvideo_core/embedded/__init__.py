@@ -21,4 +21,5 @@ def drag_model(prompt: str = "") -> DragModel:
         pixels_per_cell=_model.PATCH,
         name="embedded",
         most_noise_error=MOST_NOISE_ERROR,
+        paint_from=0,  # docs/model.md: at no level better than the fill without a model
     )

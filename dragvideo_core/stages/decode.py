@@ -48,7 +48,7 @@ class DecodeSettings:
     stride: int = 2  # steps that one pair of denoiser calls serves; 1: each has its own, as in the paper
     chunk: int = 0  # frames at a time; 0: as many as fit into memory
     keep_pixels: bool = True  # with a displacement: what moved as a piece keeps its pixels, the model's only where needed
-    paint_from: int = 10  # step of 50: with a displacement, the model paints freed ground from there, over its smooth fill
+    paint_from: int = -1  # step of 50: with a displacement, the model paints freed ground over its fill; 0: never; -1: model's own
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,8 @@ def decode(
     """
     check_stride(settings.stride)
     check_displaced(displaced, tracks)
+    if settings.paint_from < 0:
+        settings = replace(settings, paint_from=model.paint_from)
     _check(clip, inversion, tracks, model)
     check_box(inversion, tracks)
     latent_offsets.check_offsets(result.offsets, inversion.latents)
@@ -121,7 +123,7 @@ def decode(
     )
     mine = group.share(len(clip))
     chunks = batches.Chunks(model, cells, max(1, mine.stop - mine.start), settings.chunk, held=held)
-    if displaced is not None and settings.keep_pixels and not bool(blending.painted(displaced).any()):
+    if displaced is not None and settings.keep_pixels and not bool(_painted(displaced, settings).any()):
         frames, latents = displaced.frames, batches.encode(model, displaced.frames[mine], chunks)  # nothing is left for the model
     else:
         latents = _replay(_Work(inversion, result, tracks, displaced, model, settings), chunks, on_progress, group)
@@ -164,8 +166,13 @@ def _composed(
         frames = filmed + blending.faded(tracks.edit_mask, feather) * (frames - filmed)
     if displaced is None or not settings.keep_pixels:
         return frames
-    where, trusted = blending.painted(displaced), blending.is_ground(displaced)
+    where, trusted = _painted(displaced, settings), blending.is_ground(displaced)
     return blending.blended(displaced.frames, frames, where, trusted, feather)
+
+
+def _painted(displaced: Displacement, settings: DecodeSettings) -> Tensor:
+    """(N, 1, H, W) bool: where the model's picture is shown."""
+    return blending.painted(displaced) if settings.paint_from > 0 else blending.is_stretched(displaced)
 
 
 def held_bytes(model: DragModel, cells: int, frames: int, settings: DecodeSettings) -> int:
@@ -229,7 +236,7 @@ def _is_apart(settings: DecodeSettings) -> bool:
 def _painted_frames(work: _Work, displaced: Displacement, chunks: batches.Chunks, on_progress: OnProgress, mine: slice) -> Tensor:
     """Edited clean latents (n, 4, h, w) where only frames in which the model paints go through it; the others are displaced."""
     latents = batches.encode(work.model, displaced.frames[mine], chunks)
-    busy = blending.painted(displaced.of_frames(mine)).flatten(1).any(1).nonzero()[:, 0]
+    busy = _painted(displaced.of_frames(mine), work.settings).flatten(1).any(1).nonzero()[:, 0]
     if len(busy) == 0:
         return latents
     some = _from_first_paint(work.of_frames(busy + mine.start), chunks)

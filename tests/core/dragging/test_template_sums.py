@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from pretend_device import DEVICE, pretend_device
 
 from dragvideo_core.dragging.template_sums import TemplateSums
 from dragvideo_core.group import LARGEST_SMALL, Group
@@ -69,6 +70,19 @@ def test_turns_are_told_by_themselves_and_what_is_no_number_is_not_remembered():
     assert group.small == 0
     assert not torch.isfinite(sums.of_all(0, dict(zip(STEPS, broken, strict=True)))[12]).any()
     torch.testing.assert_close(sums._told[0], now)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_sums_of_half_precision_on_a_device_are_told_in_float32_and_go_back_there(dtype):
+    own = [one.to(dtype) for one in changing(3)]
+    group = Pretended([one.float() for one in own])
+    sums = TemplateSums(group)
+    with pretend_device():
+        for now in own:
+            made = sums.of_all(0, {step: one.to(DEVICE) for step, one in zip(STEPS, now, strict=True)})
+            assert all(one.device == DEVICE and one.dtype == torch.float32 for one in made.values())
+            torch.testing.assert_close(torch.stack([one.cpu() for one in made.values()]), 2 * now.float(), rtol=0, atol=1e-3)
+            group.told = sums._told[0].clone()
 
 
 @pytest.mark.parametrize("own", [{12: torch.ones(2)}, {}])

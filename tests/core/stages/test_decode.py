@@ -133,6 +133,27 @@ def test_where_nothing_is_left_to_paint_the_model_is_not_asked(clip, inversion, 
     torch.testing.assert_close(latents, model.vae.encode(displaced.frames))
 
 
+def test_a_model_that_paints_no_better_than_the_fill_leaves_the_ground_alone_unless_asked(clip, inversion, model, edit):
+    """Stretched parts are painted all the same: there the displacement has nothing better."""
+    displaced, made = displacement(clip, painted=True), []
+    stretched = replace(displaced, stretch=torch.ones_like(displaced.stretch), matte=torch.zeros_like(displaced.matte))
+    stretched.stretch[..., 8:24, 8:24], stretched.matte[..., 8:24, 8:24] = 9.0, 1.0
+    humble = replace(model, paint_from=0)
+
+    def rows(of, **settings):
+        def work():
+            made.append(decode(clip, inversion, edit, tiny_tracks(), humble, DecodeSettings(**settings), displaced=of)[0].frames)
+
+        return rows_of(model.denoiser, work)
+
+    assert rows(displaced) == 0 == rows(replace(displaced), paint_from=0) and rows(displaced, paint_from=10) > 0 < rows(stretched)
+    fill, _, painted, of_stretched = made
+    freed = displaced.freed.expand_as(fill)
+    assert torch.equal(fill, torch.where(tiny_tracks().edit_mask, displaced.frames, clip.frames))
+    assert not torch.equal(painted[freed], fill[freed]) and torch.equal(of_stretched[freed], fill[freed])
+    assert not torch.equal(of_stretched[..., 8:24, 8:24], fill[..., 8:24, 8:24])
+
+
 def test_a_displacement_of_another_clip_is_refused(clip, inversion, model, edit):
     other = displacement(tiny_clip(2), painted=True)
     with pytest.raises(UserError, match="displacement has 2 frames.*same clip"):

@@ -29,10 +29,17 @@ FRAMES = 2
 DRAG = DragSettings(steps=(3, 2), iterations=1, turns=1)
 
 
-def on_both(work: Callable[[DragModel], object], prediction: str = "epsilon") -> tuple[object, object, Crossings]:
-    """What the work gives on the CPU and on the device, and how often the device was reached."""
-    on_cpu = work(tiny_model(prediction))
-    model = tiny_model(prediction)
+def on_both(
+    work: Callable[[DragModel], object], prediction: str = "epsilon", dtype: torch.dtype = torch.float32
+) -> tuple[object, object, Crossings]:
+    """What the work gives on the CPU and on the device, and how often the device was reached. dtype: of the denoiser."""
+
+    def in_precision() -> DragModel:
+        model = tiny_model(prediction)
+        model.denoiser.to(dtype)
+        return model
+
+    on_cpu, model = work(in_precision()), in_precision()
     with pretend_device() as crossings:
         model = on_device(model)
         crossings.copies, crossings.syncs = 0, 0
@@ -148,28 +155,36 @@ def displaced():
     return displace(tiny_clip(FRAMES), replace(tiny_tracks(FRAMES), layer=layer))
 
 
-def test_a_drag_and_its_frames_from_a_displacement(inversion, displaced):
+PRECISIONS = pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+ROUNDING = {torch.float32: 1e-3, torch.float16: 1e-3, torch.bfloat16: 1e-2}  # fused attention rounds otherwise than the plain one
+
+
+@PRECISIONS
+@pytest.mark.parametrize("paint_from", [0, 1, 2, 3])
+def test_a_drag_and_its_frames_from_a_displacement(inversion, displaced, paint_from, dtype):
     """Displace itself works on the CPU; what it hands on goes to the device with the drag and with the frames."""
     assert displaced.freed.any()
     clip, tracks, settings = tiny_clip(FRAMES), tiny_tracks(FRAMES), replace(DRAG, steps=(2,))
 
     def edited(model):
         result = drag(inversion, tracks, model, settings, displaced=displaced)
-        return decode(clip, inversion, result, tracks, model, displaced=displaced)[0].frames
+        decoding = DecodeSettings(paint_from=paint_from)
+        return decode(clip, inversion, result, tracks, model, decoding, displaced=displaced)[0].frames
 
-    here, there, _ = on_both(edited)
-    same(there, here, 2e-3)
+    here, there, _ = on_both(edited, dtype=dtype)
+    same(there, here, 2 * ROUNDING[dtype])
 
 
-def test_an_edit_in_a_box(displaced):
+@PRECISIONS
+def test_an_edit_in_a_box(displaced, dtype):
     def edited(model):
         clip, tracks = tiny_clip(FRAMES), tiny_tracks(FRAMES)
         inversion = invert(clip, model, InvertSettings(until=3), tracks=tracks)
         result = drag(inversion, tracks, model, replace(DRAG, steps=(3, 2)), displaced=displaced)
         return decode(clip, inversion, result, tracks, model, displaced=displaced)[0].frames
 
-    on_cpu, pretended, _ = on_both(edited)
-    same(pretended, on_cpu, atol=1e-3)
+    on_cpu, pretended, _ = on_both(edited, dtype=dtype)
+    same(pretended, on_cpu, atol=ROUNDING[dtype])
 
 
 @pytest.mark.parametrize("answering, waits", [("same_frame", 6), ("first_frame", 8), ("all_frames", 8), ("off", 6)])
