@@ -18,6 +18,8 @@ export function pickerParts(picker) {
   const { stage, note, status } = stageParts(LABEL, picker);
   const list = pairsList(picker);
   const { bar, ...tools } = toolbarFor(picker, stage);
+  const brushSize = brushSlider(picker);
+  status.where.before(brushSize.shell); // in the toolbar it would begin a second line, and the stage would shrink
   const frames = frameSlider(FRAME, { input: (event) => picker.look(Number(event.target.value)) });
   const frameActs = framesActions(picker);
   const followButton = followAct(picker);
@@ -25,7 +27,8 @@ export function pickerParts(picker) {
   frames.frameRow.append(frameActs.element, followButton.element);
   const main = element("div", { class: "dav-main" }, stage.element, list.element);
   const window = windowOf(picker, "Point editor", bar, main, [frames.frameRow, strength.element], status);
-  return { stage, note, list, status, window, expandLook: EXPAND, ...tools, ...frames, frameActs, followButton, strength };
+  const rows = { frameActs, followButton, strength, brushSize };
+  return { stage, note, list, status, window, expandLook: EXPAND, ...tools, ...frames, ...rows };
 }
 
 /** `{ element, show(drawn) }`: the buttons for a frame that the points, on frame `drawn`, do not sit on (null: they do). */
@@ -87,7 +90,7 @@ function brushSlider(picker) {
     oninput: (event) => picker.setBrush(Number(event.target.value)),
     onchange: () => picker.stage.focus(),
   });
-  const shell = element("span", { class: "dav-brush", hidden: true }, input);
+  const shell = element("span", { class: "dav-brush", hidden: true }, element("span", { text: "Brush" }), input);
   const show = (width) => {
     shell.hidden = width === null;
     if (width !== null) input.value = String(Math.round(width));
@@ -118,7 +121,6 @@ function toolbarFor(picker, stage) {
     suggest: action("suggest", "Suggest a mask along the arrows", () => picker.suggestMask()),
   };
   const tools = choice(TOOLS, "Tool", (tool) => picker.setTool(tool));
-  const brushSize = brushSlider(picker);
   const listToggle = toggle("list", "List of pairs", () => picker.showSide());
   const afterToggle = toggle("after", "See the frame as the drag leaves it (B)", () => {
     picker.after.toggle();
@@ -126,11 +128,11 @@ function toolbarFor(picker, stage) {
   });
   const shells = (...names) => names.map((name) => buttons[name].shell);
   const groups = [
-    [tools.shell, brushSize.shell],
+    [tools.shell],
     shells("undo", "redo"),
     shells("duplicate", "remove", "suggest", "clear"),
     shells("zoomOut", "fit", "zoomIn"),
   ];
   const bar = toolbar("Point tools", groups, [afterToggle.shell, listToggle.shell, buttons.expand.shell]);
-  return { bar, tools, brushSize, buttons, afterToggle, listToggle };
+  return { bar, tools, buttons, afterToggle, listToggle };
 }

@@ -23,12 +23,13 @@ export const CONTROLS = `
 .dav-brush {
   display: inline-flex;
   align-items: center;
-  width: 84px;
-  padding: 0 4px;
+  gap: 6px;
+  color: var(--dav-quiet);
 }
 .dav-brush > input {
-  width: 100%;
+  width: 90px;
   min-width: 0;
+  height: 16px;
   margin: 0;
   accent-color: var(--dav-focus);
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..dragvideo_core.dragging.verdict import verdict
-from ..dragvideo_core.stages.drag import DragSettings, drag
+from ..dragvideo_core.stages.drag import DragSettings, drag, seconds_of
 from ..dragvideo_core.types import Displacement, DragModel, DragResult, Inversion, PointTracks, UserError
 from . import sockets
 from .comfy import folders, messages
@@ -139,8 +139,10 @@ class Drag(io.ComfyNode):
         **settings,
     ) -> io.NodeOutput:
         settings, unfinished = DragSettings(steps=read_steps(steps), **settings), folders.unfinished()
+        on_progress = progress()
         with messages.warnings_on_node(cls.hidden.unique_id):
-            edit = run(drag, inversion, tracks, model, settings, progress(), earlier_edit, unfinished, displacement)
+            on_progress.expect(run(seconds_of, inversion, model, settings, earlier_edit, displacement))
+            edit = run(drag, inversion, tracks, model, settings, on_progress, earlier_edit, unfinished, displacement)
             messages.say_on_node(verdict(edit), cls.hidden.unique_id)
         return io.NodeOutput(edit)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..dragvideo_core.files.lora_file import common_names
-from ..dragvideo_core.stages.tune import TuneSettings, tune
+from ..dragvideo_core.stages.tune import TuneSettings, seconds_of, tune
 from ..dragvideo_core.types import DragModel, PointTracks, UserError
 from . import sockets
 from .comfy import folders, messages, values
@@ -67,6 +67,8 @@ class Tune(io.ComfyNode):
     @classmethod
     def execute(cls, video, model: DragModel, save_as: str = "", tracks: PointTracks | None = None, **settings) -> io.NodeOutput:
         store = folders.lora_store(save_as)
+        clip, settings, on_progress = values.to_clip(video), TuneSettings(**settings), progress()
         with messages.warnings_on_node(cls.hidden.unique_id):
-            tuned = run(tune, values.to_clip(video), model, TuneSettings(**settings), progress(), store, tracks=tracks)
+            on_progress.expect(run(seconds_of, clip, model, settings, tracks))
+            tuned = run(tune, clip, model, settings, on_progress, store, tracks=tracks)
         return io.NodeOutput(tuned, common_names(tuned.lora or {}), {"loss": list(tuned.lora_losses)})

@@ -12,7 +12,7 @@ def verdict(edit: DragResult) -> str:
     left = f"{edit.rounds[-1].left_after:.1f} px of {edit.rounds[-1].left_before:.1f} px are left" if edit.rounds else ""
     after = f"after {iterations} iteration{'' if iterations == 1 else 's'}"
     if iterations == 0:
-        return "No iteration was made: the edit is the displacement it started from."
+        return "No iterations were asked for: the edit is the displaced clip. Decode Edit renders it with the model."
     if arrived == pairs:
         return f"{'The handle' if pairs == 1 else f'All {pairs} handles'} arrived {after}{f': {left}' if left else ''}."
     return (

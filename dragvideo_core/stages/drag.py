@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ..diffusion.attention import text_once
 from ..diffusion.denoiser import predict
+from ..diffusion.pace import seconds_per_frame
 from ..dragging import initial as initial_offsets
 from ..dragging import rounds, state
 from ..dragging.checks import check
@@ -30,7 +31,7 @@ from ..group import ALONE, Group
 from ..media.drawing import draw_points
 from ..region.box import tracks_in
 from ..region.edit import displacement_in, edit_from, edit_in, inversion_in
-from ..types import Box, Displacement, DragModel, DragResult, Inversion, OnProgress, PointTracks, ignore_progress
+from ..types import Box, Displacement, DragModel, DragResult, Inversion, OnProgress, PointTracks, ignore_progress, size_of
 
 __all__ = ["DragSettings", "drag"]
 
@@ -58,8 +59,7 @@ def drag(
     box, whole = inversion.box, inversion.latents[0]
     if box is not None:
         inversion, tracks, start, displaced = _in_box(box, inversion, tracks, start, displaced, model.pixels_per_cell)
-    if displaced is not None and settings.warm_start and start is None:
-        settings = replace(settings, iterations=min(settings.iterations, settings.refine))
+    settings = replace(settings, iterations=_most_iterations(settings, start, displaced))
     earlier = rounds.earlier(start, tracks)
     plan = make_plan(inversion, tracks, model, settings, earlier, group)
     chunks, total, done = plan.chunks(), max(1, settings.iterations), 0
@@ -103,6 +103,31 @@ def drag(
         work.break_off(partial(dict, taken_apart()))
     made = result(plan, initial, now, earlier, tracks)
     return made if box is None else edit_from(box, made, whole, model.pixels_per_cell)
+
+
+def seconds_of(
+    inversion: Inversion,
+    model: DragModel,
+    settings: DragSettings = DEFAULTS,
+    start: DragResult | None = None,
+    displaced: Displacement | None = None,
+) -> float:
+    """About how long `drag` will take here at most, from one pass that is timed. Most drags arrive earlier."""
+    iterations = _most_iterations(settings, start, displaced)
+    if iterations == 0:
+        return 0.0
+    cell, (height, width) = model.pixels_per_cell, size_of(inversion.latents)
+    if inversion.box is not None:
+        height, width = (side // cell for side in inversion.box.size)
+    keys = -(-inversion.latents.shape[1] // settings.key_every)
+    frames = keys + iterations * -(-keys // min(settings.turns, keys))  # the first pass measures all of them
+    steps = len(settings.steps) if start is None else len({*settings.steps, *start.offsets})
+    return frames * steps * seconds_per_frame(model, (height, width))
+
+
+def _most_iterations(settings: DragSettings, start: DragResult | None, displaced: Displacement | None) -> int:
+    is_refining = displaced is not None and settings.warm_start and start is None
+    return min(settings.iterations, settings.refine) if is_refining else settings.iterations
 
 
 def _in_box(

@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from ..diffusion import batches, lora, memory
 from ..diffusion.familiar import warn_if_strange
+from ..diffusion.pace import seconds_per_frame
 from ..files import lora_file
 from ..files.fingerprint import fingerprint
 from ..files.lora_file import NO_STORE, LoraStore
@@ -95,6 +96,21 @@ def tune(
     return tuned
 
 
+def steps_of(settings: TuneSettings, frames: int) -> int:
+    """How many steps a training on so many frames takes."""
+    return max(1, settings.passes * frames // settings.batch)
+
+
+def seconds_of(clip: VideoClip, model: DragModel, settings: TuneSettings, tracks: PointTracks | None = None) -> float:
+    """About how long `tune` will take here with the same inputs, from one pass that is timed."""
+    if settings.passes == 0:
+        return 0.0
+    box = model_box(tracks.edit_mask, model.pixels_per_cell) if tracks else None
+    height, width = clip.size if box is None else box.size
+    cell = model.pixels_per_cell
+    return steps_of(settings, len(clip)) * settings.batch * seconds_per_frame(model, (height // cell, width // cell))
+
+
 def _trained_before(store: LoraStore, name: str) -> State | None:
     """The weights (common names) and losses of a finished LoRA."""
     finished = store.finished(name)
@@ -124,7 +140,7 @@ class _Run:
 
     def __init__(self, clip: VideoClip, model: DragModel, settings: TuneSettings, group: Group):
         self.model, self.batch, self.group = model, settings.batch, group
-        self.steps = max(1, settings.passes * len(clip) // settings.batch)
+        self.steps = steps_of(settings, len(clip))
         cells, device = memory.cells_of(model, clip.size), model.device
         self.chunks = batches.Chunks(model, cells, settings.batch, per_cell=memory.TRAINING)
         self.latents = group.gather_frames(batches.encode(model, clip.frames[group.share(len(clip))], self.chunks), len(clip))

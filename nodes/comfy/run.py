@@ -96,6 +96,12 @@ class Progress:
         if text is not None:
             messages.write_below_warnings(text, self.node_id)
 
+    def expect(self, seconds: float) -> None:
+        """Say before the stage begins about how long it will take."""
+        text = self.time_left.expect(seconds, time.monotonic())
+        if text is not None:
+            messages.write_below_warnings(text, self.node_id)
+
     def finish(self, picture: Tensor | None = None) -> None:
         """The stage is done, at its last step or earlier: the bar is full, and `picture` (3, H, W) stays as the preview."""
         text = self.time_left.at_the_end(time.monotonic())

@@ -1,4 +1,4 @@
-"""How long a stage will still take, from how long its first pieces of work took."""
+"""How long a stage will take: at first from one pass that was timed, then from how long its pieces of work take."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ class TimeLeft:
     """Fed with every progress of a stage; says how long is left, now and then."""
 
     def __init__(self) -> None:
-        self.start: tuple[float, int] | None = None  # when (s) and where the counting began: work may be resumed in the middle
+        self.began: float | None = None  # when the work began, s
+        self.before: tuple[float, int] | None = None  # when the first call was, and what was done then: work may be resumed
+        self.start: tuple[float, int] | None = None  # when the first piece was done: from there on all pieces are alike
         self.said = float("-inf")  # when, s
 
     @property
@@ -19,11 +21,24 @@ class TimeLeft:
         """Was there any text yet?"""
         return self.said > float("-inf")
 
+    def expect(self, seconds: float, now: float) -> str | None:
+        """A text to show before the work begins, which is thought to take so long; None: too short to be worth one."""
+        self.began = now
+        if seconds < LEAST_SHOWN:
+            return None
+        self.said = now
+        return f"about {in_words(seconds)} to go"
+
     def after(self, done: int, total: int, now: float) -> str | None:
         """A text to show after `done` of `total` pieces at the time `now` in seconds; None: what is shown stays."""
-        if self.start is None:
+        self.began = now if self.began is None else self.began
+        if self.before is None:
+            self.before = now, done
+        since, first = self.start or self.before
+        if self.start is None and done > first:
             self.start = now, done
-        since, first = self.start
+            if done > first + 1:  # not so many pieces were made meanwhile: they were made before, and are only now known
+                return None
         if done <= first or now - since < LEAST_MEASURED or now - self.said < BETWEEN or done >= total:
             return None
         left = (now - since) / (done - first) * (total - done)
@@ -34,7 +49,7 @@ class TimeLeft:
 
     def at_the_end(self, now: float) -> str | None:
         """What takes the place of the last text when the work is over; None where there was none."""
-        return f"done in {in_words(now - self.start[0])}" if self.start is not None and self.has_spoken else None
+        return f"done in {in_words(now - self.began)}" if self.began is not None and self.has_spoken else None
 
 
 def in_words(seconds: float) -> str:

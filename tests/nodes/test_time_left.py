@@ -2,6 +2,7 @@
 
 import pytest
 
+from . import graphs
 from .executor import Comfy
 
 
@@ -39,3 +40,31 @@ def test_at_the_end_it_says_how_long_it_took(comfy: Comfy):
 @pytest.mark.parametrize("seconds, words", [(3, "5 s"), (42, "40 s"), (200, "3 min"), (7900, "2 h 10 min")])
 def test_it_is_as_exact_as_an_estimate_is(comfy: Comfy, seconds, words):
     assert comfy.module("nodes.comfy.time_left").in_words(seconds) == words
+
+
+def test_what_was_made_before_is_not_counted_as_made_now(comfy: Comfy):
+    """A drag is known to go on in the middle only once its first pass over the frames is done."""
+    clock = comfy.module("nodes.comfy.time_left").TimeLeft()
+    said = [clock.after(done, 60, now) for done, now in ((0, 0.0), (0, 10.0), (30, 20.0), (31, 30.0))]
+    assert said == [None, None, None, "about 5 min left (31 of 60)"]
+
+
+def test_what_comes_before_the_first_piece_is_not_counted_for_the_others(comfy: Comfy):
+    clock = comfy.module("nodes.comfy.time_left").TimeLeft()
+    said = [clock.after(done, 44, now) for done, now in ((0, 0.0), (1, 50.0), (2, 60.0))]
+    assert said[-1] == "about 7 min left (2 of 44)"  # 42 times 10 s
+
+
+@pytest.mark.parametrize("stage", ["tune", "drag"])
+def test_tune_and_drag_say_before_they_begin_how_long_they_will_take(comfy: Comfy, monkeypatch, stage):
+    monkeypatch.setattr(comfy.module(f"dragvideo_core.stages.{stage}"), "seconds_per_frame", lambda model, cells: 20.0)
+    graph = graphs.whole_edit(comfy)
+    graph["clip"]["inputs"]["seed"] = 77  # nothing of it was made before
+    graph["drag"]["inputs"] |= {"arrive": 0.25, "warm_start": False}
+    outcome = comfy.run(graphs.up_to(graph, stage))
+    assert outcome.status == "success", outcome.error
+    said = [text for node, text in outcome.listener.node_texts if node == stage]
+    assert said[0].endswith(" to go") and " s to go" in said[0] or " min to go" in said[0]
+    steps = [data for kind, data in outcome.listener.messages if kind == "progress" and data["node"] == stage]
+    first = outcome.listener.messages.index(("text", said[0]))
+    assert first < outcome.listener.messages.index(("progress", steps[0]))

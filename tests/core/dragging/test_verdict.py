@@ -19,7 +19,7 @@ def edit(arrived, iterations, left_after=1.25):
         ([True], 1, ["The handle arrived after 1 iteration:", "1.2 px of 20.0 px"]),
         ([True, True], 27, ["All 2 handles arrived after 27 iterations"]),
         ([True, False], 60, ["1 of 2 handles arrived after 60 iterations", "Raise 'iterations'"]),
-        ([False], 0, ["No iteration was made"]),
+        ([False], 0, ["No iterations were asked for", "Decode Edit"]),
     ],
 )
 def test_it_says_how_many_arrived_and_when(arrived, iterations, parts):

@@ -2,8 +2,9 @@ from dataclasses import replace
 
 import pytest
 import torch
-from core.tiny import tiny_clip, tiny_model, tiny_tracks
+from core.tiny import rows_of, tiny_clip, tiny_model, tiny_tracks
 
+from dragvideo_core.stages import drag as drag_stage
 from dragvideo_core.stages.drag import DragSettings, drag
 from dragvideo_core.stages.invert import InvertSettings, invert
 
@@ -89,3 +90,13 @@ def test_arrived_at_once_means_no_iteration(inversion, model):
     result = drag(inversion, replace(tracks, targets=tracks.handles), model, QUICK)
     assert len(result.losses) == 0 and result.arrived.all()
     assert all(offset.abs().max() == 0 for offset in result.offsets.values())
+
+
+@pytest.mark.parametrize("more", [{}, {"turns": 1}, {"key_every": 2}, {"steps": (35,)}, {"iterations": 0}])
+def test_the_time_it_expects_is_that_of_the_frames_it_shows_the_model(monkeypatch, inversion, model, more):
+    """Iterations on all of them are counted: it does not know that it will arrive earlier."""
+    monkeypatch.setattr(drag_stage, "seconds_per_frame", lambda model, cells: 1.0)
+    settings = replace(QUICK, warm_start=False, **more)
+    expected = drag_stage.seconds_of(inversion, model, settings)
+    rows = rows_of(model.denoiser, lambda: drag(inversion, tiny_tracks(), model, settings))
+    assert rows == pytest.approx(expected, rel=0.4)

@@ -2,7 +2,7 @@ import math
 
 import pytest
 import torch
-from core.tiny import tiny_clip, tiny_model, tiny_tracks
+from core.tiny import rows_of, tiny_clip, tiny_model, tiny_tracks
 
 from dragvideo_core.diffusion import lora
 from dragvideo_core.diffusion.denoiser import predict
@@ -132,3 +132,14 @@ def test_a_diverged_lora_is_not_handed_on_without_a_word(monkeypatch):
 def test_a_lora_that_learns_is_not_called_diverged(recwarn):
     tune(tiny_clip(1), tiny_model(), TuneSettings(rank=2, passes=30, batch=1))
     assert not [warning for warning in recwarn if "diverged" in str(warning.message)]
+
+
+@pytest.mark.parametrize("settings", [FEW, TuneSettings(rank=2, passes=3, batch=4), TuneSettings(passes=0)])
+def test_the_time_it_expects_is_that_of_the_frames_it_shows_the_model(monkeypatch, settings):
+    """Of the box alone, where tracks say what may change."""
+    asked = []
+    monkeypatch.setattr(tune_stage, "seconds_per_frame", lambda model, cells: asked.append(cells) or 1.0)
+    model, clip = tiny_model(), tiny_clip(3, 64, 128)
+    expected = tune_stage.seconds_of(clip, model, settings, tiny_tracks(3, (64, 128)))
+    rows = rows_of(model.denoiser, lambda: tune(clip, model, settings, tracks=tiny_tracks(3, (64, 128))))
+    assert expected == rows and asked == ([(16, 16)] if settings.passes else [])
