@@ -63,7 +63,7 @@ def check_size(frames: Tensor, multiple: int = MULTIPLE) -> None:
     if height % multiple or width % multiple:
         raise UserError(
             f"a diffusion model needs frames whose width and height are multiples of {multiple}: got {width} x {height}. Load the "
-            "video with the Drag-A-Video 'Load Video' node, which resizes and crops; 'Displace' takes any size."
+            "video with Load Video (Drag-A-Video), which resizes and crops; 'Displace' takes any size."
         )
 
 

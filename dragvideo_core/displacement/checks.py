@@ -18,14 +18,14 @@ def check_tracks(clip: VideoClip, tracks: PointTracks) -> None:
         if value is not None and tuple(value.shape) != (len(clip), 1, *clip.size):
             raise UserError(
                 f"the {name} must have the shape {(len(clip), 1, *clip.size)}, as the clip: got {tuple(value.shape)}. "
-                "Wire the same frames into the Propagate and the Displace node."
+                "Wire the same frames into Propagate Points and Displace."
             )
         if value is not None and not torch.isfinite(value).all():
             raise UserError(f"the {name} contains NaN or infinity: expected values in [0, 1]. Check the node that made it.")
     if tracks.handles.shape != tracks.targets.shape or len(tracks.handles) != len(clip):
         raise UserError(
             f"expected handles and targets for each of the {len(clip)} frames: got {tuple(tracks.handles.shape)} and "
-            f"{tuple(tracks.targets.shape)}. Wire the same frames into the Propagate and the Displace node."
+            f"{tuple(tracks.targets.shape)}. Wire the same frames into Propagate Points and Displace."
         )
     if not (torch.isfinite(tracks.handles).all() and torch.isfinite(tracks.targets).all()):
         raise UserError("the points contain NaN or infinity: expected positions in pixels. Check the node that made the tracks.")

@@ -24,7 +24,7 @@ def check(
     if frames != tracked:
         raise UserError(
             f"the inversion has {frames} frames, the tracks have {tracked}: expected the same clip. "
-            "Wire the same frames into the Propagate and the DDIM Invert node."
+            "Wire the same frames into Propagate Points and DDIM Invert."
         )
     check_displaced(displaced, tracks)
     check_box(inversion, tracks)

@@ -52,12 +52,12 @@ def check_corrections(corrections: Sequence[Correction], picks: PointPicks, coun
         if not (0 <= one.frame < count and 0 <= one.pair < len(picks.handles)):
             raise UserError(
                 f"a correction is for pair {one.pair + 1} on frame {one.frame + 1}, but there are {len(picks.handles)} pairs and "
-                f"{count} frames. Clear the corrections on the Propagate node."
+                f"{count} frames. Clear the corrections on the Propagate Points node."
             )
         if one.frame == picks.frame:
             raise UserError(
                 f"a correction is for frame {one.frame + 1}, where the points were picked. Move the handle on the Pick Points node "
-                "instead, and clear the correction on the Propagate node."
+                "instead, and clear the correction on the Propagate Points node."
             )
 
 
@@ -89,4 +89,4 @@ def _is_number(value: object) -> bool:
 
 
 def _wrong(expected: str, got: str) -> UserError:
-    return UserError(f"the corrections cannot be read: expected {expected}, got {got}. Clear them on the Propagate node.")
+    return UserError(f"the corrections cannot be read: expected {expected}, got {got}. Clear them on the Propagate Points node.")

@@ -97,7 +97,7 @@ def warn_of_handles(tracks: PointTracks) -> None:
         where = named(outside[:, pair].nonzero().flatten().tolist())
         warn(
             f"handle {pair + 1} lies outside the edit mask in {where}, so nothing moves with it there: expected each handle inside "
-            "the mask. Add a mask point on it on the Pick Points node, or paint the wired mask over it."
+            "the mask. Paint the mask over it in Pick Points, or paint the wired mask over it."
         )
 
 

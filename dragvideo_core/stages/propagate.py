@@ -35,9 +35,7 @@ from ..types import (
     warn,
 )
 
-OUTSIDE = (
-    "Add a mask point near it on the Pick Points node, paint the wired mask over it, or turn 'fit_mask' on on the Propagate node."
-)
+OUTSIDE = "Paint the mask over it in Pick Points, or over the wired mask, or turn on 'fit mask' in Propagate Points."
 
 
 TORN = 0.4  # of the spacing: a member that its set would have to be bent by so much to hold is on something else
@@ -174,12 +172,12 @@ def _check(clip: VideoClip, picks: PointPicks, corrections: Sequence[Correction]
         raise UserError(
             f"the points were picked on {picks.size[1]} x {picks.size[0]} frames, but the clip here is "
             f"{clip.size[1]} x {clip.size[0]}. "
-            "Wire the same frames into the Pick Points and the Propagate node."
+            "Wire the same frames into Pick Points and Propagate Points."
         )
     if not 0 <= picks.frame < len(clip):
         raise UserError(
             f"the points sit on frame {picks.frame + 1}, but the clip has {len(clip)} frames. "
-            "Wire the same frames into the Pick Points and the Propagate node."
+            "Wire the same frames into Pick Points and Propagate Points."
         )
     check_corrections(corrections, picks, len(clip))
 
@@ -188,7 +186,7 @@ def _check_model(model: DragModel | None, settings: PropagateSettings) -> None:
     if model is None and settings.tracker == "dift":
         raise UserError(
             "the tracker 'dift' follows points by the model's features, and there is no model: expected one. Wire a model into the "
-            "Propagate node, or choose the tracker 'auto' or 'flow'."
+            "Propagate Points node, or choose the tracker 'auto' or 'flow'."
         )
 
 

@@ -35,7 +35,7 @@ def segment(mask: Tensor | None = None, sam: Any = None, front: Tensor | None = 
     if hasattr(sam, "image_encoder") and hasattr(sam, "mask_decoder"):
         return SamSegmenter(sam, front)
     raise UserError(
-        f"expected a SAM model as `sam`, got {type(sam).__name__}. Load one with the Drag-A-Video SAM node, or wire in "
+        f"expected a SAM model as `sam`, got {type(sam).__name__}. Load one with the SAM Segment node, or wire in "
         "a SAM_MODEL of the Impact pack."
     )
 

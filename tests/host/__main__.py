@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import signal
 import sys
@@ -11,32 +10,14 @@ from host import demo
 from host.comfyui import ROOT, ComfyUI, HostError
 from host.source import NoComfyUI
 
-LEFT_OUT = {
-    "torchaudio": "its audio nodes",
-    "comfyui_workflow_templates": "its own templates",
-    "comfyui_embedded_docs": "its own help",
-}
-
 
 def serve() -> None:
     """Keep a server open until Ctrl-C, its log in the terminal; its files stay in `output/comfyui`."""
     comfy = ComfyUI(base=ROOT / "output" / "comfyui", port=int(os.environ.get("PORT", 0)), show_log=True)
     with comfy:
-        print(about_the_errors())
         print(f"\nComfyUI with Drag-A-Video: {comfy.url}\nIts files: {comfy.base}\nCtrl-C ends it.\n", flush=True)
         status = comfy.process.wait()
     raise HostError(f"ComfyUI ended with status {status}.")
-
-
-def about_the_errors() -> str:
-    """What ComfyUI has just called errors, if it is only about packages that `make install` leaves out; else nothing."""
-    missing = [f"{name} (for {what})" for name, what in LEFT_OUT.items() if importlib.util.find_spec(name) is None]
-    if not missing:
-        return ""
-    return (
-        f"\nAll is well. What ComfyUI calls errors above is that these of its packages are not installed: {', '.join(missing)}. "
-        "They are large, and Drag-A-Video does not use them."
-    )
 
 
 def film() -> None:

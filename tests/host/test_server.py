@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import subprocess
 import sys
 
@@ -124,3 +125,9 @@ def test_no_module_of_comfyui_is_shadowed(tmp_path):
     done = subprocess.run([sys.executable, "-c", SHADOWS, str(link)], cwd=source.get(), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1]) == {"replaced": [], "plain names": [], "path": []}
+
+
+def test_comfyui_greets_without_an_error(comfy: ComfyUI):
+    """`make install` brings all that this ComfyUI asks for."""
+    greeting = comfy.log_file.read_text(errors="replace").split("To see the GUI go to")[0]
+    assert not re.findall(r"ERROR|Traceback|IMPORT FAILED|.*missing.*|.*not installed.*", greeting)

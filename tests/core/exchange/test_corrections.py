@@ -60,5 +60,5 @@ def test_nothing_is_no_correction():
     ],
 )
 def test_anything_else_is_one_clear_error(wrong):
-    with pytest.raises(UserError, match="corrections cannot be read.*Propagate node"):
+    with pytest.raises(UserError, match="corrections cannot be read.*Propagate Points node"):
         read_corrections(wrong, (64, 64))
