@@ -16,7 +16,8 @@ from host.comfyui import ComfyUI
 from host.picker_driver import Canvas, build, demo_graph, pack_errors, run_from_page
 
 NAME = "sam_vit_b_random.pth"
-SPOTS = [(x, y) for x in range(4, 125, 8) for y in range(4, 125, 8)]  # of the picture, px
+SIDE, EVERY, BLOCK = 128, 4, 4  # px of the picture; px between the places that are looked at; places of a block's side
+SPOTS = [(x, y) for y in range(2, SIDE, EVERY) for x in range(2, SIDE, EVERY)]
 
 
 @pytest.fixture(scope="module")
@@ -35,13 +36,13 @@ def sam(comfy: ComfyUI) -> Iterator[Path]:
 
 
 def found_by(page: ComfyPage, node_id: str) -> np.ndarray:
-    """The layer that a run of the graph finds on the picked frame, (H, W) bool."""
+    """How much of each pixel of the picked frame belongs to the layer that a run finds: (H, W), 0 to 1."""
     run = run_from_page(page, timeout_ms=300_000)
     assert run["status"]["status_str"] == "success", run["status"]
     shown = run["outputs"][node_id]
     assert not any("SAM" in text for text in shown["drag_a_video_warnings"]), shown["drag_a_video_warnings"]
     assert shown["drag_a_video_layer_frame"] == [0]
-    return np.asarray(Image.open(io.BytesIO(page.comfy.view(shown["drag_a_video_layer"][0]))).convert("L")) > 127
+    return np.asarray(Image.open(io.BytesIO(page.comfy.view(shown["drag_a_video_layer"][0]))).convert("L")) / 255
 
 
 def colours(canvas: Canvas) -> np.ndarray:
@@ -58,6 +59,12 @@ def colours(canvas: Canvas) -> np.ndarray:
             }})()"""
         )
     )
+
+
+def blocks(values: np.ndarray) -> np.ndarray:
+    """Values at SPOTS, averaged in blocks: the marks of the points cover few of them, and a layer by chance has thin stripes."""
+    side = SIDE // EVERY
+    return values.reshape(side // BLOCK, BLOCK, side // BLOCK, BLOCK).mean((1, 3)).ravel()
 
 
 def test_clicks_prompt_sam_and_the_picker_shows_what_it_found(sam: Path, page: ComfyPage, renderer: str, artifacts):
@@ -78,7 +85,7 @@ def test_clicks_prompt_sam_and_the_picker_shows_what_it_found(sam: Path, page: C
     canvas.click((60, 90))
     assert [(one["kind"], len(one["points"])) for one in canvas.data["strokes"]] == [("ground", 1), ("thing", 1)]
     second = found_by(page, ids["carry"])
-    assert (first != second).mean() > 0.02, "the click on the thing changed nothing"
+    assert np.abs(first - second).mean() > 0.02, "the click on the thing changed nothing"
 
     canvas.center()
     canvas.wait_for_picture()
@@ -89,8 +96,7 @@ def test_clicks_prompt_sam_and_the_picker_shows_what_it_found(sam: Path, page: C
     canvas.press_button("Arrow")
     page.page.mouse.move(0, 0)
     page.settle(400)
-    is_tinted = np.abs(tinted - colours(canvas)).sum(1) > 12
-    wanted = np.array([second[y, x] for x, y in SPOTS])
-    assert 0.02 < wanted.mean() < 0.98
-    assert (is_tinted == wanted).mean() > 0.9, "the picker shows another thing than SAM found"
+    tint = blocks(np.abs(tinted - colours(canvas)).sum(1))
+    likeness = [np.corrcoef(tint, blocks(np.array([layer[y, x] for x, y in SPOTS])))[0, 1] for layer in (first, second)]
+    assert likeness[1] > max(0.7, likeness[0] + 0.1), f"the picker shows another thing than SAM found: {likeness}"
     assert not pack_errors(page)
