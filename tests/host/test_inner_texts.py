@@ -23,7 +23,8 @@ SHOWN = """id => {
 def test_a_subgraph_says_what_is_said_inside(request, comfy, browser, renderer: str, artifacts, version: str):
     """The page itself shows such texts only while the subgraph is open."""
     newest = request.getfixturevalue("newest") if version == "newest" else None
-    with open_page(comfy, browser, renderer, lambda context: newest and lay_over(context, newest)) as page:
+    prepare = None if newest is None else lambda context: lay_over(context, newest)
+    with open_page(comfy, browser, renderer, prepare) as page:
         seed = 40 + 2 * (version == "newest") + (renderer == "classic")  # else nothing runs, and nothing is said
         graph = [
             *demo_graph(picks(OUTSIDE, [(30.0, 30.0)]), frames=2, seed=seed),
