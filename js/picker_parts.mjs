@@ -19,7 +19,7 @@ export function pickerParts(picker) {
   const list = pairsList(picker);
   const { bar, ...tools } = toolbarFor(picker, stage);
   const brushSize = brushSlider(picker);
-  status.where.before(brushSize.shell); // in the toolbar it would begin a second line, and the stage would shrink
+  status.element.append(brushSize.shell); // in the toolbar it would begin a second line, and the stage would shrink
   const frames = frameSlider(FRAME, { input: (event) => picker.look(Number(event.target.value)) });
   const frameActs = framesActions(picker);
   const followButton = followAct(picker);

@@ -90,6 +90,7 @@ const FRAME = `
   line-height: 1.2;
 }
 .dav-where {
+  order: 1;
   color: var(--dav-quiet);
   font-variant-numeric: tabular-nums;
   white-space: nowrap;
