@@ -18,8 +18,8 @@ T = TypeVar("T")
 class Chunks:
     """How many of `count` frames go through the denoiser at a time: `chosen`, or with 0 as many as fit.
 
-    Where the device runs out of memory all the same, it becomes half as many for the rest of the work. The results of the
-    stages do not depend on it.
+    Where the device runs out of memory all the same, it becomes half as many as were tried, for the rest of the work. The results
+    of the stages do not depend on it.
     """
 
     def __init__(self, model: DragModel, cells: int, count: int, chosen: int = 0, per_cell: int = memory.FORWARD, held: int = 0):
@@ -37,7 +37,7 @@ class Chunks:
         start, end = 0, self.count if count is None else count
         while start < end:
             part = slice(start, min(start + self.size, end))
-            failed = False
+            tried, failed = part.stop - part.start, False
             try:
                 result = work(part)
             except (RuntimeError, MemoryError) as error:
@@ -50,7 +50,7 @@ class Chunks:
                     ) from error
                 failed = True
             if failed:  # outside of `except`, where the error still holds the tensors that did not fit
-                self.size = max(1, self.size // 2)
+                self.size = max(1, tried // 2)
                 memory.release(self._device)
             else:
                 yield part, result

@@ -90,8 +90,8 @@ def decodes(frames: int, settings: DecodeSettings, group: Group, with_displaced:
     return {"frames": made.frames, "latents": latents}
 
 
-def inverts(frames: int, group: Group) -> Results:
-    made = invert(clip(frames), model(), InvertSettings(until=5, stride=2, chunk=1), group=group)
+def inverts(frames: int, group: Group, chunk: int = 1) -> Results:
+    made = invert(clip(frames), model(), InvertSettings(until=5, stride=2, chunk=chunk), group=group)
     return {"latents": made.latents, "timesteps": made.timesteps.float()}
 
 
@@ -101,9 +101,10 @@ def propagates(frames: int, group: Group) -> Results:
     return {"handles": followed.handles, "visible": followed.visible.float(), "mask": followed.edit_mask.float()}
 
 
-def tunes(frames: int, group: Group) -> Results:
-    with patch("dragvideo_core.diffusion.memory.free_bytes", lambda device: 0):  # one frame at a time
-        tuned = tune(clip(frames), model(), TuneSettings(rank=2, passes=4, batch=3), group=group)
+def tunes(frames: int, group: Group, chunk: int = 1, batch: int = 3) -> Results:
+    free = 0 if chunk == 1 else 1 << 40  # bytes: as many frames as there are
+    with patch("dragvideo_core.diffusion.memory.free_bytes", lambda device: free):
+        tuned = tune(clip(frames), model(), TuneSettings(rank=2, passes=4, batch=batch), group=group)
     assert tuned.lora is not None
     return {**tuned.lora, "losses": torch.tensor(tuned.lora_losses)}
 

@@ -5,23 +5,27 @@ from __future__ import annotations
 import json
 import os
 import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
 import pytest
 import torch
+from diffusers import UNet2DConditionModel
 from processes import START_METHOD, can_fork
 from torch import distributed
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from dragvideo_core.files.unfinished import NOT_KEPT, Unfinished
 from dragvideo_core.group import ALONE, Group, joined, started_by_torchrun
+from dragvideo_core.stages.decode import DecodeSettings
 from dragvideo_core.stages.drag import drag
 from dragvideo_core.stages.invert import InvertSettings, invert
 from dragvideo_core.types import UserError
 
-from .shared_work import COLD, clip, dragged, inversion, model, run, tracks
+from .shared_work import COLD, Results, clip, decodes, dragged, drags, inversion, inverts, model, run, tracks, tunes
 from .tiny import tiny_model
 
 pytestmark = [pytest.mark.distributed, pytest.mark.slow, pytest.mark.faults]
@@ -106,6 +110,54 @@ def test_versions_and_models_that_differ_are_refused_in_words_on_every_rank(tmp_
     assert first == second and len(first) == 2
     assert "torch differs" in first[0] and "0.0.1 on rank 1" in first[0]
     assert "model or settings" in first[1] and "on rank 1" in first[1]
+
+
+@contextmanager
+def memory_runs_out(at: int) -> Iterator[list[int]]:
+    """Inside, the device has too little memory for the denoiser's call `at`, counted among those of several frames. Gives the sizes
+    of the calls that came after."""
+    forward, sizes, later = UNet2DConditionModel.forward, [], []
+
+    def scarce(self, latents: torch.Tensor, *inputs, **more):
+        later.extend([len(latents)] * (len(sizes) > at))
+        if len(latents) > 1:
+            sizes.append(len(latents))
+            if len(sizes) == at + 1:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+        return forward(self, latents, *inputs, **more)
+
+    with patch.object(UNet2DConditionModel, "forward", scarce):
+        yield later
+    assert len(sizes) > at, "it never came so far"
+
+
+# In the middle of a stage, where a rank has two frames at a time. The call counts those of each step and iteration.
+SHORT_OF_MEMORY: dict[str, tuple[int, Callable[[Group, int], Results]]] = {
+    "invert": (1, lambda group, chunk: inverts(FRAMES, group, chunk)),
+    "drag": (5, lambda group, chunk: drags(FRAMES, replace(SETTINGS, turns=1, chunk=chunk), group)),
+    "tune": (1, lambda group, chunk: tunes(FRAMES, group, chunk, batch=4)),
+    "decode": (2, lambda group, chunk: decodes(FRAMES, DecodeSettings(stride=4, chunk=chunk), group)),
+}
+
+
+def short_of_memory(group: Group, folder: Path) -> None:
+    """Each stage with two frames at a time, for which the second rank has room no longer."""
+    made = {}
+    for name, (at, work) in SHORT_OF_MEMORY.items():
+        with memory_runs_out(at) if group.rank == 1 else nullcontext([1]) as later:
+            made[name] = work(group, 2)
+        assert later and set(later) == {1}, (name, later)
+    torch.save(made, folder / f"{group.rank}.pt")
+
+
+def test_a_rank_that_runs_out_of_memory_takes_fewer_frames_and_all_get_the_same(tmp_path: Path):
+    run(2, short_of_memory, tmp_path)
+    first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in range(2))
+    for name, (_, work) in SHORT_OF_MEMORY.items():
+        for key, wanted in work(ALONE, 1).items():
+            torch.testing.assert_close(second[name][key], first[name][key], rtol=0, atol=0)
+            apart = (first[name][key] - wanted).norm()  # batches of other sizes round differently
+            assert apart <= 1e-3 * wanted.norm(), f"{name}, {key}: {apart} of {wanted.norm()}"
 
 
 def left_alone(group: Group, folder: Path) -> None:

@@ -52,3 +52,16 @@ def test_every_frame_is_worked_on_once_and_in_order(fails_above, wanted):
 
 def test_work_on_fewer_frames_than_there_are():
     assert [part for part, _ in batches.Chunks(tiny_model(), 256, 7, 4).map(lambda part: None, 5)] == [slice(0, 4), slice(4, 5)]
+
+
+def test_half_of_what_was_tried_comes_next():
+    """Where there are fewer frames than fit, as in a rank's share of a batch, half of what would fit is no fewer."""
+    tries = []
+
+    def work(part):
+        tries.append(part.stop - part.start)
+        if tries == [2]:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    list(batches.Chunks(tiny_model(), 256, 8, 4).map(work, 2))
+    assert tries == [2, 1, 1]
