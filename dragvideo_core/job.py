@@ -12,6 +12,7 @@ from torch import Tensor
 
 from . import embedded
 from .diffusion import single_file
+from .files.mask_file import read_mask
 from .files.unfinished import Unfinished
 from .film_edit import drag_a_film
 from .group import ALONE, Group
@@ -59,8 +60,12 @@ def run_job(
         if group.size > 1:
             warn("a job without a model is made by one process: the others have ended. Start it without torchrun.")
         on_stage("film")
-        segmenter = segment(sam=load_sam(job.sam)) if job.sam else None
-        made = drag_a_film(job.film, job.points, job.output, job.film_settings, segmenter, on_progress, keep=True)
+        mask, front = (None if file is None else read_mask(file) for file in (job.mask, job.front))
+        sam = load_sam(job.sam) if job.sam and mask is None else None
+        segmenter = segment(mask, sam, front)
+        made = drag_a_film(
+            job.film, job.points, job.output, job.film_settings, segmenter, on_progress, keep=True, corrections=job.corrections
+        )
         return Report(made.path, made.frames, None)
     if job.output.suffix.lower() != ".mp4":
         raise UserError(f"with a model the output must end in .mp4: got '{job.output.name}'. Rename it.")

@@ -6,8 +6,9 @@
      "model": {"kind": "none"}, "sam": "sam_vit_b_01ec64.pth",
      "settings": {"displace": {"stiffness": 0.5}, "film": {"codec": "hevc"}}}
 
-`points` is the JSON of Pick Points. `model`, `sam` and `settings` may be left out. Names of files are looked up from the job's
-folder, and the output must lie in it: a job may come from a stranger. Everything is checked as it is read.
+`points` is the JSON of Pick Points. `model`, `sam` and `settings` may be left out; without a model there may be `mask`, `front` and
+`corrections`. Names of files are looked up from the job's folder, and the output must lie in it: a job may come from a stranger.
+Everything is checked as it is read.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ BOUNDS = {  # of numbers that no stage checks
     ("drag", "patch_radius"): (0, 8),
     ("evaluate", "ensemble"): (1, 64),
 }
-KEYS = {MARK, "film", "points", "output", "model", "sam", "settings"}
+WITHOUT_MODEL = ("mask", "front", "corrections")
+KEYS = {MARK, "film", "points", "output", "model", "sam", "settings", *WITHOUT_MODEL}
 NEEDED = (MARK, "film", "points", "output")
 
 
@@ -73,6 +75,11 @@ class Job:
     sam: Path | None = None
     film_settings: FilmSettings = field(default_factory=FilmSettings)  # without a model
     settings: Settings = field(default_factory=_for_drawings)  # with one
+    # Without a model: files of masks (`files/mask_file.py`) of the thing, which wins over a SAM, and of things in front of it, both
+    # in the picked frame; the JSON of Propagate Points' corrections.
+    mask: Path | None = None
+    front: Path | None = None
+    corrections: str = ""
 
     @property
     def has_model(self) -> bool:
@@ -87,13 +94,20 @@ def read_job(path: str | Path) -> Job:
         unknown = sorted(data.keys() - KEYS)
         missing = [name for name in NEEDED if name not in data]
         if missing or unknown:
-            raise _Fault(f"{NEEDED} and perhaps 'model', 'sam', 'settings'", f"missing {missing}, unknown {reprlib.repr(unknown)}")
+            raise _Fault(
+                f"{NEEDED} and perhaps {', '.join(sorted(KEYS - {*NEEDED}))}", f"missing {missing}, unknown {reprlib.repr(unknown)}"
+            )
         if type(data[MARK]) is not int or data[MARK] != VERSION:
             raise _Fault(f"version {VERSION} in '{MARK}'", reprlib.repr(data[MARK]))
         folder = path.resolve().parent
         subject, checkpoint = _model(data.get("model", {"kind": "none"}), folder)
         if not isinstance(data["points"], (dict, list)):
             raise _Fault("the JSON of Pick Points in 'points'", reprlib.repr(data["points"]))
+        extra = [name for name in WITHOUT_MODEL if name in data]
+        if extra and (subject, checkpoint) != (None, None):
+            raise _Fault("no mask, front or corrections in a job with a model", ", ".join(extra))
+        if not isinstance(data.get("corrections", {}), dict):
+            raise _Fault("the JSON of Propagate Points in 'corrections'", reprlib.repr(data["corrections"]))
         job = Job(
             film=folder / _name(data, "film"),
             points=json.dumps(data["points"]),
@@ -102,6 +116,9 @@ def read_job(path: str | Path) -> Job:
             checkpoint=checkpoint,
             settings=_for_drawings() if checkpoint is None else Settings(),
             sam=folder / _name(data, "sam") if "sam" in data else None,
+            mask=folder / _name(data, "mask") if "mask" in data else None,
+            front=folder / _name(data, "front") if "front" in data else None,
+            corrections=json.dumps(data["corrections"]) if "corrections" in data else "",
         )
         return _with_settings(job, data.get("settings", {}))
     except _Fault as fault:
@@ -113,14 +130,10 @@ def read_job(path: str | Path) -> Job:
 def write_job(path: str | Path, job: Job) -> None:
     """Write a job file: what `read_job` reads again. Settings that are the default are left out. UserError where it cannot be."""
     path, folder = Path(path), Path(path).resolve().parent
-    try:
-        points = json.loads(job.points)
-    except ValueError as error:
-        raise UserError(f"the points must be the JSON of Pick Points: got {reprlib.repr(job.points)} ({error}).") from error
     data: dict[str, Any] = {
         MARK: VERSION,
         "film": _relative(job.film, folder),
-        "points": points,
+        "points": _json("points", job.points),
         "output": _relative(job.output, folder),
         "model": {"kind": "none"},
     }
@@ -133,8 +146,11 @@ def write_job(path: str | Path, job: Job) -> None:
             data["model"]["tokenizer"] = _relative(chosen.tokenizer, folder)
         if chosen.loras:
             data["model"]["loras"] = [{"file": _relative(one.file, folder), "strength": one.strength} for one in chosen.loras]
-    if job.sam is not None:
-        data["sam"] = _relative(job.sam, folder)
+    for name, file in (("sam", job.sam), ("mask", job.mask), ("front", job.front)):
+        if file is not None:
+            data[name] = _relative(file, folder)
+    if job.corrections:
+        data["corrections"] = _json("corrections", job.corrections)
     usual = _for_drawings() if job.checkpoint is None else Settings()
     defaults = Job(job.film, job.points, job.output, job.subject, job.checkpoint, settings=usual)
     settings = {name: _differing(value, _sections(defaults)[name]) for name, value in _sections(job).items()}
@@ -144,6 +160,13 @@ def write_job(path: str | Path, job: Job) -> None:
         path.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise UserError(f"the job could not be written to '{path}': {error}. Choose a folder that may be written to.") from error
+
+
+def _json(what: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise UserError(f"the {what} must be JSON as our nodes write it: got {reprlib.repr(text)} ({error}).") from error
 
 
 # ------------------------------------------------------------------------------------------------------------ checks

@@ -9,12 +9,14 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..dragvideo_core.embedded.drawn_world import KINDS
+from ..dragvideo_core.exchange.corrections import check_corrections, read_corrections
+from ..dragvideo_core.files.mask_file import write_mask
 from ..dragvideo_core.film_edit import FilmSettings
 from ..dragvideo_core.job_file import Job, write_job
 from ..dragvideo_core.media.film import open_film
 from ..dragvideo_core.stages.displace import DisplaceSettings
 from ..dragvideo_core.stages.pick import pick
-from ..dragvideo_core.types import UserError
+from ..dragvideo_core.types import Segmenter, UserError
 from . import sockets
 from .comfy import folders, values
 from .comfy.run import run
@@ -56,6 +58,17 @@ class SaveJob(io.ComfyNode):
                     default="job",
                     tooltip=f"A file output/{folders.EDITS_FOLDER}/<this>_00001.json; the number goes up, nothing is overwritten.",
                 ),
+                sockets.Segmenter.Input(
+                    "segmenter",
+                    optional=True,
+                    tooltip="From SAM Segment, with a MASK: written beside the job. For model 'none'.",
+                ),
+                io.String.Input(
+                    "corrections",
+                    optional=True,
+                    force_input=True,
+                    tooltip="Propagate Points' output 'corrections', of the same film. For model 'none'.",
+                ),
             ],
             outputs=[io.String.Output("file", display_name="file", tooltip="The job's file.")],
         )
@@ -69,23 +82,57 @@ class SaveJob(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, video: Any, points: str, model: str, subject: str, stiffness: float, codec: str, quality: int, save_as: str
+        cls,
+        video: Any,
+        points: str,
+        model: str,
+        subject: str,
+        stiffness: float,
+        codec: str,
+        quality: int,
+        save_as: str,
+        segmenter: Segmenter | None = None,
+        corrections: str = "",
     ) -> io.NodeOutput:
         source = values.source_of(video)
         if not isinstance(source, str):
             raise UserError("a job names the film's file: expected a VIDEO that comes from one. Wire in Load Video's output.")
         film = run(open_film, source)
-        run(pick, points, film.size, len(film.times))  # says what is wrong with them
+        picks = run(pick, points, film.size, len(film.times))  # says what is wrong with them
+        run(check_corrections, run(read_corrections, corrections, film.size), picks, len(film.times))
         path, displace = folders.new_job_path(save_as), DisplaceSettings(stiffness)
         has_model = model == EMBEDDED
+        if has_model and (segmenter is not None or corrections.strip()):
+            raise UserError("a job with a model takes no segmenter and no corrections. Unwire them, or choose model 'none'.")
+        masks = run(_masks_beside, path, segmenter)
         job = Job(
             film=Path(source),
             points=points,
             output=path.with_suffix(".mp4" if has_model else ENDINGS[codec]),
             subject=("" if subject == ANYTHING else subject) if has_model else None,
             film_settings=FilmSettings(displace, codec=codec, quality=quality),
+            corrections=corrections.strip(),
+            **masks,
         )
         if has_model:
             job = replace(job, settings=replace(job.settings, displace=displace))
         run(write_job, path, job)
         return io.NodeOutput(str(path), ui={"text": [f'{folders.output_name(path)}\npython -m dragvideo_core run "{path}"']})
+
+
+def _masks_beside(path: Path, segmenter: Segmenter | None) -> dict[str, Path]:
+    """The segmenter's masks as files beside the job, by the job's names for them. UserError for a SAM: its file is not known."""
+    if segmenter is None:
+        return {}
+    if segmenter.asks_points:
+        raise UserError(
+            "a job names the file of a SAM checkpoint, and a segmenter does not know it: expected one with a MASK. Wire in a MASK, "
+            'or write the job without a segmenter and add "sam": "sam_vit_b_01ec64.pth" to the file.'
+        )
+    segmenter.check(1)
+    files = {}
+    for name, mask in (("mask", segmenter.masks), ("front", segmenter.front)):
+        if mask is not None:
+            files[name] = path.with_suffix(f".{name}.safetensors")
+            write_mask(files[name], mask.clamp(0, 1))
+    return files

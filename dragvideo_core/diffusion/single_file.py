@@ -20,6 +20,7 @@ from ..types import DragModel, UserError
 from . import added_lora
 from .ddim import stable_diffusion_alphas
 
+NEWER_TEXT = "cond_stage_model.model."  # Stable Diffusion 2.x's
 DENOISER, VAE, TEXT = "model.diffusion_model.", "first_stage_model.", "cond_stage_model.transformer."
 SCALING = 0.18215  # of the latents
 WIDTH, TOKENS = 768, 77  # of the text
@@ -79,7 +80,10 @@ def _read(path: Path) -> dict[str, Tensor]:
         raise _wrong(path, "no such file" if not path.is_file() else "a file of another kind")
     try:
         with safe_open(str(path), "pt") as file:
-            names = [name for name in file.keys() if name.startswith((DENOISER, VAE, TEXT))]  # noqa: SIM118  safe_open is no dict
+            every = list(file.keys())
+            if any(name.startswith(NEWER_TEXT) for name in every):
+                raise _wrong(path, "one of Stable Diffusion 2.x, which only the nodes in ComfyUI read")
+            names = [name for name in every if name.startswith((DENOISER, VAE, TEXT))]
             missing = [part for part in (DENOISER, VAE, TEXT) if not any(name.startswith(part) for name in names)]
             if missing:
                 raise _wrong(path, f"one without {', '.join(missing)}")

@@ -17,15 +17,18 @@ import pytest
 import torch
 from core.jobs import EMBEDDED, FAST, drawing, job_file
 from core.test_film_edit import COUNT, pictures, points, read, write
+from PIL import Image
 
 from dragvideo_core import __main__ as command
 from dragvideo_core.embedded.demo_clip import demo_clip
+from dragvideo_core.files.mask_file import write_mask
 from dragvideo_core.film_edit import FilmSettings, drag_a_film
 from dragvideo_core.job import run_job
 from dragvideo_core.job_file import read_job
 from dragvideo_core.media.film import open_film
 from dragvideo_core.media.video_file import read_audio, write_video
 from dragvideo_core.stages.load import LoadSettings, load
+from dragvideo_core.stages.segment import segment
 from dragvideo_core.types import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,6 +50,23 @@ def test_a_job_makes_the_film_that_the_function_makes(folder, capsys):
     assert all((a == b).all() for a, b in zip(read(folder / "out.mkv"), read(folder / "own.mkv"), strict=True))
     captured = capsys.readouterr()
     assert f"out.mkv: {COUNT} frames" in captured.out and "film" in captured.err and "100%" in captured.err
+
+
+def test_masks_and_corrections_go_to_the_film(folder):
+    """A mask of another thing than the strokes', something in front of it, and a handle that was corrected."""
+    thing, front = torch.zeros(1, 96, 128), torch.zeros(1, 96, 128)
+    thing[:, 40:60, 30:50], front[:, 40:44] = 1, 1
+    Image.fromarray((thing[0].numpy() * 255).astype(np.uint8)).save(folder / "thing.png")
+    write_mask(folder / "front.safetensors", front)
+    moves = {"version": 2, "size": [128, 96], "moves": [{"frame": 3, "pair": 0, "handle": [44.0, 51.0]}]}
+    run_job(read_job(job_file(folder, mask="thing.png", front="front.safetensors", corrections=moves)))
+    made, chosen = read(folder / "out.mkv"), FilmSettings(codec="ffv1")
+    for mask, in_front, corrections in ((thing, front, json.dumps(moves)), (None, front, json.dumps(moves)), (thing, front, "")):
+        drag_a_film(
+            folder / "disc.mkv", points(), folder / "own.mkv", chosen, segment(mask, front=in_front), corrections=corrections
+        )
+        is_same = all((a == b).all() for a, b in zip(made, read(folder / "own.mkv"), strict=True))
+        assert is_same == (mask is thing and corrections != "")
 
 
 def test_with_the_embedded_model_all_stages_run_and_each_is_named(folder, capsys):
@@ -93,6 +113,8 @@ def test_an_output_that_is_there_is_kept_unless_overwriting_is_allowed(folder, c
         ({"output": "out.mp4"}, "ffv1"),
         ({"settings": {"film": {"codec": "av1"}}}, "av1"),
         ({"sam": "nowhere.pth"}, "nowhere.pth"),
+        ({"mask": "disc.mkv"}, "'disc.mkv' is no mask"),
+        ({"front": "nowhere.safetensors"}, "'nowhere.safetensors' is no mask"),
         ({"model": EMBEDDED, "settings": {}}, r"must end in \.mp4"),
         ({"model": {"kind": "checkpoint", "file": "no.safetensors"}, "settings": {}, "output": "out.mp4"}, "no such file"),
         ({"model": {"kind": "checkpoint", "file": "x", "prompt": "a"}, "settings": {}, "output": "out.mp4"}, "sd1_tokenizer"),

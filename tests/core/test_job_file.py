@@ -66,6 +66,16 @@ def test_a_job_is_written_and_read_again(tmp_path, subject):
     assert written["settings"].keys() == ({"film", "displace"} if subject is None else {"displace", "drag"})
 
 
+def test_masks_and_corrections_are_written_and_read_again(tmp_path):
+    moves = {"version": 2, "size": [128, 96], "moves": [{"frame": 3, "pair": 0, "handle": [44.0, 50.0]}]}
+    path = job_file(tmp_path, mask="thing.png", front="/masks/front.safetensors", corrections=moves)
+    job = read_job(path)
+    assert (job.mask, job.front) == (tmp_path / "thing.png", Path("/masks/front.safetensors"))
+    assert json.loads(job.corrections) == moves
+    write_job(tmp_path / "written.json", job)
+    assert read_job(tmp_path / "written.json") == job
+
+
 @pytest.mark.faults
 @pytest.mark.parametrize(
     "changes, says",
@@ -82,6 +92,10 @@ def test_a_job_is_written_and_read_again(tmp_path, subject):
         ({"output": ".bashrc"}, "ends in .mp4"),
         ({"points": "text"}, "Pick Points"),
         ({"extra": 1}, "unknown .*extra"),
+        ({"mask": 5}, "name of a file in 'mask'"),
+        ({"front": ""}, "name of a file in 'front'"),
+        ({"corrections": "text"}, "'corrections'"),
+        ({"model": EMBEDDED, "settings": {}, "mask": "mask.png"}, "in a job with a model"),
         ({"model": "embedded"}, '"kind": "none"'),
         ({"model": {"kind": "checkpoint"}}, '"kind": "none"'),
         ({"model": {"kind": "checkpoint", "file": 5}}, "name of a file in 'file'"),

@@ -41,6 +41,40 @@ def test_the_job_that_is_written_is_the_graphs(comfy: Comfy, film: str, model: s
     assert any("python -m dragvideo_core run" in text for _, text in [*outcome.listener.node_texts, *_ui_texts(outcome)])
 
 
+def with_mask(comfy: Comfy, film: str, **more) -> dict:  # noqa: F811
+    """The job with a mask of the thing and one of what is in front, each grey on the whole frame, and a correction."""
+    whole = graph(comfy, film, **more)
+    for name, value in (("thing", 0.75), ("front", 0.25)):
+        whole[name] = graphs.node("SolidMask", value=value, width=96, height=64)
+    whole["segment"] = graphs.defaults(comfy, "DragAVideo_SAM", mask=["thing", 0], front=["front", 0])
+    whole["moves"] = graphs.node("PrimitiveString", value=json.dumps(MOVES))
+    whole["job"]["inputs"] |= {"segmenter": ["segment", 0], "corrections": ["moves", 0]}
+    return whole
+
+
+MOVES = {"version": 2, "size": [96, 64], "moves": [{"frame": 2, "pair": 0, "handle": [49.0, 32.0]}]}
+
+
+def test_masks_and_corrections_are_in_the_job(comfy: Comfy, film: str):  # noqa: F811
+    outcome = comfy.run(with_mask(comfy, film, save_as="masked"))
+    assert outcome.status == "success", outcome.error
+    job = comfy.module("dragvideo_core.job_file").read_job(outcome.values["job"][0])
+    read = comfy.module("dragvideo_core.files.mask_file").read_mask
+    assert [read(file).unique().tolist() for file in (job.mask, job.front)] == [[0.75], [0.25]]
+    assert job.mask.parent == job.output.parent and json.loads(job.corrections) == MOVES
+
+
+@pytest.mark.faults
+def test_what_no_job_holds_is_refused_in_words(comfy: Comfy, film: str, monkeypatch):  # noqa: F811
+    outcome = comfy.run(with_mask(comfy, film, save_as="refused", model="embedded"))
+    assert outcome.status == "error" and "no segmenter" in outcome.error["exception_message"]
+    given = comfy.module("dragvideo_core.layers.given")
+    monkeypatch.setattr(given.MaskSegmenter, "asks_points", True)  # as a SAM
+    outcome = comfy.run(with_mask(comfy, film, save_as="refused"))
+    assert outcome.status == "error" and "SAM checkpoint" in outcome.error["exception_message"]
+    assert not list((comfy.base / "output").rglob("refused*"))
+
+
 def _ui_texts(outcome) -> list[tuple[str, str]]:
     """The texts that output nodes show."""
     return [(name, text) for name, shown in outcome.ui.items() for text in shown.get("text", [])]

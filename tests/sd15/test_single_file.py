@@ -202,3 +202,11 @@ def test_what_is_no_such_checkpoint_is_refused(models, tmp_path, kind):
         path.write_bytes(b"no weights")
     with pytest.raises(UserError, match="Stable Diffusion 1.x"):
         single_file.load(path)
+
+
+@pytest.mark.faults
+def test_a_newer_checkpoint_is_called_what_it_is(tmp_path):
+    names = ("model.diffusion_model.a", "first_stage_model.a", "cond_stage_model.model.a")
+    save_file({name: torch.zeros(2) for name in names}, str(tmp_path / "model.safetensors"))
+    with pytest.raises(UserError, match=r"Stable Diffusion 2\.x, which only the nodes"):
+        single_file.load(tmp_path / "model.safetensors")
