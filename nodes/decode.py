@@ -32,14 +32,16 @@ class Decode(io.ComfyNode):
                 sockets.Edit.Input("edit", tooltip="From Drag."),
                 sockets.Tracks.Input("tracks", tooltip="From Propagate Points: its mask says what may change."),
                 sockets.model(),
-                io.Audio.Input("audio", optional=True, tooltip="Sound for the VIDEO output. Without it: that of the VIDEO put in."),
+                io.Audio.Input(
+                    "audio", optional=True, tooltip="Sound for the VIDEO output. Without it, the sound of the VIDEO that went in."
+                ),
                 sockets.frame_rate(),
                 setting("cross_branch", looks + "all of them, or nothing."),
                 setting("lock", "Keep what is outside the mask exactly as it is."),
                 setting("smoothing", "Even out flicker between frames at two late steps. Slower, and a little softer."),
                 setting(
                     "feather",
-                    "Over this width inside the mask's edge the edit fades in, in pixels of a 512 x 512 picture.",
+                    "The edit fades in over this width inside the mask's edge, in pixels of a 512 x 512 picture.",
                     0.0,
                     128.0,
                     1.0,

@@ -35,7 +35,7 @@ class DemoClip(io.ComfyNode):
                     min=0,
                     max=999_999_999,
                     control_after_generate=False,
-                    tooltip="Of colours, proportions, background, motion and of the drag that is suggested.",
+                    tooltip="Another number: other colours, proportions, background and motion, and another suggested drag.",
                 ),
                 io.Int.Input("frames", default=8, min=1, max=MOST_FRAMES, tooltip=f"How many frames, at {FPS:g} per second."),
                 io.Boolean.Input("occluded", default=False, tooltip="Let a pole pass in front of the part that is dragged."),

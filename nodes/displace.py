@@ -17,7 +17,7 @@ from .comfy.run import progress, run
 class Displace(io.ComfyNode):
     """Moves the dragged part of every frame to its target as a piece, and fills the ground that came free. It needs no
     model and takes seconds: wired to Save Video alone it is a whole edit, and the node plays it beside the clip. Wire its
-    displacement into Drag and Decode Edit to let a model put right what a displacement cannot know."""
+    displacement into Drag and Decode Edit to let a model repaint what moving pixels cannot show."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:

@@ -89,8 +89,8 @@ class Drag(io.ComfyNode):
                 ),
                 setting(
                     "turns",
-                    "An iteration works on every n-th frame, on others each time: 2 halves the time. 1: on all of them, as in "
-                    "the paper.",
+                    "Each iteration works on every n-th frame, on different ones each time: 2 halves the time. 1: on all of "
+                    "them, as in the paper.",
                     1,
                     16,
                     advanced=True,
@@ -103,7 +103,7 @@ class Drag(io.ComfyNode):
                 ),
                 setting(
                     "refine",
-                    "With a displacement: at most this many iterations, in the place of 'iterations'. The parts are at their "
+                    "With a displacement: at most this many iterations, instead of 'iterations'. The parts are at their "
                     "targets already.",
                     0,
                     1000,

@@ -73,8 +73,8 @@ class SaveEdit(io.ComfyNode):
 
 
 class LoadEdit(io.ComfyNode):
-    """An edit that was saved, with its tracks, for Decode Edit: it is rendered again without being found again, as strong
-    as you like. Wired into Drag it is the start of another round."""
+    """Loads a saved edit with its tracks, for Decode Edit: it is rendered again without being found again, as strong as you
+    like. Wired into Drag, it starts another round."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -136,8 +136,8 @@ class LoadEdit(io.ComfyNode):
 
 
 class CombineEdits(io.ComfyNode):
-    """Two edits of one clip as one: their changes are added, their masks united. With one edit it is a strength slider.
-    With other tracks alone, it readies an edit for another round with more handles."""
+    """Makes one edit of two edits of the same clip: their changes are added, their masks united. With one edit it is a
+    strength slider. With other tracks alone, it readies an edit for another round with more handles."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:

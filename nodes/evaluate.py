@@ -22,7 +22,7 @@ class Evaluate(io.ComfyNode):
         def setting(*row, **more):
             return sockets.setting(EvaluateSettings, *row, **more)
 
-        steady = "Noises averaged per frame to find the handles again. More is steadier and slower."
+        steady = "How many noises are averaged per frame to find the handles again. More is steadier and slower."
         return sockets.schema(
             cls,
             node_id="DragAVideo_Evaluate",
@@ -35,7 +35,7 @@ class Evaluate(io.ComfyNode):
                 sockets.Model.Input("model", tooltip="The model before tuning, so that it judges without having learnt the clip."),
                 setting("recipe", "Which of DIFT's settings find the handles again.", advanced=True),
                 setting("ensemble", steady, 1, 64, advanced=True),
-                setting("seed", "Of the noise that DIFT adds.", 0, 999_999_999, advanced=True),
+                setting("seed", "Seed of the noise that DIFT adds.", 0, 999_999_999, advanced=True),
                 setting("chunk", sockets.CHUNK_TOOLTIP, 0, 256, advanced=True),
                 sockets.Edit.Input("edit", optional=True, tooltip="From Drag: for the plots of the handles' paths and distances."),
             ],

@@ -47,7 +47,8 @@ class DragFilm(io.ComfyNode):
                 sockets.Segmenter.Input(
                     "segmenter",
                     optional=True,
-                    tooltip="From SAM Segment: the thing's layer on the picked frame. Without it your strokes, or a guess.",
+                    tooltip="From SAM Segment: the thing's layer on the picked frame. Without it your strokes are used, or the "
+                    "thing is guessed.",
                 ),
                 sockets.setting(
                     DisplaceSettings, "stiffness", "How the part bends. 0: like rubber. 1: like a board.", 0.0, 1.0, 0.05
@@ -60,8 +61,8 @@ class DragFilm(io.ComfyNode):
                 sockets.setting(
                     FilmSettings,
                     "margin",
-                    "The box that is looked at reaches so far beyond what may change, in pixels of a picture whose short side is "
-                    "about 300: ground that comes free is filled from there. More sees more ground, and is slower.",
+                    "How far the box that is looked at reaches beyond what may change, in pixels of a picture whose short side "
+                    "is about 300. Ground that comes free is filled from there: more finds more ground, and is slower.",
                     4,
                     150,
                     advanced=True,

@@ -15,7 +15,7 @@ from .comfy.run import run
 
 
 class UseTracks(io.ComfyNode):
-    """In the place of Propagate Points: each handle and each mask point moves like the nearest of the tracks that
+    """Replaces Propagate Points: each handle and each mask point moves like the nearest of the tracks that
     another node made (CoTracker, Wan-Move, KJNodes). A MASK, from SAM2 or painted, can say what may change."""
 
     @classmethod
@@ -40,7 +40,7 @@ class UseTracks(io.ComfyNode):
                 ),
                 sockets.edit_mask(),
                 setting("set_side", "Points per side of the square set around each handle. The paper uses 3.", 1, 9),
-                setting("set_spacing", f"Between the points of a set, {scaled}", 0.5, 64.0, 0.5),
+                setting("set_spacing", f"Distance between the points of a set, {scaled}", 0.5, 64.0, 0.5),
                 setting("mask_radius", f"Half the side of the square around each mask point, {scaled}", 1.0, 512.0, 1.0),
                 sockets.Segmenter.Input(
                     "segmenter",

@@ -77,7 +77,7 @@ class Model(io.ComfyNode):
             options=PRECISIONS,
             default="auto",
             optional=True,
-            tooltip="Of the copied weights. 'auto' is what ComfyUI chooses for this machine.",
+            tooltip="Precision of the copied weights. 'auto' is what ComfyUI chooses for this machine.",
         )
         precision.extra_dict = {"advanced": True}
         return sockets.schema(
@@ -86,13 +86,15 @@ class Model(io.ComfyNode):
             display_name="Stable Diffusion Model",
             search_aliases=["sd15", "checkpoint", "drag model"],
             inputs=[
-                io.Model.Input("model", tooltip="Of a Stable Diffusion 1.x or 2.x checkpoint; LoRAs before it count."),
+                io.Model.Input(
+                    "model", tooltip="The MODEL of a Stable Diffusion 1.x or 2.x checkpoint. LoRAs loaded before it are kept."
+                ),
                 io.Vae.Input("vae", tooltip="The checkpoint's VAE, or another one of the same family."),
                 io.Conditioning.Input("positive", tooltip="What the video shows, from CLIP Text Encode."),
                 io.Conditioning.Input(
                     "empty",
                     optional=True,
-                    tooltip="The empty text, from CLIP Text Encode: finds points again a little better than 'positive'.",
+                    tooltip="An empty text, from CLIP Text Encode: points are found a little better with it.",
                 ),
                 precision,
                 devices_input(),

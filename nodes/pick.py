@@ -48,7 +48,7 @@ class Pick(io.ComfyNode):
                     "other_points",
                     [io.String, sockets.TrackData, sockets.Boxes],
                     optional=True,
-                    tooltip="Points of another node to start the drawing from (JSON, KJNodes' points, TRACKS, or boxes "
+                    tooltip="Points from another node to start the drawing from (JSON, KJNodes' points, TRACKS, or boxes "
                     "for the mask): what you draw wins until they change.",
                 ),
             ],

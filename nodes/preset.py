@@ -72,8 +72,8 @@ class ChoosePreset(io.ComfyNode):
                     "preset",
                     options=list(PRESETS),
                     default=QUICK,
-                    tooltip="quick: moves the parts, no model, seconds. best: a model puts right what a displacement cannot "
-                    "know, minutes. paper: the paper's method alone, to compare. It is the slowest, and its handles often stop "
+                    tooltip="quick: moves the parts, no model, seconds. best: a model also repaints what moving pixels cannot "
+                    "show, minutes. paper: the paper's method alone, to compare. It is the slowest, and its handles often stop "
                     "short.",
                 ),
                 sockets.Displacement.Input("displacement", tooltip="From Displace. 'paper' hands none on."),

@@ -51,7 +51,7 @@ class Propagate(io.ComfyNode):
                     tooltip="From SAM Segment: the thing's layer. Without it the thing is found by your strokes, or guessed.",
                 ),
                 setting("set_side", "Points per side of the square set around each handle. The paper uses 3.", 1, 9),
-                setting("set_spacing", f"Between the points of a set, {scaled}", 0.5, 64.0, 0.5),
+                setting("set_spacing", f"Distance between the points of a set, {scaled}", 0.5, 64.0, 0.5),
                 setting(
                     "mask_radius",
                     f"Half the side of the square around each mask point, {scaled} Together the squares are what may change.",
@@ -62,7 +62,7 @@ class Propagate(io.ComfyNode):
                 setting("recipe", "Which of DIFT's settings describe the points: those for pictures or for videos.", advanced=True),
                 setting(
                     "ensemble",
-                    "Noises averaged per frame to describe the points. More is steadier and slower.",
+                    "How many noises are averaged per frame to describe the points. More is steadier and slower.",
                     1,
                     64,
                     advanced=True,
@@ -76,7 +76,7 @@ class Propagate(io.ComfyNode):
                     1.0,
                     advanced=True,
                 ),
-                setting("seed", "Of the noise that DIFT adds.", 0, 999_999_999, advanced=True),
+                setting("seed", "Seed of the noise that DIFT adds.", 0, 999_999_999, advanced=True),
                 setting("chunk", sockets.CHUNK_TOOLTIP, 0, 256, advanced=True),
                 corrections,
                 sockets.edit_mask(),
@@ -95,7 +95,7 @@ class Propagate(io.ComfyNode):
                 sockets.OpticalFlow.Input(
                     "optical_flow",
                     optional=True,
-                    tooltip="From core's Load Optical Flow Model (RAFT): measures the flow in the place of OpenCV's DIS.",
+                    tooltip="From core's Load Optical Flow Model (RAFT): measures the flow instead of OpenCV's DIS.",
                 ),
                 setting(
                     "guess_layer",

@@ -33,8 +33,8 @@ class Segment(io.ComfyNode):
                     "checkpoint",
                     options=[NONE, *folders.sam_names()],
                     default=NONE,
-                    tooltip="A Segment Anything checkpoint (vit_b, vit_l or vit_h) in models/sams. 'none': use the "
-                    "MASK, or count every point as foreground.",
+                    tooltip="A Segment Anything checkpoint (vit_b, vit_l or vit_h) in models/sams. 'none': use the MASK; without "
+                    "one, your strokes, or a guess.",
                 ),
                 io.Mask.Input(
                     "mask",

@@ -38,7 +38,7 @@ class Tune(io.ComfyNode):
             inputs=[
                 sockets.video(),
                 sockets.model(),
-                setting("passes", "How often each frame is seen. More keeps the looks better. 0: no tuning.", 0, 10_000),
+                setting("passes", "How many times each frame is seen. More keeps the looks better. 0: no tuning.", 0, 10_000),
                 setting("rank", "Size of the LoRA. The usual 16 is enough.", 1, 256),
                 setting("learning_rate", "How fast it learns. Too high breaks the picture.", 1e-5, 0.1, 1e-5),
                 setting("batch", "Frames per training step. Lower needs less memory.", 1, 64, advanced=True),
