@@ -7,7 +7,7 @@ import { outputOf, register } from "./host_widget.mjs";
 import { PointPicker } from "./picker.mjs";
 import { DEFAULT_SETTINGS } from "./points_meaning.mjs";
 
-const MIN_HEIGHT = 360;
+const MIN_HEIGHT = 440;
 
 function pickerFor(node, hooks) {
   const outputOfNext = (type) => outputOf(consumer(node, node.graph, type), app) ?? null;
