@@ -21,6 +21,7 @@ export const CONTROLS = `
   }
 }
 .dav-brush {
+  order: -1; /* on the left: beside the pointer's place it would move with it */
   display: inline-flex;
   align-items: center;
   gap: 6px;
