@@ -37,7 +37,7 @@ def sam(comfy: ComfyUI) -> Iterator[Path]:
 
 def found_by(page: ComfyPage, node_id: str) -> np.ndarray:
     """How much of each pixel of the picked frame belongs to the layer that a run finds: (H, W), 0 to 1."""
-    run = run_from_page(page, timeout_ms=300_000)
+    run = run_from_page(page, timeout_ms=600_000)
     assert run["status"]["status_str"] == "success", run["status"]
     shown = run["outputs"][node_id]
     assert not any("SAM" in text for text in shown["drag_a_video_warnings"]), shown["drag_a_video_warnings"]
