@@ -30,6 +30,7 @@ from .files.kept_windows import KeptWindows
 from .layers.find import guess
 from .layers.guess import GuessedSegmenter
 from .layers.matte import matte
+from .layers.moving import STEPS
 from .media.cuts import NEIGHBOURS, cuts
 from .media.film import Film, FilmFrame, open_film
 from .media.film_writer import GOOD, FilmWriter
@@ -162,9 +163,11 @@ class _Edit:
         another shot, or the thing cannot be seen.
         """
         picked = self.picks.frame
-        picture = self._copies(picked, picked + 1)[0]
+        first = max(0, picked + STEPS[0])
+        copies = self._copies(first, picked + STEPS[-1] + 1)
+        picture = copies[picked - first]
         small = replace(self.picks, frame=0, keys=(), strength=())
-        self.segmenter = self._guess(picture, small)
+        self.segmenter = self._guess(copies, picked - first, small)
         self.is_carried |= bool(self.picks.strokes)
         starts = [Start(picked, picture, small, None)]
         self.shot_first = self._shot_start(picked)
@@ -198,15 +201,15 @@ class _Edit:
         count, size = later.index - start.index, self.film.size
         return not is_patched(tensors) or patch_from(tensors, count, size, self.film.dtype) is not None
 
-    def _guess(self, picture: np.ndarray, picks: PointPicks) -> Segmenter:
-        """The segmenter, or where nobody marked the thing one that knows a guess: the same in all windows."""
+    def _guess(self, copies: list[np.ndarray], index: int, picks: PointPicks) -> Segmenter:
+        """The segmenter, or where nobody marked the thing one with a guess on the copy at `index`: the same in all windows."""
         settings, segmenter = self.settings.propagate, self.segmenter
         if not settings.guess_layer or segmenter.masks is not None or segmenter.asks_points or picks.strokes:
             return segmenter
         radius = settings.mask_radius * min(self.small_size) / REFERENCE
         ends = picks.handles.float()[None], picks.targets.float()[None]
         mask = edit_masks.may_change(picks.mask_points.float()[None], *ends, radius, self.small_size)
-        return guess(as_frames([picture])[0], picks, mask[0, 0], segmenter.front)
+        return guess(as_frames(copies), index, picks, mask[0, 0], segmenter.front)
 
     def frames(self, starts: list[Start]) -> Iterator[tuple[FilmFrame, np.ndarray | None]]:
         """Every frame of the film with its edited picture, None where nothing changes."""

@@ -18,6 +18,7 @@ from .carry import carry
 from .given import EverythingSegmenter
 from .guess import GuessedSegmenter, guessed_layer, held
 from .matte import matte
+from .moving import STEPS
 from .pixels import Coverage, as_picture
 from .regions import Regions
 from .strokes import layer_of_strokes
@@ -120,14 +121,16 @@ def asked_layer(clip: VideoClip, picks: PointPicks, segmenter: Segmenter, handle
     return layer_of_regions(clip, picks, regions.masks)
 
 
-def guess(frame: Tensor, picks: PointPicks, edit_mask: Tensor, front: Tensor | None = None) -> Segmenter:
-    """A segmenter that knows what can be guessed on the picks' frame (3, H, W); one that knows nothing if no thing stands out.
+def guess(frames: Tensor, index: int, picks: PointPicks, edit_mask: Tensor, front: Tensor | None = None) -> Segmenter:
+    """A segmenter that knows what can be guessed on the picks' frame; one that knows nothing if no thing stands out.
 
-    edit_mask: (H, W) bool, of that frame; front: as a segmenter's.
+    frames: (N, 3, H, W), the picks' frame is the one at `index`; edit_mask: (H, W) bool, of that frame; front: as a segmenter's.
     """
     moves = picks.targets - picks.handles
     dragged = moving(moves)
-    answer = guessed_layer(as_picture(frame), picks.handles[dragged].float(), moves[dragged].float(), edit_mask.numpy())
+    points = picks.handles[dragged].float(), moves[dragged].float()
+    others = [as_picture(frames[index + step]) for step in STEPS if 0 <= index + step < len(frames)]
+    answer = guessed_layer(as_picture(frames[index]), *points, edit_mask.numpy(), others)
     if answer is None:
         return EverythingSegmenter(front)
     return GuessedSegmenter(front, torch.from_numpy(answer[0])[None], answer[1])
@@ -139,7 +142,7 @@ def layer_of_guess(clip: VideoClip, picks: PointPicks, segmenter: Segmenter, edi
     segmenter: may know the guess already; edit_mask: (N, 1, H, W) bool; handles: (N, J, 2) px.
     """
     if not isinstance(segmenter, GuessedSegmenter):
-        segmenter = guess(clip.frames[picks.frame], picks, edit_mask[picks.frame, 0])
+        segmenter = guess(clip.frames, picks.frame, picks, edit_mask[picks.frame, 0])
     if not isinstance(segmenter, GuessedSegmenter) or segmenter.layer is None or segmenter.colours is None:
         return None
     layer = carry(clip.frames, {picks.frame: segmenter.layer[0].numpy()}, put_right=segmenter.colours.put_right)

@@ -1,17 +1,18 @@
-"""A layer where nobody marked one: what has the colours of the dragged handles and hangs together with them.
+"""A layer where nobody marked one: what moves with the dragged handles, or else what has their colours and touches them.
 
-Near the handles are the thing's colours, on the rim of the box around the edit mask are mostly the ground's. What is nearer to the
-thing's is the first guess for GrabCut. Outside of the box the thing goes on as far as such colours hang together: there it only
-holds what moves.
+Where the film shows that the handles move unlike the ground, `moving.py` finds the thing. Else near the handles are its colours,
+on the rim of the box around the edit mask mostly the ground's: what is nearer to the thing's is the first guess for GrabCut.
+Outside of the box the thing goes on as far as such colours hang together: there it only holds what moves.
 
 A wrong layer tears a thing apart, and no layer at all only bends the ground with it. So a guess counts only where its outline lies
-on edges of the picture, and where most handles are not at its edge: there one cannot know which side is meant. What lies wholly
-inside of the edit mask is a thing by itself if the ground's colours are all around it; else it is one colour of a thing of several.
-Strokes, a MASK or a SAM are better, and win.
+on edges of the picture, and where most handles are not at its edge: there one cannot know which side is meant. What was guessed by
+colours and lies wholly inside of the edit mask is a thing by itself if the ground's colours are all around it; else it is one
+colour of a thing of several. Strokes, a MASK or a SAM are better, and win.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,25 +22,27 @@ from torch import Tensor
 from .given import EverythingSegmenter
 from .grabcut import cut
 from .matte import matte
+from .moving import moving_region
 from .outline import share_on_edges
-from .pixels import Coverage, Picture, Region, as_picture, box_of, grown, opencv, shrunk, touching
+from .pixels import Coverage, Picture, Region, as_picture, box_of, grown, opencv, shrunk, solid, touching
 
 THING = 4.0  # % of the picture's short side: within this radius of a handle are the thing's colours
 CERTAIN = 1.0  # % of the same: within this radius the thing is certain
 RIM = 2.5  # % of the same: width of the rim with the ground's colours
 MARGIN = 0.1  # of the longer side of the edit mask's box, around it
-OF_THING, OF_GROUND = 3, 5  # colours on each side
+OF_THING, OF_GROUND = 3, 5  # colours on each side; OF_GROUND of what moves too
 ROUNDS = 2  # of GrabCut
 SMOOTH = 0.4  # % of the short side: colours are compared in a picture blurred by so much
 LEAST, MOST = 0.005, 0.95  # share of the edit mask that a layer fills
 BESIDE = 3.0  # % of the short side: a layer that a handle has ahead of it so far, and not behind, is what it is pushed into
 WITHIN, COVERED = 2.0, 0.75  # % of the short side, share: of the disc of this radius around a handle so much is layer
-ON_EDGES = 0.8  # share of the outline inside the edit mask that lies on edges, where a layer is guessed
+ON_EDGES = 0.8  # share of the outline inside the edit mask that lies on edges, where a layer is guessed by colours
+MOVING_ON_EDGES = 0.7  # the same where it is what moves
+LEAST_MOVING = 0.02  # share of the edit mask that what moves fills
 STILL_ON_EDGES = 0.6  # the same where it is carried to
 SIDE = 1.0  # % of the short side: from here to twice as far around a layer there is ground
 OF_ITS_COLOUR, MOSTLY = 16.0, 0.9  # CIE Lab, share: so near to the ground's colours is most of it
 MOST_LOST = 0.25  # share of the frames in which a guess may fail before it is given up in all of them
-CLOSED = 1.0  # % of the short side: half of the width of a bay that is closed
 INNER, OUTER = 1.5, 4.0  # % of the short side: so far within and beyond the edge of a carried layer its colours decide
 
 
@@ -62,7 +65,7 @@ class Colours:
         if not core.any():
             return layer
         return matte(
-            picture, _solid(touching(core | (grown(inside, OUTER * short) & self.are_in(picture)), core)).astype(np.float32)
+            picture, solid(touching(core | (grown(inside, OUTER * short) & self.are_in(picture)), core)).astype(np.float32)
         )
 
 
@@ -96,18 +99,42 @@ def held(frames: Tensor, layer: Tensor, edit_mask: Tensor, handles: Tensor, fram
     return torch.where(kept[:, None, None, None], layer, torch.ones(()))
 
 
-def guessed_layer(picture: Picture, handles: Tensor, moves: Tensor, edit_mask: Region) -> tuple[Coverage, Colours] | None:
+def guessed_layer(
+    picture: Picture, handles: Tensor, moves: Tensor, edit_mask: Region, others: Sequence[Picture] = ()
+) -> tuple[Coverage, Colours] | None:
     """How much of each pixel shows the thing, (H, W), and the colours that this is known by. None where no thing stands out.
 
-    handles, moves: (J, 2) px, those that are dragged; edit_mask: (H, W), where the picture may change.
+    handles, moves: (J, 2) px, those that are dragged; edit_mask: (H, W), where the picture may change; others: frames at
+    `moving.STEPS` from the picture, those that there are.
     """
     if not len(handles) or not edit_mask.any():
         return None
-    box, short = box_of(edit_mask, MARGIN), min(edit_mask.shape) / 100
     rows, columns = np.mgrid[tuple(slice(0, side) for side in edit_mask.shape)]
     gaps = [np.hypot(columns - x, rows - y) for x, y in handles.numpy()]
-    away = np.min(gaps, 0)[box]
-    thing, near = away <= max(1.0, CERTAIN * short), away <= THING * short
+    region = moving_region(picture, others, handles.numpy(), edit_mask)
+    found = _by_colours(picture, np.min(gaps, 0), edit_mask) if region is None else _by_motion(picture, region, edit_mask)
+    if found is None or _are_at_its_edge(found[0], handles.numpy(), moves.numpy(), gaps):
+        return None
+    least, on_edges = (LEAST, ON_EDGES) if region is None else (LEAST_MOVING, MOVING_ON_EDGES)
+    if not least <= found[0][edit_mask].mean() <= MOST or share_on_edges(picture, found[0], edit_mask) < on_edges:
+        return None
+    return matte(picture, found[0].astype(np.float32)), found[1]
+
+
+def _by_motion(picture: Picture, region: Region, edit_mask: Region) -> tuple[Region, Colours] | None:
+    """What moves, (H, W), and its colours and the ground's in the box around the edit mask; None where one of them is not there."""
+    box, short = box_of(edit_mask, MARGIN), min(edit_mask.shape) / 100
+    smooth, inside = _blurred_lab(picture)[box], region[box]
+    beside = ~grown(inside, SIDE * short)
+    if not inside.any() or not beside.any():
+        return None
+    return region, Colours(_main_colours(smooth[inside], OF_GROUND), _main_colours(smooth[beside], OF_GROUND))
+
+
+def _by_colours(picture: Picture, away: np.ndarray, edit_mask: Region) -> tuple[Region, Colours] | None:
+    """What has the colours at the handles, (H, W), and which these are. away: of each pixel from the nearest handle, (H, W) px."""
+    box, short = box_of(edit_mask, MARGIN), min(edit_mask.shape) / 100
+    thing, near = away[box] <= max(1.0, CERTAIN * short), away[box] <= THING * short
     width = max(1, round(RIM * short))
     rim = np.ones_like(near)
     rim[width:-width, width:-width] = False
@@ -120,14 +147,10 @@ def guessed_layer(picture: Picture, handles: Tensor, moves: Tensor, edit_mask: R
     layer[box] = cut(picture[box], thing, np.zeros_like(thing), touching(near | is_alike[box], thing), ROUNDS)
     start = np.zeros_like(edit_mask)
     start[box] = thing
-    region = _solid(touching(layer >= 0.5, start))
-    share = float(region[edit_mask].mean())
-    is_known = LEAST <= share <= MOST and not _are_at_its_edge(region, handles.numpy(), moves.numpy(), gaps)
-    if not is_known or share_on_edges(picture, region, edit_mask) < ON_EDGES:
-        return None
+    region = solid(touching(layer >= 0.5, start))
     if not (region & ~edit_mask).any() and not _lies_on_ground(smooth, region[box], colours, short):
         return None
-    return matte(picture, region.astype(np.float32)), colours
+    return region, colours
 
 
 def _lies_on_ground(smooth: np.ndarray, layer: Region, colours: Colours, short: float) -> bool:
@@ -156,17 +179,6 @@ def _are_at_its_edge(layer: Region, handles: np.ndarray, moves: np.ndarray, gaps
         )
         count += bool((len(disc) and disc.mean() < COVERED) or (ahead and not behind))
     return 2 * count > len(handles)
-
-
-def _solid(region: Region) -> Region:
-    """The region (H, W) without its holes and narrow bays: what shines in a thing is part of it."""
-    cv2 = opencv()
-    side = 2 * max(1, round(CLOSED / 100 * min(region.shape))) + 1
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    closed = cv2.morphologyEx(region.astype(np.uint8), cv2.MORPH_CLOSE, kernel, borderType=cv2.BORDER_REPLICATE) > 0
-    border = np.ones_like(region)
-    border[1:-1, 1:-1] = False
-    return ~touching(~closed, border)
 
 
 def _blurred_lab(picture: Picture) -> np.ndarray:

@@ -15,6 +15,8 @@ Picture = np.ndarray  # (H, W, 3) uint8 RGB
 Region = np.ndarray  # (H, W) bool
 Coverage = np.ndarray  # (H, W) float32 in [0, 1]
 
+CLOSED = 1.0  # % of the short side: half of the width of a bay that is closed
+
 
 def opencv() -> ModuleType:
     """OpenCV. UserError where it is not installed."""
@@ -84,3 +86,14 @@ def box_of(region: Region, margin: float, least: int = 1) -> tuple[slice, slice]
         slice(max(0, int(rows[0]) - more), min(region.shape[0], int(rows[-1]) + 1 + more)),
         slice(max(0, int(columns[0]) - more), min(region.shape[1], int(columns[-1]) + 1 + more)),
     )
+
+
+def solid(region: Region) -> Region:
+    """The region (H, W) without its holes and narrow bays: what shines in a thing is part of it."""
+    cv2 = opencv()
+    side = 2 * max(1, round(CLOSED / 100 * min(region.shape))) + 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    closed = cv2.morphologyEx(region.astype(np.uint8), cv2.MORPH_CLOSE, kernel, borderType=cv2.BORDER_REPLICATE) > 0
+    border = np.ones_like(region)
+    border[1:-1, 1:-1] = False
+    return ~touching(~closed, border)
