@@ -99,8 +99,8 @@ class Propagate(io.ComfyNode):
                 ),
                 setting(
                     "guess_layer",
-                    "On: where no MASK, SAM or stroke marks the thing, it is guessed from the colours at the handles. Off: without "
-                    "a mark all that lies inside the edit mask bends. Look at the preview.",
+                    "On: where no MASK, SAM or stroke marks the thing, it is guessed: what moves with the handles, or "
+                    "has the colours there. Off: without a mark all that lies inside the edit mask bends. Look at the preview.",
                     advanced=True,
                 ),
             ],

@@ -19,7 +19,9 @@ from .pixels import Picture, Region, box_of, grown, opencv, resized, solid, touc
 
 STEPS = (-4, -2, -1, 1, 2, 4)  # frames before and after the picture that it is compared with
 WORKING = 256  # px, short side of the pictures that flow is measured on, at most; the sizes below are px of these
+SMALLEST = 12  # px, side of a picture that flow can be measured on
 GRID = 6  # px between the places that the ground's motion is fitted to
+FEWEST = 16  # such places
 AGREES = 1.0  # px: a place follows the ground's motion
 MOSTLY = 0.3  # of the places follow it, or it is none: there is a cut in between, or all moves
 LEAST, MOST = 1.5, 12.0  # px that the handles depart from the ground; flow loses what departs further
@@ -60,7 +62,7 @@ def _votes(picture: Picture, others: Sequence[Picture], near: Region) -> np.ndar
     near: (H, W), the pixels at the handles.
     """
     scale = min(1.0, WORKING / min(near.shape))
-    small = max(8, round(near.shape[0] * scale)), max(8, round(near.shape[1] * scale))
+    small = max(SMALLEST, round(near.shape[0] * scale)), max(SMALLEST, round(near.shape[1] * scale))
     first, at_handles = _frame(picture, small), resized(near, small)
     votes = []
     for other in others:
@@ -74,10 +76,12 @@ def _departing(flow: np.ndarray) -> np.ndarray | None:
     """How far each pixel's motion (2, h, w) px is from the ground's: (h, w); None where the picture has no motion in common."""
     cv2 = opencv()
     x, y = (values.astype(np.float32) for values in np.meshgrid(*(np.arange(side) for side in flow.shape[:0:-1])))
-    places = np.stack([x, y], -1)[GRID // 2 :: GRID, GRID // 2 :: GRID]
-    ends = places + np.moveaxis(flow, 0, -1)[GRID // 2 :: GRID, GRID // 2 :: GRID]
+    places = np.stack([x, y], -1)[GRID // 2 :: GRID, GRID // 2 :: GRID].reshape(-1, 2)
+    if len(places) < FEWEST:
+        return None
+    ends = places + flow[:, GRID // 2 :: GRID, GRID // 2 :: GRID].reshape(2, -1).T
     cv2.setRNGSeed(0)  # the same film gives the same layer
-    ground, follows = cv2.estimateAffine2D(places.reshape(-1, 2), ends.reshape(-1, 2), ransacReprojThreshold=AGREES)
+    ground, follows = cv2.estimateAffine2D(places, ends, ransacReprojThreshold=AGREES)
     if ground is None or follows.mean() < MOSTLY:
         return None
     (a, b, c), (d, e, f) = ground
