@@ -18,7 +18,7 @@ from torch import Tensor
 from ..types import OnProgress, UserError, ignore_progress
 from .camera import Array, Mask
 from .motion import Box, GroundMotions, move
-from .smooth import smooth_fill
+from .smooth import Weights, best_weights, smooth_fill
 from .transfer import matched, sampled
 
 MARGIN, MARGIN_SHARE = 12, 0.4  # px, and share of the hole's longer side: what is looked at around a hole
@@ -61,10 +61,11 @@ def fill_freed(frames: Tensor, covered: Tensor, freed: Tensor, on_progress: OnPr
         on_progress(done + 1, 2 * len(busy), None)
     missing = {i: holes[i] & ~filled.known[i] for i in busy}
     made: list[int] = []
+    weights: Weights | None = None  # of the smooth fill: tried once, where most is missing, since the ground is the same
     for done, i in enumerate(sorted(busy, key=lambda i: -int(missing[i].sum()))):
         if missing[i].any():
             _take(i, missing[i], boxes[i], filled, filled, made, motions)
-            _make(i, missing[i] & ~filled.known[i], filled)
+            weights = _make(i, missing[i] & ~filled.known[i], filled, weights)
             made.append(i)
         on_progress(len(busy) + done + 1, 2 * len(busy), None)
     ground = frames.clone()
@@ -114,13 +115,15 @@ def _asked(i: int, hole: Mask, source: _Ground, others: Sequence[int], motions: 
         left &= ~shows.pop(best)
 
 
-def _make(i: int, hole: Mask, filled: _Ground) -> None:
-    """Fill the hole (H, W) of frame i smoothly from the ground around it."""
+def _make(i: int, hole: Mask, filled: _Ground, weights: Weights | None) -> Weights | None:
+    """Fill the hole (H, W) of frame i smoothly from the ground around it, by these weights or the best ones: those used."""
     if hole.any():
         box = _box(hole)
         picture, known = filled.pictures[i][box], filled.known[i][box]
-        picture[hole[box]] = smooth_fill(picture, known)[hole[box]]
+        weights = weights or best_weights(picture, known)
+        picture[...] = smooth_fill(picture, known, hole[box], weights)
         known |= hole[box]
+    return weights
 
 
 def _box(hole: Mask) -> Box:

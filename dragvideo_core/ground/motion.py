@@ -135,6 +135,11 @@ class _Look:
         self.clear = cv2.erode(share, np.ones((5, 5), np.uint8), borderValue=0)  # 1: all that the finer blur reads is ground
 
     @cached_property
+    def looks(self) -> list[Array]:
+        """What a motion is refined by, of each level: `clear`, brightness and its two slopes, (h, w, 4), read at once."""
+        return [cv2.merge([self.clear, *levels]) for levels in zip(self.gray, self.slope, strict=True)]
+
+    @cached_property
     def noise(self) -> float:
         """A difference in brightness that a motion wrong by EXACT px makes: less cannot be told from none."""
         return EXACT * float(np.abs(self.slope[-1][self.clear > 0]).mean()) if self.clear.any() else 0.0
@@ -170,33 +175,40 @@ def _refined(target: _Look, source: _Look, matrix: Matrix) -> tuple[Matrix, floa
     y, x = np.nonzero(target.clear)
     step = max(1, len(x) // MOST_PIXELS)
     y, x = y[::step], x[::step]
-    unit = (np.stack([x, y], -1) - middle) / half
+    unit = ((np.stack([x, y], -1) - middle) / half).astype(np.float32)
     gain, light = 1.0, 0.0
-    for level in range(len(SIGMAS)):
+    for level, looks in enumerate(source.looks):
         wanted = target.gray[level][y, x]
         for _ in range(ROUNDS):
-            place = (unit @ linear.T + shift).astype(np.float32)
-            clear = _sampled(source.clear, place, outside=0) > 0.999
-            if clear.sum() < FEWEST:
+            place = unit @ linear.T.astype(np.float32) + shift.astype(np.float32)
+            is_clear, *seen = _sampled(looks, place, outside=0).T
+            clear = np.flatnonzero(is_clear > 0.999)
+            if len(clear) < FEWEST:
                 return None
-            shown, slope, at = _sampled(source.gray[level], place)[clear], _sampled(source.slope[level], place)[clear], unit[clear]
-            gap = wanted[clear] - gain * shown
-            light = float(np.median(gap))
-            gap = gap - light
-            deviation = max(1.4826 * float(np.median(np.abs(gap))), NOISE)
-            weight = np.square(np.clip(1 - np.square(gap / (4.685 * deviation)), 0, None))
-            slopes = slope[:, :1] * at, slope[:, :1], slope[:, 1:] * at, slope[:, 1:], shown[:, None] - shown.mean()
-            jacobian = np.concatenate(slopes, -1)
-            weighted = jacobian * weight[:, None]
-            normal = weighted.T @ jacobian
-            damping = 1e-3 * np.diag(normal) + 1e-4 * np.diag(normal).max() + 1e-7 * len(at)
-            change = np.linalg.solve(normal + np.diag(damping), weighted.T @ gap)
+            (shown, across, down), at = (values[clear] for values in seen), unit[clear].T
+            gap = wanted[clear] - np.float32(gain) * shown
+            light = _median(gap)
+            gap -= np.float32(light)
+            deviation = max(1.4826 * _median(np.abs(gap)), NOISE)
+            weight = np.square(np.maximum(1 - np.square(gap / np.float32(4.685 * deviation)), 0))
+            jacobian = np.stack([across * at[0], across * at[1], across, down * at[0], down * at[1], down, shown - shown.mean()])
+            weighted = jacobian * weight
+            normal = (weighted @ jacobian.T).astype(np.float64)
+            diagonal = np.diag(normal)
+            damping = 1e-3 * diagonal + 1e-4 * diagonal.max() + 1e-7 * len(clear)
+            change = np.linalg.solve(normal + np.diag(damping), (weighted @ gap).astype(np.float64))
             gain = float(np.clip(gain + change[6], *GAINS))
             change = change[:6].reshape(2, 3)
             linear, shift = linear + change[:, :2], shift + change[:, 2]
             if np.abs(change).sum(1).max() < STILL:
                 break
     return np.concatenate([linear / half, (shift - linear / half @ middle)[:, None]], 1), gain, light
+
+
+def _median(values: Array) -> float:
+    """The upper median of values (P,): in a third of the time of numpy's."""
+    middle = len(values) // 2
+    return float(np.partition(values, middle)[middle])
 
 
 def _compared(target: _Look, source: _Look, places: Array, gain: float, light: float) -> tuple[Array, Mask]:

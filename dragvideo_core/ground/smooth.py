@@ -18,21 +18,37 @@ from scipy.sparse import linalg
 from .camera import Array, Mask
 from .transfer import matched
 
+Weights = tuple[float, float]
 WEIGHTS = (1.0, 1.0), (4.0, 1.0), (20.0, 1.0), (1.0, 4.0), (1.0, 20.0)  # of neighbours in the row and in the column
 BAND = 6  # the larger hole is larger by one of so many parts of the hole's side
 TRIED, SOLVED = 1500, 20_000  # unknown pixels at most; larger holes are made smaller by halves: to try weights, to fill
+AROUND = 12  # px: so far around a hole, and half the side of its area further, other unknown pixels take part in its fill
+LEAK = 1e-7  # weight of the mean colour: decides where no known pixel can be reached
 
 
-def smooth_fill(picture: Array, known: Mask) -> Array:
-    """`picture` (h, w, 3) in [0, 1] with all that is not `known` (h, w) filled; mid-grey if nothing is known."""
-    if known.all():
+def smooth_fill(picture: Array, known: Mask, hole: Mask, weights: Weights) -> Array:
+    """`picture` (h, w, 3) in [0, 1] with the `hole` (h, w), of which nothing is `known` (h, w), filled; mid-grey if nothing is.
+
+    What is not known beyond the hole is worked out near it alone. weights: the `best_weights`, perhaps those of another frame
+    of the same ground.
+    """
+    if not hole.any():
         return picture
     if not known.any():
-        return np.full_like(picture, 0.5)
-    return _filled(picture, known, _best_weights(*_reduced(picture, known, TRIED)))
+        return np.where(hole[..., None], np.float32(0.5), picture)
+    reach = AROUND + math.sqrt(hole.sum()) / 2
+    near = cv2.distanceTransform((~hole).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_3) <= reach
+    small, seen, part = _reduced(picture, known, known | near, SOLVED)
+    filled = _harmonic(small, seen, part, weights)
+    if small.shape != picture.shape:
+        filled = cv2.resize(filled, known.shape[::-1], interpolation=cv2.INTER_LINEAR)
+        filled = matched(filled, np.ones_like(known), picture, known)
+    return np.where(hole[..., None], filled, picture)
 
 
-def _best_weights(picture: Array, known: Mask) -> tuple[float, float]:
+def best_weights(picture: Array, known: Mask) -> Weights:
+    """Of a neighbour in the row and of one in the column: those that foretell what is known around the hole best."""
+    picture, known, everything = _reduced(picture, known, np.ones_like(known), TRIED)
     reach = max(2, round(math.sqrt((~known).sum()) / BAND))
     larger = (
         cv2.erode(known.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1,) * 2), borderValue=1) > 0
@@ -40,51 +56,51 @@ def _best_weights(picture: Array, known: Mask) -> tuple[float, float]:
     if not larger.any():
         return WEIGHTS[0]
     band = known & ~larger
-    errors = [float(np.square(_harmonic(picture, larger, weights) - picture)[band].sum()) for weights in WEIGHTS]
+    errors = [float(np.square(_harmonic(picture, larger, everything, weights) - picture)[band].sum()) for weights in WEIGHTS]
     return WEIGHTS[int(np.argmin(errors))]
 
 
-def _filled(picture: Array, known: Mask, weights: tuple[float, float]) -> Array:
-    small, seen = _reduced(picture, known, SOLVED)
-    filled = _harmonic(small, seen, weights)
-    if small.shape == picture.shape:
-        return filled
-    filled = cv2.resize(filled, known.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    return np.where(known[..., None], picture, matched(filled, np.ones_like(known), picture, known))
+def _harmonic(picture: Array, known: Mask, part: Mask, weights: Weights) -> Array:
+    """Every unknown pixel of the `part` (h, w) the weighted mean of its neighbours in it; at least one pixel is known.
 
-
-def _harmonic(picture: Array, known: Mask, weights: tuple[float, float]) -> Array:
-    """Every unknown pixel the weighted mean of its neighbours in the picture, of which at least one pixel is known."""
+    What has no way to a known pixel takes their mean.
+    """
     height, width = known.shape
-    number = np.where(known, -1, np.cumsum(~known).reshape(known.shape) - 1)  # of the unknown ones
-    count = int((~known).sum())
-    total, wanted = np.zeros(count), np.zeros((count, 3))
+    is_open = part & ~known
+    number = np.where(is_open, np.cumsum(is_open).reshape(known.shape) - 1, -1)  # of the unknown ones
+    count = int(is_open.sum())
+    total, wanted = np.full(count, LEAK), np.tile(LEAK * picture[known].mean(0, dtype=np.float64), (count, 1))
     rows, columns, values = [], [], []
     for (dy, dx), weight in zip(((0, 1), (1, 0)), weights, strict=True):
         first, second = np.s_[: height - dy, : width - dx], np.s_[dy:, dx:]
         for one, other in ((first, second), (second, first)):
-            unknown = ~known[one]
-            me, neighbour = number[one][unknown], number[other][unknown]
+            joined = is_open[one] & part[other]
+            me, neighbour = number[one][joined], number[other][joined]
             total[me] += weight
             is_known = neighbour < 0
-            wanted[me[is_known]] += weight * picture[other][unknown][is_known]
+            wanted[me[is_known]] += weight * picture[other][joined][is_known]
             rows.append(me[~is_known])
             columns.append(neighbour[~is_known])
             values.append(np.full(len(rows[-1]), -weight))
     places = np.concatenate([*rows, np.arange(count)]), np.concatenate([*columns, np.arange(count)])
     system = sparse.csc_matrix((np.concatenate([*values, total]), places), shape=(count, count))
     filled = picture.copy()
-    filled[~known] = linalg.splu(system).solve(wanted).clip(0, 1)
+    factor = linalg.splu(system, permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True})
+    filled[is_open] = factor.solve(wanted).clip(0, 1)
     return filled
 
 
-def _reduced(picture: Array, known: Mask, most: int) -> tuple[Array, Mask]:
-    """Halved until at most so many pixels are unknown; a pixel of the small picture is known if any of its pixels is."""
-    while (~known).sum() > most and min(known.shape) > 16:
+def _reduced(picture: Array, known: Mask, part: Mask, most: int) -> tuple[Array, Mask, Mask]:
+    """Halved until at most so many pixels of the part are unknown.
+
+    A pixel of the small picture is known, or of the part, if any of its pixels is.
+    """
+    while (part & ~known).sum() > most and min(known.shape) > 16:
         size = (known.shape[1] + 1) // 2, (known.shape[0] + 1) // 2
         share = cv2.resize(known.astype(np.float32), size, interpolation=cv2.INTER_AREA)
         if not (share > 0).any():
             break
         light = cv2.resize(np.where(known[..., None], picture, 0), size, interpolation=cv2.INTER_AREA)
+        part = cv2.resize(part.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
         picture, known = light / np.maximum(share, 1e-6)[..., None], share > 0
-    return picture, known
+    return picture, known, part
