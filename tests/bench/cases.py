@@ -18,6 +18,8 @@ from dragvideo_core.embedded.drawn_clips import draw_clip, draw_layers
 from dragvideo_core.embedded.drawn_world import Pose, rotation_by
 from dragvideo_core.types import VideoClip
 
+from . import truth
+
 FIRST_SEED = 200
 FRAMES = 5
 SMALL = 5.0  # px, radius of what is looked for around a handle that is not at the tip
@@ -48,6 +50,7 @@ class Case:
     front: Tensor | None = None  # of what stays in front of the thing
     kind: str = ""  # of drawn thing
     fit_mask: bool = False
+    seen_elsewhere: Tensor | None = None  # (N, 1, H, W) bool: another frame shows the ground that lies there; None: nobody knows
 
 
 def plain(count: int = 12, frames: int = FRAMES) -> list[Case]:
@@ -89,11 +92,20 @@ def drawn(name: str, demo: DemoClip, picks: str | None = None) -> Case:
         track=partial(_track, demo),
         front=demo.front,
         kind=demo.scene.kind,
+        seen_elsewhere=_seen_elsewhere(demo),
     )
 
 
 def _layer(demo: DemoClip, poses: list[Pose]) -> Tensor:
     return torch.from_numpy(draw_layers(demo.scene, poses)[0])[:, None]
+
+
+def _seen_elsewhere(demo: DemoClip) -> Tensor:
+    """All of the drawn ground moves with the camera."""
+    y, x = np.mgrid[: drawn_world.SIZE, : drawn_world.SIZE]
+    covered = demo.layer if demo.front is None else torch.maximum(demo.layer, demo.front)
+    cameras = [pose.camera for pose in demo.poses]
+    return truth.seen_elsewhere(covered, lambda i, j: np.stack([x + cameras[j] - cameras[i], y], -1))
 
 
 def _track(demo: DemoClip, points: np.ndarray, frame: int) -> tuple[np.ndarray, np.ndarray]:

@@ -16,8 +16,10 @@ import torch
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
+from dragvideo_core.points.flow import optical_flow
 from dragvideo_core.types import VideoClip
 
+from . import truth
 from .cases import Case, Wanted
 from .masked_films import MaskedFilm
 from .plans import FRAMES, SIZE, STRIDE, Plan, mask_points
@@ -26,6 +28,7 @@ OVERSAMPLED = 2  # a crop of 256 px has at most 480 px of the film
 SOFT = 1.0  # px of the film: sigma of the cut-out's edge
 LOOK = 10.0  # px: radius of what is looked for around the handle
 FPS = 24.0
+AGREE = 0.5  # px: the ground's flow there and back
 GRID = 2  # px between the places where the field is undone
 NOWHERE = 1e5  # px: far outside of every film
 
@@ -52,6 +55,7 @@ def compose(plan: Plan) -> Case:
         layer=_matte([matte for _, matte in sources]),
         true_layer=_matte([matte for _, matte in edits]),
         track=partial(_track, plan.shifts),
+        seen_elsewhere=_seen_elsewhere(plan, [matte for _, matte in sources]),
     )
 
 
@@ -94,6 +98,25 @@ def _render(plan: Plan, i: int) -> list[tuple[np.ndarray, np.ndarray]]:
         picture = sampled(colours, places) * cover[..., None] + ground * (1 - cover[..., None])
         rendered.append((averaged(picture), averaged(cover)))
     return rendered
+
+
+def _seen_elsewhere(plan: Plan, mattes: list[np.ndarray]) -> Tensor:
+    """By the motion of the ground film without anything over it, where its flow there and back agrees."""
+    y, x = np.mgrid[:SIZE, :SIZE].astype(np.float32)
+    here = np.stack([x, y], -1)
+    grounds = [
+        sampled(plan.ground.frames[plan.ground_first + i * STRIDE].astype(np.float32) / 255, plan.ground_crop.to_film(here))
+        for i in range(FRAMES)
+    ]
+    pictures = _clip(grounds).frames
+
+    def ground_at(i: int, j: int) -> np.ndarray:
+        there, back = (optical_flow(pictures[a], pictures[b]).numpy().transpose(1, 2, 0) for a, b in ((i, j), (j, i)))
+        places = here + there
+        home = cv2.remap(back, *(np.ascontiguousarray(places[..., k]) for k in (0, 1)), cv2.INTER_LINEAR)
+        return np.where(np.linalg.norm(there + home, axis=-1, keepdims=True) < AGREE, places, np.nan)
+
+    return truth.seen_elsewhere(_matte(mattes), ground_at)
 
 
 def _undone(plan: Plan, shift: np.ndarray) -> Warp:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from dragvideo_core.types import PointTracks
+from dragvideo_core.types import Displacement, PointTracks
 
 from . import checkpoint, rows, truth, variants
 from . import without_model as displacing
@@ -20,12 +20,15 @@ def without_model(case: Case, reach: int = truth.REACH) -> tuple[list[rows.Row],
     """Rows and edits that need no model, and the points as they were followed, without a layer."""
     records, edits, tracks = [], {}, {}
     for name, variant in displacing.VARIANTS.items():
-        if variant.layer not in tracks:
-            tracks[variant.layer] = displacing.tracks_of(case, variant.layer)
+        followed = variant.layer, variant.has_mask
+        if followed not in tracks:
+            tracks[followed] = displacing.tracks_of(case, variant.layer, has_mask=variant.has_mask)
         began = time.perf_counter()
-        edits[name] = variant.edit(case.clip, tracks[variant.layer])
-        records.append(rows.row(case, name, edits[name], tracks[variant.layer], time.perf_counter() - began, reach=reach))
-    return records, edits, tracks["none"]
+        made = variant.edit(case.clip, tracks[followed])
+        seconds = time.perf_counter() - began
+        edits[name], filled = (made.frames, made.freed) if isinstance(made, Displacement) else (made, None)
+        records.append(rows.row(case, name, edits[name], tracks[followed], seconds, reach=reach, filled=filled))
+    return records, edits, tracks["none", True]
 
 
 def with_model(case: Case, names: list[str], file: Path | None = None, reach: int = truth.REACH) -> tuple[list[rows.Row], Edited]:

@@ -22,9 +22,12 @@ NOT_NUMBERS = ("clip", "variant")
 PRINTED = (
     "distance_ratio",
     "inside_gain_db",
+    "whole_gain_db",
     "inside_ssim",
     "sharpness",
     "hole_psnr_db",
+    "fill_psnr_db",
+    "fill_seen_psnr_db",
     "ghost",
     "flip_inside",
     "smoothness_px",
@@ -33,16 +36,29 @@ PRINTED = (
 )
 
 
-def row(case: Case, variant: str, edited: Tensor, tracks: PointTracks, seconds: float, iterations: int = 0, reach: int = 24) -> Row:
+def row(
+    case: Case,
+    variant: str,
+    edited: Tensor,
+    tracks: PointTracks,
+    seconds: float,
+    iterations: int = 0,
+    reach: int = 24,
+    filled: Tensor | None = None,
+) -> Row:
     """The columns of edited frames (N, 3, H, W). `tracks`: those that the edit used, in pixels of the case's clip.
 
-    reach: px that the dragged part is looked for around its target.
+    reach: px that the dragged part is looked for around its target; filled: (N, 1, H, W) bool, the ground that the edit filled, if
+    it says that.
     """
     mask, true, clip = tracks.edit_mask, case.true_edit.frames, case.clip.frames
     made = VideoClip(edited, case.clip.source_index, case.clip.fps)
     medians_of = [truth.distances(case.true_edit, made, one.places, one.radius, reach) for one in case.wanted]
     distances, dragged = torch.stack(medians_of).mean(0), float(np.mean([one.dragged for one in case.wanted]))
     freed = truth.freed_ground(case.layer, case.true_layer, case.front)
+    nothing = torch.zeros_like(freed)
+    seen = nothing if case.seen_elsewhere is None else case.seen_elsewhere
+    bare = nothing if filled is None else filled & truth.bare_ground(case.true_layer, case.front)
     moved = (case.true_layer >= 0.5) & mask
     frame = json.loads(case.picks)["frame"]
     return {
@@ -55,10 +71,14 @@ def row(case: Case, variant: str, edited: Tensor, tracks: PointTracks, seconds: 
         "distance_spread_px": distances.std(correction=0).item(),
         "inside_psnr_db": metrics.psnr(edited, true, mask),
         "inside_gain_db": truth.gain_inside(case, made, mask),
+        "whole_gain_db": metrics.psnr(edited, true) - metrics.psnr(clip, true),
         "inside_ssim": truth.ssim(edited, true, mask),
         "inside_ssim_unedited": truth.ssim(clip, true, mask),
         "sharpness": truth.sharpness(edited, true, moved),
         "hole_psnr_db": metrics.psnr(edited, true, freed),
+        "hole_seen_psnr_db": metrics.psnr(edited, true, freed & seen),
+        "fill_psnr_db": metrics.psnr(edited, true, bare),
+        "fill_seen_psnr_db": metrics.psnr(edited, true, bare & seen),
         "ghost": truth.ghost(edited, true, clip, freed),
         "flip_inside": flip.inside(edited, true, mask),
         "flip_outside": flip.outside(edited, clip, mask),

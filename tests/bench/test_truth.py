@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from bench import flip, rows, truth
@@ -34,6 +35,17 @@ def test_freed_is_what_the_layer_covers_no_more():
     pole = torch.zeros_like(layer)
     pole[..., :16] = 1
     assert not (truth.freed_ground(layer, true_layer, pole) & (pole > 0)).any()
+
+
+def test_ground_is_seen_elsewhere_where_another_frame_shows_it_bare():
+    """A thing at one place of the screen, over ground that goes 10 px to the right from each frame to the next."""
+    layer = torch.zeros(2, 1, SIZE, SIZE)
+    layer[..., 20:44, 20:36] = 1
+    y, x = np.mgrid[:SIZE, :SIZE]
+    first, second = truth.seen_elsewhere(layer, lambda i, j: np.stack([x + 10.0 * (j - i), y], -1))[:, 0, 30]
+    assert not first[20:26].any() and first[26:36].all(), "16 px wide: most of it comes out on the right"
+    assert second[20:30].all() and not second[30:36].any()
+    assert not truth.seen_elsewhere(layer, lambda i, j: np.full((SIZE, SIZE, 2), np.nan)).any()
 
 
 @pytest.mark.parametrize("share", [0.0, 0.25, 0.5, 1.0])

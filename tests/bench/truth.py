@@ -5,10 +5,12 @@ Frames are (N, 3, H, W) in [0, 1]; masks (N, 1, H, W) bool; layers (N, 1, H, W) 
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from functools import partial
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -71,8 +73,27 @@ def sharpness(edited: Tensor, true: Tensor, where: Tensor) -> float:
 
 def freed_ground(layer: Tensor, true_layer: Tensor, front: Tensor | None = None) -> Tensor:
     """Pixels that the layer covers in the clip and no longer in the true edit, and nothing in front does: (N, 1, H, W) bool."""
-    freed = (layer >= 0.5) & (true_layer < 0.02)
-    return freed if front is None else freed & (front < 0.02)
+    return (layer >= 0.5) & bare_ground(true_layer, front)
+
+
+def bare_ground(layer: Tensor, front: Tensor | None = None) -> Tensor:
+    """Pixels that show nothing of the layer nor of what is in front: (N, 1, H, W) bool."""
+    return layer < 0.02 if front is None else (layer < 0.02) & (front < 0.02)
+
+
+def seen_elsewhere(covered: Tensor, ground_at: Callable[[int, int], np.ndarray]) -> Tensor:
+    """Where another frame of the clip shows the ground that lies at a pixel: (N, 1, H, W) bool.
+
+    covered: (N, 1, H, W), how much of each pixel shows something else than ground; ground_at(i, j): where the ground of each pixel
+    of frame i truly lies in frame j, (H, W, 2) px, NaN where that is not known. All four pixels around that place must show it.
+    """
+    bare = (covered[:, 0] < 0.02).numpy().astype(np.float32)
+    seen = np.zeros(bare.shape, bool)
+    for i, j in itertools.permutations(range(len(bare)), 2):
+        x, y = np.nan_to_num(ground_at(i, j), nan=-2.0).astype(np.float32).transpose(2, 0, 1)
+        there = cv2.remap(bare[j], np.ascontiguousarray(x), np.ascontiguousarray(y), cv2.INTER_LINEAR, borderValue=0)
+        seen[i] |= there > 0.999
+    return torch.from_numpy(seen)[:, None]
 
 
 def ghost(edited: Tensor, true: Tensor, original: Tensor, freed: Tensor) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -18,7 +19,7 @@ from dragvideo_core.stages.displace import DisplaceSettings, displace
 from dragvideo_core.stages.pick import pick
 from dragvideo_core.stages.propagate import PropagateSettings, propagate
 from dragvideo_core.stages.segment import segment
-from dragvideo_core.types import DragModel, PointTracks, VideoClip
+from dragvideo_core.types import Displacement, DragModel, PointTracks, VideoClip
 
 from . import inpaint4drag, strokes, today
 from .cases import Case
@@ -38,12 +39,13 @@ class Displacing:
     """One way to edit a clip without a model."""
 
     layer: LayerSource  # none, the true one, the one that two rough strokes lead to, or one that is guessed from the handles
-    edit: Callable[[VideoClip, PointTracks], Tensor]
+    edit: Callable[[VideoClip, PointTracks], Tensor | Displacement]  # frames alone, or with the ground that came free
     settings: dict[str, Any] = field(default_factory=dict)  # for the record
+    has_mask: bool = True  # somebody painted what may change; else it is made around the drag
 
 
-def _layered(clip: VideoClip, tracks: PointTracks) -> Tensor:
-    return displace(clip, tracks).frames
+def _layered(clip: VideoClip, tracks: PointTracks) -> Displacement:
+    return displace(clip, tracks)
 
 
 def _telea(frames: Tensor, covered: Tensor, freed: Tensor) -> tuple[Tensor, Tensor]:
@@ -56,9 +58,9 @@ def _telea(frames: Tensor, covered: Tensor, freed: Tensor) -> tuple[Tensor, Tens
     return torch.where(freed, torch.stack(filled), frames), torch.zeros_like(freed)
 
 
-def _layered_with_telea(clip: VideoClip, tracks: PointTracks) -> Tensor:
+def _layered_with_telea(clip: VideoClip, tracks: PointTracks) -> Displacement:
     with patch("dragvideo_core.stages.displace.fill_freed", _telea):
-        return displace(clip, tracks).frames
+        return displace(clip, tracks)
 
 
 VARIANTS: dict[str, Displacing] = {  # by the names of their rows
@@ -74,13 +76,20 @@ VARIANTS: dict[str, Displacing] = {  # by the names of their rows
     FOUND: Displacing("found", _layered, dataclasses.asdict(DisplaceSettings())),
     "layered displacement alone, layer guessed": Displacing("guessed", _layered, dataclasses.asdict(DisplaceSettings())),
     "layered displacement alone, no layer": Displacing("none", _layered, dataclasses.asdict(DisplaceSettings())),
+    "layer given, no mask": Displacing("given", _layered, dataclasses.asdict(DisplaceSettings()), has_mask=False),
+    "layer guessed, no mask": Displacing("guessed", _layered, dataclasses.asdict(DisplaceSettings()), has_mask=False),
+    "no layer, no mask": Displacing("none", _layered, dataclasses.asdict(DisplaceSettings()), has_mask=False),
 }
 
 
-def tracks_of(case: Case, layer: LayerSource, settings: PropagateSettings = BY_FLOW, model: DragModel | None = None) -> PointTracks:
+def tracks_of(
+    case: Case, layer: LayerSource, settings: PropagateSettings = BY_FLOW, model: DragModel | None = None, has_mask: bool = True
+) -> PointTracks:
     """The case's points in every frame, and its layer from that source. model: for trackers that look by features."""
-    settings, clip = replace(settings, fit_mask=case.fit_mask, guess_layer=layer == "guessed"), case.clip
+    settings, clip = replace(settings, fit_mask=case.fit_mask and has_mask, guess_layer=layer == "guessed"), case.clip
     text = strokes.with_strokes(case) if layer == "found" else case.picks
+    if not has_mask:
+        text = json.dumps(json.loads(text) | {"mask_points": []})
     front = None if case.front is None or layer in ("none", "guessed") else case.front[:, 0]
     segmenter = segment(mask=case.layer[:, 0] if layer == "given" else None, front=front)
     return propagate(clip, pick(text, clip.size, len(clip)), segmenter, model or embedded.drag_model(case.kind), settings)
