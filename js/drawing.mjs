@@ -93,6 +93,11 @@ export function drawReach(context, ways, size, view, k) {
   context.restore();
 }
 
+/** A canvas of the picture's shape, laid over it. */
+export function drawOver(context, canvas, size, view) {
+  context.drawImage(canvas, view.x, view.y, ...size.map((side) => side * view.scale));
+}
+
 /** All that is nearer than `radius` to the way from one point to the other. */
 function capsule(from, to, radius) {
   const angle = Math.atan2(to[1] - from[1], to[0] - from[0]);

@@ -1,13 +1,16 @@
 /**
- * The edit mask where nobody painted one: what lies near the drags. dragvideo_core/points/edit_mask.py written again,
- * held to the same numbers by tests. No DOM.
+ * The edit mask where nobody painted one: what lies near the drags, and the thing near the
+ * handles where its layer is known. dragvideo_core/points/edit_mask.py written again, held to the same numbers by tests. No DOM.
  */
 
+import { roundHalfEven } from "./mesh.mjs";
 import { isPin } from "./points_state.mjs";
-import { maskOf } from "./regions.mjs";
+import { maskOf, widened } from "./regions.mjs";
 
 const REACH = 1.5; // lengths of the drag
 const [NEAREST, FARTHEST] = [0.1, 0.35]; // of the shorter side
+const OF_LAYER = 1.5; // reaches: so near to its handle the layer is taken in
+const BESIDE = 1 / 32; // of the shorter side: so much around what is taken in
 
 /** How far around the way from handle to target the picture may change, px. */
 export function reachOf({ handle, target }, size) {
@@ -16,9 +19,49 @@ export function reachOf({ handle, target }, size) {
   return Math.min(Math.max(REACH * length, NEAREST * short), FARTHEST * short);
 }
 
-/** Where the picture may change, as a mask (regions.mjs): inside the painted squares, or near the drags. */
-export function editMask({ mask_points, pairs, size }, radius) {
-  return mask_points.length > 0 ? maskOf(mask_points, radius, size) : aroundDrags(pairs, size);
+/**
+ * Where the picture may change, as a mask (regions.mjs): inside the painted squares, or near the drags. `thing`: what the
+ * layer covers, as a mask, or null where none is known.
+ */
+export function editMask({ mask_points, pairs, size }, radius, thing = null) {
+  if (mask_points.length > 0) return maskOf(mask_points, radius, size);
+  return takingIn(aroundDrags(pairs, size), thing, pairs, size);
+}
+
+/** A mask of `aroundDrags` with what the thing covers near the handles, and the same at the targets, both with a rim. */
+export function takingIn(mask, thing, pairs, size) {
+  if (!thing || !thing.includes(0)) return mask;
+  const [width, height] = size;
+  const taken = mask.slice();
+  for (const pair of pairs) {
+    if (isPin(pair)) continue;
+    const near = widened(partNear(thing, pair, size), roundHalfEven(BESIDE * Math.min(...size)), size);
+    const [right, down] = [0, 1].map((axis) => roundHalfEven(pair.target[axis] - pair.handle[axis]));
+    for (let row = 0; row < height; row++)
+      for (let column = 0; column < width; column++) {
+        if (!near[row * width + column]) continue;
+        taken[row * width + column] = 1;
+        const [x, y] = [column + right, row + down];
+        if (x >= 0 && y >= 0 && x < width && y < height) taken[y * width + x] = 1;
+      }
+  }
+  return taken;
+}
+
+/** What of the thing lies near the handle. */
+function partNear(thing, pair, size) {
+  const [width, height] = size;
+  const { handle } = pair;
+  const reach = OF_LAYER * reachOf(pair, size);
+  const part = new Uint8Array(thing.length);
+  const [left, right] = spanOf(handle[0], handle[0], reach, width);
+  const [top, bottom] = spanOf(handle[1], handle[1], reach, height);
+  for (let row = top; row <= bottom; row++)
+    for (let column = left; column <= right; column++) {
+      const [x, y] = [column - handle[0], row - handle[1]];
+      if (thing[row * width + column] && Math.sqrt(x * x + y * y) <= reach) part[row * width + column] = 1;
+    }
+  return part;
 }
 
 /** All that is nearer to some arrow than its reach. */

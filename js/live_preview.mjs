@@ -36,7 +36,7 @@ export class LivePreview {
     const given = mask_points.length > 0 ? [mask_points, pixels.radius] : [JSON.stringify(pairs)];
     const thing = layer && this.#memory.of("thing", [layer, width, height], () => thingOf(layer, size));
     const scene = this.#memory.of("scene", [...given, layer, width, height], () =>
-      sceneOf(editMask(picks, pixels.radius), thing, size),
+      sceneOf(editMask(picks, pixels.radius, thing?.layer), thing, size),
     );
     const sets = pairs.map(({ handle, target }) => ({
       points: insideSet(pointSet(handle, pixels), size),

@@ -33,10 +33,12 @@ export function paintPicker(picker, context, stage) {
   if (stage.gesture?.loupe) drawing.drawLoupe(context, stage, stage.gesture.loupe(), k);
 }
 
-/** What lies outside the mask is dimmed: outside the painted one, or away from the arrows where there is none. */
+/** What lies outside the mask is dimmed: outside the painted one, or away from the arrows, and the thing, where there is none. */
 function drawMask(picker, context, view, k) {
   const { size, mask_points, pairs } = picker.present;
   if (mask_points.length > 0) return drawing.drawMask(context, mask_points, picker.pixels.radius, size, view, k);
+  const { locked } = picker.after;
+  if (locked) return drawing.drawOver(context, locked, size, view);
   const arrows = pairs.filter((pair) => !isPin(pair));
   const ways = arrows.map((pair) => [pair.handle, pair.target, reachOf(pair, size)]);
   drawing.drawReach(context, ways, size, view, k);

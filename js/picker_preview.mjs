@@ -42,9 +42,20 @@ export class PickerPreview {
     const { dragged } = this;
     const { present, pixels, isDrawable } = this.picker;
     if (!picture || !isDrawable || (dragged ? this.isOff : !this.isWanted)) return picture;
-    const picks = atStrength(dragged ?? present);
-    const isFound = this.layer && picks.strokes === this.ranWith; // the run finds the layer with more care than we do here
-    return this.canvas.of(picture, isFound ? { ...picks, strokes: NONE } : picks, pixels, this.layer);
+    return this.canvas.of(picture, this.#asKnown(atStrength(dragged ?? present)), pixels, this.layer);
+  }
+
+  /** What may not change where nobody painted a mask, as a canvas; null where no thing is known. */
+  get locked() {
+    const { picture, present, history, isDrawable } = this.picker;
+    if (!picture || !isDrawable) return null;
+    const { strokes } = history.present; // not the one that is being painted: to find the thing takes too long for that
+    return this.canvas.locked(picture, this.#asKnown({ ...present, strokes }), this.layer);
+  }
+
+  /** The picks without their strokes where the last run found the thing by them: with more care than we do here. */
+  #asKnown(picks) {
+    return this.layer && picks.strokes === this.ranWith ? { ...picks, strokes: NONE } : picks;
   }
 
   /** Fetches the layer that the last run found, where it is of this frame. */

@@ -1,9 +1,10 @@
 /** The live preview as a canvas: reads the picture's pixels once, and draws anew only when something has changed. */
 
 import { element } from "./dom.mjs";
+import { editMask } from "./edit_mask.mjs";
 import { LivePreview } from "./live_preview.mjs";
 import { Memory } from "./memory.mjs";
-import { rescale } from "./points_state.mjs";
+import { isPin, rescale } from "./points_state.mjs";
 import { layerOfStrokes } from "./stroke_layer.mjs";
 import { rescaleStrokes } from "./strokes_state.mjs";
 
@@ -13,6 +14,7 @@ const HALF = 127; // of 255
 const RIM = [255, 255, 255];
 const TINT = [86, 180, 233];
 const TINT_OPACITY = 0.45;
+const [LOCKED, LOCKED_OPACITY] = [[0, 0, 0], 0.5];
 
 export class PreviewCanvas {
   constructor() {
@@ -31,10 +33,36 @@ export class PreviewCanvas {
     return this.memory.of("shown", from, () => this.#drawn(picture, picks, pixels, layer));
   }
 
-  #drawn(picture, picks, pixels, layer) {
+  /**
+   * What may not change, as a dark canvas with a white rim, where nobody painted a mask and the thing is known; else null.
+   * Takes the same as `of`.
+   */
+  locked(picture, picks, layer) {
+    if (picks.mask_points.length > 0 || picks.pairs.every(isPin)) return null;
+    const { size, bytes } = this.#sized(picture, picks);
+    const matte = this.#matte(bytes, picks, layer, size);
+    if (!matte) return null;
+    return this.memory.of("locked", [JSON.stringify(picks.pairs), matte], () => {
+      const thing = matte.map((value) => (value > HALF ? 1 : 0));
+      const mask = editMask(this.#fitted(picks, size), 0, thing);
+      return overlay(
+        mask.map((may) => (may ? 0 : 255)),
+        size,
+        LOCKED,
+        LOCKED_OPACITY,
+      );
+    });
+  }
+
+  /** The picture's bytes at the size that it is shown displaced at: `{ scale, size, bytes }`. */
+  #sized(picture, picks) {
     const scale = Math.min(1, Math.sqrt(MOST_PIXELS / (picks.size[0] * picks.size[1])));
     const size = picks.size.map((side) => Math.max(2, Math.round(side * scale)));
-    const bytes = this.memory.of("bytes", [picture, ...size], () => bytesOf(picture, size));
+    return { scale, size, bytes: this.memory.of("bytes", [picture, ...size], () => bytesOf(picture, size)) };
+  }
+
+  #drawn(picture, picks, pixels, layer) {
+    const { scale, size, bytes } = this.#sized(picture, picks);
     const sized = { side: pixels.side, spacing: pixels.spacing * scale, radius: pixels.radius * scale };
     const matte = this.#matte(bytes, picks, layer, size);
     const made = this.preview.render(bytes, this.#fitted(picks, size), sized, matte);
@@ -64,13 +92,18 @@ export class PreviewCanvas {
 
 /** What is white in a picture as a canvas of `size` [W, H]: in the colour of strokes over the thing, with a white rim. */
 export function tinted(layer, size) {
-  const bytes = bytesOf(layer, size);
-  const covered = bytes.filter((_, at) => at % 4 === 0);
+  const covered = bytesOf(layer, size).filter((_, at) => at % 4 === 0);
+  return overlay(covered, size, TINT, TINT_OPACITY);
+}
+
+/** A canvas of `size` [W, H] in one colour, as opaque as `covered` says, in bytes; with a white rim. */
+function overlay(covered, size, colour, opacity) {
+  const bytes = new Uint8ClampedArray(4 * covered.length);
   const isOff = (at) => covered[at] <= HALF; // not so beyond the picture
   covered.forEach((value, at) => {
     const isRim = !isOff(at) && (isOff(at - 1) || isOff(at + 1) || isOff(at - size[0]) || isOff(at + size[0]));
-    bytes.set(isRim ? RIM : TINT, 4 * at);
-    bytes[4 * at + 3] = isRim ? 255 : value * TINT_OPACITY;
+    bytes.set(isRim ? RIM : colour, 4 * at);
+    bytes[4 * at + 3] = isRim ? 255 : value * opacity;
   });
   const canvas = element("canvas");
   Object.assign(canvas, { width: size[0], height: size[1] });

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -15,6 +16,8 @@ from .sets import inside, union_of_squares
 
 REACH = 1.5  # lengths of the drag
 NEAREST, FARTHEST = 0.1, 0.35  # of the shorter side
+OF_LAYER = 1.5  # radii of the mask around the drag: so near to its handle the layer is taken in
+BESIDE = 1 / 32  # of the shorter side: so much around what is taken in, which may bend on its way
 PIN = 1e-3  # px: a shorter drag is a pin
 MOST_NAMED = 8  # frames that a sentence lists
 
@@ -32,15 +35,43 @@ def around_drags(handles: Tensor, targets: Tensor, size: Size) -> Tensor:
     least `NEAREST` and at most `FARTHEST` of the picture's shorter side. Pins, whose target is their handle, add nothing.
     The page draws the same (`js/edit_mask.mjs`).
     """
-    short, masks = min(size), np.zeros((len(handles), *size), np.uint8)
+    masks = np.zeros((len(handles), *size), np.uint8)
     for mask, starts, ends in zip(masks, handles.tolist(), targets.tolist(), strict=True):
         for start, end in zip(starts, ends, strict=True):
-            length = float(np.hypot(end[0] - start[0], end[1] - start[1]))
-            if length < PIN:
-                continue
-            radius = min(max(REACH * length, NEAREST * short), FARTHEST * short)
-            mask |= _near_segment(start, end, radius, size)
+            radius = _radius(start, end, min(size))
+            if radius is not None:
+                mask |= _near_segment(start, end, radius, size)
     return torch.from_numpy(masks.astype(bool))[:, None]
+
+
+def taking_in(mask: Tensor, layer: Tensor | None, handles: Tensor, targets: Tensor) -> Tensor:
+    """A mask (N, 1, H, W) bool of `around_drags` that takes in the layer (N, 1, H, W) near the handles (N, J, 2), here and there.
+
+    Of each pair: what the layer covers nearer to the handle than `OF_LAYER` times the mask's radius, and the same at the target,
+    both with a rim. Where the layer covers all of a frame, no thing is known and nothing is added. The page takes in the same.
+    """
+    if layer is None:
+        return mask
+    size, masks = size_of(mask), mask[:, 0].cpu().numpy().copy()
+    side = 2 * round(BESIDE * min(size)) + 1
+    rim = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    for one, shares, starts, ends in zip(masks, layer[:, 0].cpu().numpy(), handles.tolist(), targets.tolist(), strict=True):
+        thing = (shares >= 0.5).astype(np.uint8)
+        if thing.all():
+            continue
+        for start, end in zip(starts, ends, strict=True):
+            radius = _radius(start, end, min(size))
+            if radius is not None:
+                near = cv2.dilate(thing & _near_segment(start, start, OF_LAYER * radius, size), rim)
+                way = np.array([[1, 0, round(end[0] - start[0])], [0, 1, round(end[1] - start[1])]], np.float32)
+                one |= (near | cv2.warpAffine(near, way, size[::-1], flags=cv2.INTER_NEAREST)) > 0
+    return torch.from_numpy(masks)[:, None].to(mask.device)
+
+
+def _radius(start: list[float], end: list[float], short: int) -> float | None:
+    """How far around the way from start to end the picture may change, px; None for a pin. short: the shorter side, px."""
+    length = float(np.hypot(end[0] - start[0], end[1] - start[1]))
+    return None if not length >= PIN else min(max(REACH * length, NEAREST * short), FARTHEST * short)
 
 
 def _near_segment(start: list[float], end: list[float], radius: float, size: Size) -> np.ndarray:

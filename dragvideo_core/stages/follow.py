@@ -66,6 +66,7 @@ def follow(
         mask_points = mask_points + motion[:, _nearest(picks.mask_points, given, picks.frame)[0]]
     visible = given.visible[:, serving][:, :, None] & points.inside(moved, clip.size)
     there = points.carry_targets(targets, handles, moved) + (moves - moves[picks.frame])[:, :, None]
+    is_given = edit_mask is not None or len(picks.mask_points) > 0
     if edit_mask is None:
         radius = settings.mask_radius * scale
         edit_mask = edit_masks.may_change(mask_points, moved.mean(2), there.mean(2), radius, clip.size)
@@ -78,6 +79,8 @@ def follow(
     elif layer is None and settings.guess_layer:
         layer = layers.layer_of_guess(clip, picks, segmenter, edit_mask, moved.mean(2))
     segmenter.free()
+    if not is_given:
+        edit_mask = edit_masks.taking_in(edit_mask, layer, moved.mean(2), there.mean(2))
     return PointTracks(
         handles=moved,
         targets=there,

@@ -76,7 +76,8 @@ def propagate(
 
     Foreground points are found by optical flow, or by DIFT, background points move with their nearest foreground point
     (Eq. 1), targets move with their handles (Eq. 2), the mask is the union of the squares around the mask points
-    (with `fit_mask` points along each drag's way are among these, and the mask is larger by the dragged regions). A
+    (with `fit_mask` points along each drag's way are among these, and the mask is larger by the dragged regions). Without
+    mask points it is what lies near the drags, and takes in the layer near the handles where one is known. A
     correction puts a handle where it really is in a frame, and the points go on from there. A point outside the picture counts
     as hidden. edit_mask: (N, 1, H, W) bool, in the place of the squares; `fit_mask` adds to it as to these.
 
@@ -141,6 +142,8 @@ def propagate(
         layer = layers.layer_of_regions(clip, picks, regions.masks)
     elif layer is None and settings.guess_layer:
         layer = layers.layer_of_guess(clip, picks, segmenter, mask, middles[0])
+    if edit_mask is None and not len(picks.mask_points):
+        mask = edit_masks.taking_in(mask, layer, *middles) & of_shot[:, None, None, None]
     tracks = PointTracks(
         handles=moved_handles,
         targets=moved_targets,

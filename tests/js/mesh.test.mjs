@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { aroundDrags } from "../../js/edit_mask.mjs";
+import { aroundDrags, editMask } from "../../js/edit_mask.mjs";
 import { layerMesh, roundHalfEven, spacingFor } from "../../js/mesh.mjs";
 import { withoutRims } from "../../js/regions.mjs";
 import { HeldMesh, pullsOf } from "../../js/rigid.mjs";
@@ -94,4 +94,13 @@ test("without a mask, what lies near the drags may change: the core's mask", () 
     const ends = pairs.map(([handle, target]) => ({ handle, target }));
     assert.deepEqual(aroundDrags(ends, size), unpacked(mask));
   }
+});
+
+test("where the thing is known, the mask takes it in near the handles: the core's mask", () => {
+  for (const { size, pairs, thing, with_thing } of MASKS) {
+    const ends = pairs.map(([handle, target]) => ({ handle, target }));
+    const known = thing && unpacked(thing);
+    assert.deepEqual(editMask({ mask_points: [], pairs: ends, size }, 0, known), unpacked(with_thing));
+  }
+  assert.ok(MASKS.filter(({ mask, with_thing }) => String(mask) !== String(with_thing)).length >= 4);
 });

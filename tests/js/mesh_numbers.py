@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from dragvideo_core.displacement import backward_map, bending, compose, folds, mesh, pulls, rigid, rims
-from dragvideo_core.points.edit_mask import around_drags
+from dragvideo_core.points.edit_mask import around_drags, taking_in
 from dragvideo_core.stages.displace import DisplaceSettings
 
 FILE = Path(__file__).with_suffix(".json")
@@ -113,12 +113,22 @@ def runs(mask: np.ndarray) -> list[int]:
 
 
 def masks() -> list[dict]:
-    """The edit mask around the drags of each case, where nobody painted one."""
+    """The edit mask around the drags of each case, where nobody painted one, and the same that takes in the layer."""
     found = []
-    for _, _, pairs in CASES.values():
+    for _, layer_discs, pairs in CASES.values():
         handles, targets = (torch.tensor([ends], dtype=torch.float32) for ends in zip(*pairs, strict=True))
-        mask = around_drags(handles, targets, SIZE)[0, 0].numpy()
-        found.append({"size": [SIZE[1], SIZE[0]], "pairs": pairs, "mask": runs(mask)})
+        mask = around_drags(handles, targets, SIZE)
+        thing = None if layer_discs is None else discs(layer_discs)
+        layer = None if thing is None else torch.from_numpy(thing.astype(np.float32))[None, None]
+        found.append(
+            {
+                "size": [SIZE[1], SIZE[0]],
+                "pairs": pairs,
+                "mask": runs(mask[0, 0].numpy()),
+                "thing": None if thing is None else runs(thing),
+                "with_thing": runs(taking_in(mask, layer, handles, targets)[0, 0].numpy()),
+            }
+        )
     return found
 
 

@@ -1,6 +1,6 @@
 import torch
 
-from dragvideo_core.points.edit_mask import FARTHEST, NEAREST, around_drags, may_change
+from dragvideo_core.points.edit_mask import FARTHEST, NEAREST, around_drags, may_change, taking_in
 
 SIZE = (100, 160)
 
@@ -46,3 +46,25 @@ def test_the_mask_moves_with_its_pair_and_is_cut_at_the_border():
 def test_squares_win_where_somebody_set_mask_points():
     squares = may_change(drag((50, 50)), drag((90, 90)), drag((99, 99)), 5.0, SIZE)
     assert squares.sum() == 11 * 11 and squares[0, 0, 50, 50]
+
+
+def test_the_mask_takes_in_the_thing_near_the_handle_and_its_place_at_the_target():
+    handles, targets = drag((60, 50)), drag((68, 56))  # a short drag: its mask reaches 15 px
+    layer = torch.zeros(1, 1, *SIZE)
+    layer[..., 32:51, 50:70] = 1  # a head that sticks out of that mask
+    layer[..., 20:24, 140:150] = 1  # far away
+    mask = around_drags(handles, targets, SIZE)
+    taken = taking_in(mask, layer, handles, targets)
+    assert not mask[0, 0, 33, 60] and taken[0, 0, 32:51, 50:70].all() and taken[0, 0, 38:57, 58:78].all()
+    assert not taken[..., 100:].any() and (taken & mask).sum() == mask.sum()
+    more = taken & ~mask
+    rows, columns = more[0, 0].nonzero().T
+    assert rows.min() >= 32 - 4 and rows.max() <= 57 + 4 and columns.min() >= 50 - 4 and columns.max() <= 78 + 4
+
+
+def test_a_mask_stays_as_it_is_where_no_thing_is_known_or_only_pins_hold():
+    handles, targets = drag((60, 50)), drag((68, 56))
+    mask = around_drags(handles, targets, SIZE)
+    assert taking_in(mask, None, handles, targets) is mask
+    assert torch.equal(taking_in(mask, torch.ones(1, 1, *SIZE), handles, targets), mask)  # a guess that failed in a frame
+    assert not taking_in(torch.zeros_like(mask), torch.eye(160)[None, None, :100], handles, handles).any()
