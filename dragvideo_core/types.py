@@ -159,7 +159,7 @@ class PointPicks:
 
     handles: Tensor  # (J, 2)
     targets: Tensor  # (J, 2)
-    mask_points: Tensor  # (Q, 2), Q may be 0: then what lies near the drags may change
+    mask_points: Tensor  # (Q, 2), Q may be 0: then what lies near the drags may change, and the layer near the handles
     frame: int  # index into the clip: 0 unless the points sit on a later key frame
     size: Size  # that the coordinates refer to
     strokes: tuple[Stroke, ...] = ()  # on the same frame

@@ -26,7 +26,9 @@ def without_model(case: Case, reach: int = truth.REACH) -> tuple[list[rows.Row],
         began = time.perf_counter()
         made = variant.edit(case.clip, tracks[followed])
         seconds = time.perf_counter() - began
-        edits[name], filled = (made.frames, made.freed) if isinstance(made, Displacement) else (made, None)
+        edits[name], filled = (
+            (made.frames, made.freed & truth.bare_ground(made.matte)) if isinstance(made, Displacement) else (made, None)
+        )
         records.append(rows.row(case, name, edits[name], tracks[followed], seconds, reach=reach, filled=filled))
     return records, edits, tracks["none", True]
 

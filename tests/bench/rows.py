@@ -48,8 +48,8 @@ def row(
 ) -> Row:
     """The columns of edited frames (N, 3, H, W). `tracks`: those that the edit used, in pixels of the case's clip.
 
-    reach: px that the dragged part is looked for around its target; filled: (N, 1, H, W) bool, the ground that the edit filled, if
-    it says that.
+    reach: px that the dragged part is looked for around its target; filled: (N, 1, H, W) bool, ground that the edit filled and put
+    nothing over, if it says that.
     """
     mask, true, clip = tracks.edit_mask, case.true_edit.frames, case.clip.frames
     made = VideoClip(edited, case.clip.source_index, case.clip.fps)
