@@ -86,6 +86,23 @@ def warnings_go_to(listener: Callable[[str], None]) -> Iterator[None]:
         _listener.reset(token)
 
 
+@contextmanager
+def each_said_once() -> Iterator[None]:
+    """Inside, in this thread (or task) alone, the listener hears a text once. Python's own warnings know it by themselves."""
+    listener, said = _listener.get(), set[str]()
+    if listener is None:
+        yield
+        return
+
+    def hear(text: str) -> None:
+        if text not in said:
+            said.add(text)
+            listener(text)
+
+    with warnings_go_to(hear):
+        yield
+
+
 # Called by every long stage after each piece of work with (done, total, picture). `picture()` draws the state of the
 # work as (3, H, W) float RGB in [0, 1]; it costs time, so call it only when somebody looks; it is None where there is
 # nothing to show. To cancel, raise: nothing is left behind.

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..points.edit_mask import moving
+from ..points.naming import place_of, shows_picked_frame
 from ..types import OnProgress, PointPicks, Segmenter, Stroke, UserError, VideoClip, ignore_progress, size_of, warn
 from .carry import carry
 from .given import EverythingSegmenter
@@ -173,9 +174,9 @@ def off_the_layer(layer: Tensor, picks: PointPicks) -> str:
         gap = np.hypot(columns - x, rows - y)
         nearest = int(gap.argmin())
         if gap[nearest] > NEAR * max(0.5, min(inside.shape) / 256):
-            place = f"({columns[nearest]}, {rows[nearest]})"
             sentences.append(
-                f"handle {number} at ({x:.0f}, {y:.0f}) does not lie on the thing: the nearest place of it is {place}."
+                f"handle {number} at {place_of(x, y)} does not lie on the thing: the nearest place of it is "
+                f"{place_of(columns[nearest], rows[nearest])}."
             )
     return " ".join([*sentences, "Move it there on the Pick Points node, or mark more of the thing."]) if sentences else ""
 
@@ -193,7 +194,7 @@ def _of_mask(frame: Tensor, mask: Tensor) -> Tensor:
 
 def _warn_of_handles_off(layer: Tensor, picks: PointPicks) -> None:
     sentence = off_the_layer(layer, picks)
-    if sentence:
+    if sentence and shows_picked_frame():
         warn(sentence)
 
 

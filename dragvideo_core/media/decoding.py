@@ -18,6 +18,7 @@ from .deinterlace import deinterlaced
 from .webp import is_animated_webp, webp_frames
 
 FIRST_FRAME_SECONDS = 8.0  # a file that has shown no picture by then is given up
+MOST_BACK = Fraction(1, 10)  # seconds: a time that is further back than this is of a clock that was set back
 _NO_KEY = 600  # packets
 _NO_TYPE = 0  # of a picture: left to the encoder
 
@@ -50,13 +51,16 @@ def decoded_frames(path: Path, header: VideoHeader, start: Fraction | float | No
 
 def _timed(decoder: _Decoder, header: VideoHeader) -> Iterator[DecodedFrame]:
     """Each frame with its time and with what the file itself says of its duration."""
-    last = None
+    last, shift = None, Fraction(0)
     for index, frame in enumerate(deinterlaced(decoder.frames(), decoder.warn_of_interlacing)):
         at = seconds_of(frame)
-        at = index / header.rate if at is None else at
+        at = index / header.rate if at is None else at + shift
+        if last is not None and at < last - MOST_BACK:  # two films joined by their bytes: the second goes on behind the first
+            shift += last + 1 / header.rate - at
+            at = last + 1 / header.rate
         last = at if last is None else max(last, at)
         frame.pict_type = _NO_TYPE
-        yield DecodedFrame(index, last, decoder.duration(last) or 1 / header.rate, frame, decoder.colours(frame))
+        yield DecodedFrame(index, last, decoder.duration(last - shift) or 1 / header.rate, frame, decoder.colours(frame))
 
 
 class _Decoder:

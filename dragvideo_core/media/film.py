@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -54,6 +55,14 @@ class FilmFrame:
         values = to_sdr(values, self.film.colours.transfer) if self.film.is_toned else np.ascontiguousarray(values)
         values.flags.writeable = False
         return values
+
+
+@dataclass(frozen=True)
+class _Clock:
+    """What a file's packets say of time."""
+
+    times: list[Fraction]  # s, in order
+    runs_back: bool  # later packets are to be decoded before earlier ones: the clock was set back in between
 
 
 @dataclass(frozen=True)
@@ -141,36 +150,55 @@ class Film:
             yield FilmFrame(index, source.time, source.duration, stored, self)
             index += 1
 
+    def between(self, begin: int, end: int | None) -> Iterator[FilmFrame]:
+        """The frames from number `begin` to before number `end`, None: to the last. Where the file's clock runs backward, as in two
+        films that were joined by their bytes, no moment can be searched for: then all before them are decoded too."""
+        times = self.times
+        if begin >= len(times) or (end is not None and end <= begin):
+            return iter(())
+        if self._clock.runs_back:
+            return islice(self.frames(), begin, end)
+        return self.frames(times[begin] if begin else None, None if end is None or end >= len(times) else times[end])
+
     def decoded(self, start: Fraction | float | None = None) -> Iterator[DecodedFrame]:
         """The frames as they are decoded, from a key frame at or before `start`, deinterlaced, of whatever size."""
         return decoded_frames(self.path, self.header, start)
 
     @cached_property
     def times(self) -> list[Fraction]:
-        """When each frame is shown, in seconds, from the packets without decoding."""
-        return self._times(math.inf)
+        """When each frame is shown, in seconds, from the packets; by decoding it all where the file's clock runs backward."""
+        return [source.time for source in self.decoded()] if self._clock.runs_back else self._clock.times
+
+    @cached_property
+    def _clock(self) -> _Clock:
+        return self._read_clock(math.inf)
 
     def time_of(self, index: int) -> Fraction | None:
         """When frame number `index` is shown; None if there is no such frame. Reads no more packets than it takes."""
-        times = self._times(index + 1 + _REORDER)
+        clock = self._read_clock(index + 1 + _REORDER)
+        times = self.times if clock.runs_back else clock.times
         return times[index] if index < len(times) else None
 
-    def _times(self, most: float) -> list[Fraction]:
+    def _read_clock(self, most: float) -> _Clock:
+        """Of the first so many packets."""
         if is_animated_webp(self.path):
-            return [source.time for source in self.decoded()]
-        stamps, all_stamps, has_key = [], [], False
+            return _Clock([source.time for source in self.decoded()], False)
+        stamps, all_stamps, has_key, runs_back, last = [], [], False, False, -math.inf
         with open_container(self.path) as container:
             for packet in _packets(container, video_stream(container, self.name)):
                 has_key = has_key or packet.is_keyframe
                 at = seconds_of(packet)
                 if at is None or packet.is_discard:  # an edit list leaves it out
                     continue
+                if packet.dts is not None:
+                    runs_back |= packet.dts < last
+                    last = packet.dts
                 all_stamps.append(at)
                 if has_key:  # nothing is shown before the first key frame
                     stamps.append(at)
                 if len(stamps) >= most:
                     break
-        return sorted(stamps or all_stamps)
+        return _Clock(sorted(stamps or all_stamps), runs_back)
 
 
 def open_film(path: str | Path, keep_hdr: bool = False) -> Film:

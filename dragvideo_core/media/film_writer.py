@@ -16,7 +16,7 @@ from types import TracebackType
 import av
 import numpy as np
 
-from ..types import UserError
+from ..types import Box, UserError
 from .colour import ColourTags
 from .encoding import CODECS, container_for, options_for, pixels_for
 from .film import Film, FilmFrame
@@ -80,12 +80,21 @@ class FilmWriter:
     def write(self, frame: FilmFrame, rgb: np.ndarray | None = None) -> None:
         """The next frame: as it is, or as `rgb` (H, W, 3) shows it, of the type of `frame.rgb`; pixels that `rgb` leaves
         as they are keep their stored values. Raises `UserError` where the disk is full or `rgb` does not fit."""
+        if rgb is None:
+            self._encode(frame, self._own(frame))
+            return
+        differs = _checked(rgb, frame.rgb) != frame.rgb
+        changed = differs[..., 0] | differs[..., 1] | differs[..., 2]  # ten times as fast as `any`
+        self.write_part(frame, Box(slice(0, rgb.shape[0]), slice(0, rgb.shape[1])), changed, rgb[changed])
+
+    def write_part(self, frame: FilmFrame, box: Box, changed: np.ndarray, values: np.ndarray) -> None:
+        """The next frame: those pixels of a box that are `changed` (h, w) bool show `values` (P, 3), of the type of `frame.rgb`."""
         own = self._own(frame)
-        if rgb is not None:
-            differs = _checked(rgb, frame.rgb) != frame.rgb
-            changed = differs[..., 0] | differs[..., 1] | differs[..., 2]  # ten times as fast as `any`
-            if changed.any():
-                own = with_edit(own, rgb, changed, self._pixels, self._tags)
+        if changed.any():
+            own = with_edit(own, frame.rgb, box, changed, values, self._pixels, self._tags)
+        self._encode(frame, own)
+
+    def _encode(self, frame: FilmFrame, own: av.VideoFrame) -> None:
         at = round((frame.time - self._origin) / self._tick)
         at = at if self._last is None else max(at, self._last + 1)
         self._last = at

@@ -9,7 +9,7 @@ from __future__ import annotations
 import av
 import numpy as np
 
-from ..types import Size
+from ..types import Box, Size
 from .colour import UNSPECIFIED, ColourTags, is_grey, is_ycbcr, matrix_and_range
 from .filters import FilterChain, frame_of, planes_of
 from .orientation import Orientation
@@ -41,15 +41,22 @@ def from_rgb(rgb: np.ndarray, pixels: str, tags: ColourTags) -> av.VideoFrame:
     return stored
 
 
-def with_edit(own: av.VideoFrame, rgb: np.ndarray, changed: np.ndarray, pixels: str, tags: ColourTags) -> av.VideoFrame:
-    """`own`, which is of the pixel format `pixels`, with what RGB (H, W, 3) shows where `changed` (H, W) bool is True, at least
-    in one pixel. A chroma value that several pixels share is changed where one of them is."""
-    height, width = changed.shape
-    top, bottom, left, right = (
-        edge for axis in (1, 0) for edge in _around(np.flatnonzero(changed.any(axis)), changed.shape[1 - axis])
-    )
-    changed = changed[top:bottom, left:right]
-    edited = planes_of(from_rgb(np.ascontiguousarray(rgb[top:bottom, left:right]), pixels, tags))
+def with_edit(
+    own: av.VideoFrame, rgb: np.ndarray, box: Box, changed: np.ndarray, values: np.ndarray, pixels: str, tags: ColourTags
+) -> av.VideoFrame:
+    """`own`, which is of the pixel format `pixels` and shows `rgb` (H, W, 3), with other `values` (P, 3) where `changed` (h, w)
+    bool, of the pixels of a box, is True, at least in one pixel. A chroma value that several pixels share is changed where one of
+    them is."""
+    height, width = rgb.shape[:2]
+    rows, columns = (np.flatnonzero(changed.any(axis)) for axis in (1, 0))
+    top, bottom = _around(rows + box.rows.start, height)
+    left, right = _around(columns + box.columns.start, width)
+    part, y, x = rgb[top:bottom, left:right].copy(), box.rows.start - top, box.columns.start - left
+    whole = np.zeros(part.shape[:2], bool)
+    inside = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    whole[inside[0].start + y : inside[0].stop + y, inside[1].start + x : inside[1].stop + x] = changed[inside]
+    part[whole] = values
+    changed, edited = whole, planes_of(from_rgb(part, pixels, tags))
     planes = planes_of(own)  # copies
     for ours, theirs in zip(planes, edited, strict=True):
         y, x = (top * ours.shape[0] // height, left * ours.shape[1] // width)

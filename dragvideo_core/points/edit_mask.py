@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
-
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..types import PointTracks, Size, UserError, size_of, warn
+from ..types import PointTracks, Size, UserError, size_of
+from .naming import WHERE, warn_of_frames
 from .sets import inside, union_of_squares
 
 REACH = 1.5  # lengths of the drag
@@ -19,7 +16,6 @@ NEAREST, FARTHEST = 0.1, 0.35  # of the shorter side
 OF_LAYER = 1.5  # radii of the mask around the drag: so near to its handle the layer is taken in
 BESIDE = 1 / 32  # of the shorter side: so much around what is taken in, which may bend on its way
 PIN = 1e-3  # px: a shorter drag is a pin
-MOST_NAMED = 8  # frames that a sentence lists
 
 
 def may_change(mask_points: Tensor, handles: Tensor, targets: Tensor, radius: float, size: Size) -> Tensor:
@@ -112,10 +108,10 @@ def targets_outside(mask: Tensor, targets: Tensor) -> Tensor:
 def warn_of_targets(outside: Tensor, frames: list[int], advice: str) -> None:
     """A warning for every pair whose target lies outside the mask, (N, J) bool, with the numbers of its frames."""
     for pair in outside.any(0).nonzero().flatten().tolist():
-        where = [frames[i] for i in outside[:, pair].nonzero().flatten().tolist()]
-        warn(
-            f"target {pair + 1} lies outside the edit mask in {named(where)} and cannot be reached there: expected each target "
-            f"inside the mask. {advice}"
+        warn_of_frames(
+            f"target {pair + 1} lies outside the edit mask in {WHERE} and cannot be reached there: expected each target "
+            f"inside the mask. {advice}",
+            [frames[i] for i in outside[:, pair].nonzero().flatten().tolist()],
         )
 
 
@@ -125,10 +121,10 @@ def warn_of_handles(tracks: PointTracks) -> None:
     moves = moving(targets - handles) & tracks.visible.any(2)
     outside = targets_outside(tracks.edit_mask, handles) & moves
     for pair in outside.any(0).nonzero().flatten().tolist():
-        where = named(outside[:, pair].nonzero().flatten().tolist())
-        warn(
-            f"handle {pair + 1} lies outside the edit mask in {where}, so nothing moves with it there: expected each handle inside "
-            "the mask. Paint the mask over it in Pick Points, or paint the wired mask over it."
+        warn_of_frames(
+            f"handle {pair + 1} lies outside the edit mask in {WHERE}, so nothing moves with it there: expected each handle inside "
+            "the mask. Paint the mask over it in Pick Points, or paint the wired mask over it.",
+            outside[:, pair].nonzero().flatten().tolist(),
         )
 
 
@@ -137,27 +133,5 @@ def warn_of_black_frames(mask: Tensor, moves: Tensor) -> Tensor:
     (N,) bool."""
     black = ~mask.flatten(1).any(1) & moving(moves).any(1)
     if bool(black.any()):
-        warn(f"the edit mask is black in {named(black.nonzero().flatten().tolist())}: nothing will change there.")
+        warn_of_frames(f"the edit mask is black in {WHERE}: nothing will change there.", black.nonzero().flatten().tolist())
     return black
-
-
-_numbers: ContextVar[Sequence[int] | None] = ContextVar("drag_a_video_numbers", default=None)
-
-
-@contextmanager
-def counted_as(numbers: Sequence[int]) -> Iterator[None]:
-    """Inside, in this thread (or task) alone, the frames of a clip are named by these numbers, those that they have in a film."""
-    token = _numbers.set(numbers)
-    try:
-        yield
-    finally:
-        _numbers.reset(token)
-
-
-def named(frames: list[int]) -> str:
-    """Frames as people count them, from 1."""
-    numbers = _numbers.get()
-    frames = frames if numbers is None else sorted(numbers[frame] for frame in frames)
-    shown = ", ".join(str(frame + 1) for frame in frames[:MOST_NAMED])
-    more = len(frames) - MOST_NAMED
-    return f"frame{'s' if len(frames) > 1 else ''} {shown}" + (f" and {more} more" if more > 0 else "")

@@ -22,25 +22,32 @@ def factor_for(size: Size, most: int = MOST) -> int:
     return max(1, -(-min(size) // most))
 
 
+def small_size(size: Size, factor: int) -> Size:
+    """(h, w) of the small copy of a film of `size` (H, W)."""
+    return size[0] // factor, size[1] // factor
+
+
 def small_copy(rgb: np.ndarray, factor: int) -> np.ndarray:
     """A frame (H, W, 3) uint8 or uint16 as its small copy (H // factor, W // factor, 3) uint8. What is left over at the right and
     below belongs to no pixel of the copy."""
-    height, width = rgb.shape[0] // factor, rgb.shape[1] // factor
+    height, width = small_size((rgb.shape[0], rgb.shape[1]), factor)
     part = rgb[: height * factor, : width * factor]
     small = part if factor == 1 else cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA)
     return (small >> 8).astype(np.uint8) if small.dtype == np.uint16 else np.ascontiguousarray(small)
 
 
 def as_frames(pictures: list[np.ndarray]) -> Tensor:
-    """Pictures (H, W, 3) uint8 or uint16 as frames (N, 3, H, W) float32 in [0, 1]."""
-    most = float(np.iinfo(pictures[0].dtype).max)
-    return torch.from_numpy(rearrange(pictures, "n h w c -> n c h w").astype(np.float32, order="C") / most)
+    """Pictures (H, W, 3) uint8 or uint16 as frames (N, 3, H, W) float32 in [0, 1]: channels last in memory, as they were."""
+    frames = np.empty((len(pictures), *pictures[0].shape), np.float32)
+    for frame, picture in zip(frames, pictures, strict=True):
+        np.divide(picture, np.float32(np.iinfo(picture.dtype).max), out=frame)
+    return rearrange(torch.from_numpy(frames), "n h w c -> n c h w")
 
 
-def as_picture(frame: Tensor, dtype: np.dtype) -> np.ndarray:
-    """A frame (3, H, W) in [0, 1] as a picture (H, W, 3) of `dtype`, uint8 or uint16."""
+def as_values(pixels: Tensor, dtype: np.dtype) -> np.ndarray:
+    """Pixels (3, ...) in [0, 1] as values (..., 3) of `dtype`, uint8 or uint16."""
     most = np.iinfo(dtype).max
-    return (rearrange(frame, "c h w -> h w c").numpy() * most + 0.5).clip(0, most).astype(dtype)
+    return (np.ascontiguousarray(pixels.movedim(0, -1).numpy()) * most + 0.5).clip(0, most).astype(dtype)
 
 
 def small_picks(picks: PointPicks, factor: int, size: Size) -> PointPicks:

@@ -19,8 +19,9 @@ from ..displacement.bending import Bent
 from ..displacement.checks import check_tracks
 from ..displacement.rims import without_rims
 from ..ground.fill import fill_freed
-from ..points.edit_mask import named, warn_of_handles
-from ..types import Displacement, OnProgress, PointTracks, Size, UserError, VideoClip, ignore_progress, showing, warn
+from ..points.edit_mask import warn_of_handles
+from ..points.naming import WHERE, warn_of_frames
+from ..types import Displacement, OnProgress, PointTracks, Size, UserError, VideoClip, ignore_progress, showing
 
 
 @dataclass(frozen=True)
@@ -72,9 +73,10 @@ def bend_layers(
 def warn_of_folds(frames: list[int]) -> None:
     """Says in which frames the mesh was made smoother, if in any."""
     if frames:
-        warn(
-            f"the drag would fold the thing over itself in {named(frames)}: it was made smoother there. Make the drag shorter, or "
-            "the edit mask larger."
+        warn_of_frames(
+            f"the drag would fold the thing over itself in {WHERE}: it was made smoother there. Make the drag shorter, or the edit "
+            "mask larger.",
+            frames,
         )
 
 

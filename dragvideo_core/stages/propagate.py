@@ -21,6 +21,7 @@ from ..points import edit_mask as edit_masks
 from ..points import sets as points
 from ..points.flow import DIS, Flow
 from ..points.moves import moves_of
+from ..points.naming import shows_picked_frame
 from ..points.pieces import as_pieces, carry_with_sets
 from ..types import (
     Correction,
@@ -99,7 +100,7 @@ def propagate(
         moves = moves_of(picks, len(clip))
         targets = handles + moves[picks.frame][:, None]
         unreached = torch.zeros(len(picks.targets), dtype=torch.bool)
-        if not settings.fit_mask:
+        if not settings.fit_mask and shows_picked_frame():
             ends = handles.mean(1)[None], targets.mean(1)[None]
             squares = edit_masks.may_change(picks.mask_points.float()[None], *ends, radius, clip.size)
             first = squares if edit_mask is None else edit_mask[picks.frame][None]

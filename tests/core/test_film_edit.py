@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,9 +16,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from dragvideo_core import film_edit
+from dragvideo_core import film_edit, film_window
 from dragvideo_core.film_edit import FilmSettings, drag_a_film
 from dragvideo_core.media.film import open_film
+from dragvideo_core.stages.segment import segment
 from dragvideo_core.types import UserError, warnings_go_to
 
 SIDE, COUNT = (96, 128), 14
@@ -167,8 +169,8 @@ def test_cancelled_work_leaves_no_file(film: Path, tmp_path: Path):
 def test_work_that_was_broken_off_goes_on_at_its_window(film: Path, tmp_path: Path, frame: int, monkeypatch):
     drag_a_film(film, points(frame), tmp_path / "whole.mkv", LOSSLESS)
     calls: list[int] = []
-    propagate = film_edit.propagate
-    monkeypatch.setattr(film_edit, "propagate", lambda *inputs: calls.append(1) or propagate(*inputs))
+    propagate = film_window.propagate
+    monkeypatch.setattr(film_window, "propagate", lambda *inputs: calls.append(1) or propagate(*inputs))
 
     def cancel(done: int, total: int, picture) -> None:
         if done >= 12:
@@ -237,7 +239,7 @@ def test_where_the_points_leave_the_thing_nothing_changes_and_that_is_said(film:
         windows.append(len(layer))
         return torch.full(handles.shape[:2], len(windows) == 1)  # on it in the first window alone
 
-    monkeypatch.setattr(film_edit, "on_layer", on_layer)
+    monkeypatch.setattr(film_window, "on_layer", on_layer)
     texts: list[str] = []
     with warnings_go_to(texts.append):
         drag_a_film(film, points(), tmp_path / "out.mkv", LOSSLESS)
@@ -287,14 +289,14 @@ def test_points_go_on_from_a_correction(film: Path, tmp_path: Path, monkeypatch,
     """On a copy of half the size, in a later window: the handle is 4 px of the film lower than it was followed to."""
     monkeypatch.setattr(film_edit, "factor_for", lambda size: 2)
     seen: dict[int, float] = {}
-    bend_layers = film_edit.bend_layers
+    bend_layers = film_window.bend_layers
 
     def watched(clip, tracks, settings):
         middle = tracks.handles[:, 0, 4]
         seen.update({round(2 * float(x) - 39.5): 2 * float(y) + 0.5 for x, y in middle})  # the disc goes 1 px a frame
         return bend_layers(clip, tracks, settings)
 
-    monkeypatch.setattr(film_edit, "bend_layers", watched)
+    monkeypatch.setattr(film_window, "bend_layers", watched)
     text = json.dumps(
         {"version": 2, "size": [128, 96], "moves": [{"frame": put_right, "pair": 0, "handle": [40.0 + put_right, 54.0]}]}
     )
@@ -318,4 +320,18 @@ def test_warnings_name_the_frames_of_the_film(film: Path, tmp_path: Path):
     texts: list[str] = []
     with warnings_go_to(texts.append):
         drag_a_film(film, json.dumps(masked), tmp_path / "out.mkv", LOSSLESS)
-    assert any("handle 1" in text and "frames 9, 10, 11, 12, 13, 14" in text for text in texts), texts
+    assert sorted(texts)[0].startswith("handle 1 lies outside the edit mask in frames 1 to 14, so")
+    assert sorted(texts)[1].startswith("target 1 lies outside the edit mask in frames 1, 6 to 14 and") and len(texts) == 2
+
+
+def test_a_handle_beside_the_thing_is_named_once_in_pixels_of_the_film(film: Path, tmp_path: Path, monkeypatch):
+    """It is followed on a copy of half the size."""
+    monkeypatch.setattr(film_edit, "factor_for", lambda size: 2)
+    beside = json.loads(points())
+    beside["pairs"] = [{"handle": [40.0, 76.0], "target": [40.0, 84.0]}]
+    texts: list[str] = []
+    thing = torch.from_numpy(read(film)[0].mean(-1) > 120).float()
+    with warnings_go_to(texts.append):
+        drag_a_film(film, json.dumps(beside), tmp_path / "out.mkv", LOSSLESS, segment(mask=thing[None]))
+    sentences = [text for text in texts if text.startswith("handle 1 at (40, 76) does not lie on the thing")]
+    assert len(sentences) == 1 and re.search(r"nearest place of it is \((38|40|42), 6[2-6]\)", sentences[0])

@@ -18,7 +18,7 @@ from dragvideo_core.media.film import Film, open_film
 from dragvideo_core.media.film_writer import FilmWriter
 from dragvideo_core.media.filters import planes_of
 from dragvideo_core.media.stored import from_rgb, with_edit
-from dragvideo_core.types import UserError
+from dragvideo_core.types import Box, UserError
 
 LOSSLESS = [("h264", "mp4"), ("hevc", "mp4"), ("ffv1", "mkv"), ("h264", "mkv")]
 VARIABLE = [0, 10, 20, 30, 40, 50, 250, 450, 650, 850, 1050, 1250]  # ms
@@ -332,9 +332,10 @@ def test_an_edit_is_stored_as_if_the_whole_picture_were_converted(pixels: str, p
     before, after = (rng.integers(0, np.iinfo(dtype).max, (96, 132, 3)).astype(dtype) for _ in range(2))
     changed = np.zeros(before.shape[:2], bool)
     changed[place] = True
+    box = Box(slice(max(0, place[0].start - 3), place[0].stop), slice(max(0, place[1].start - 1), place[1].stop))
     own, whole = (planes_of(from_rgb(rgb, pixels, tags)) for rgb in (before, np.where(changed[..., None], after, before)))
     edited = planes_of(
-        with_edit(from_rgb(before, pixels, tags), np.where(changed[..., None], after, before), changed, pixels, tags)
+        with_edit(from_rgb(before, pixels, tags), before, box, changed[box.rows, box.columns], after[changed], pixels, tags)
     )
     for ours, theirs, old in zip(edited, whole, own, strict=True):
         y, x = (round(full / part) for full, part in zip(changed.shape, ours.shape, strict=True))

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from dragvideo_core.points.sampling import cell_centres
-from dragvideo_core.region.scaled import as_frames, as_picture, factor_for, small_copy
+from dragvideo_core.region.scaled import as_frames, as_values, factor_for, small_copy
 
 
 @pytest.mark.parametrize("size, factor", [((1080, 1920), 4), ((720, 1280), 3), ((240, 320), 1), ((300, 301), 1), ((301, 400), 2)])
@@ -25,7 +25,7 @@ def test_a_pixel_of_the_copy_is_the_mean_of_its_pixels_whatever_the_depth():
 def test_pictures_and_frames_are_the_same_numbers():
     for dtype in (np.uint8, np.uint16):
         picture = np.random.default_rng(0).integers(0, np.iinfo(dtype).max + 1, (6, 8, 3)).astype(dtype)
-        assert np.array_equal(as_picture(as_frames([picture])[0], picture.dtype), picture)
+        assert np.array_equal(as_values(as_frames([picture])[0], picture.dtype), picture)
 
 
 def test_places_agree_between_the_copy_and_the_film():

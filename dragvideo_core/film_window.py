@@ -1,0 +1,209 @@
+"""One window of a film: its points and layer followed on small copies of its frames, and what changes in the frames themselves.
+
+The two are apart, because the next window needs only the first: while one window is drawn, the next is followed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+
+from .displacement.bending import Bent
+from .displacement.checks import on_layer, pins
+from .layers.find import guess
+from .layers.guess import GuessedSegmenter
+from .layers.matte import matte
+from .layers.moving import STEPS
+from .media.cuts import NEIGHBOURS, cuts
+from .media.film import Film, FilmFrame
+from .media.film_writer import GOOD
+from .points import edit_mask as edit_masks
+from .points.moves import in_window
+from .points.naming import in_film
+from .points.sets import REFERENCE
+from .region.box import box_around, tracks_in
+from .region.patch import Patch
+from .region.scaled import as_frames, as_values, enlarged_masks, small_copy, small_size
+from .region.windows import Start, Window, joined, later_start
+from .stages.displace import DisplaceSettings, bend_layers, render, warn_of_folds
+from .stages.propagate import PropagateSettings, propagate
+from .stages.segment import segment
+from .types import Box, Correction, PointPicks, PointTracks, Segmenter, VideoClip, ignore_progress
+
+LEAST_BOX = 48  # px of the small copy
+
+
+@dataclass(frozen=True)
+class FilmSettings:
+    displace: DisplaceSettings = field(default_factory=DisplaceSettings)
+    propagate: PropagateSettings = field(default_factory=lambda: PropagateSettings(tracker="flow", ends_at_cuts=False))
+    window: int = 32  # frames in memory together
+    beside: int = 4  # frames before and after a window that it is held together with, so that the edit does not jump
+    margin: int = 24  # px of the small copy around what may change: from there the freed ground is filled
+    codec: str = "h264"  # of the file: "h264", "hevc" or "ffv1" (lossless)
+    quality: int = GOOD  # CRF: 0 = lossless to 51 = worst
+
+
+@dataclass(frozen=True)
+class Followed:
+    """A window of which points and layer are known, before it is drawn."""
+
+    frames: list[FilmFrame]  # of the window alone
+    copies: list[np.ndarray]  # small copies of `beside` frames before it, of its own, and of some after it
+    tracks: PointTracks | None  # of all of these; None: there is nothing to draw
+    beside: int = 0
+
+    @property
+    def shown(self) -> slice:
+        """The window's own frames among all."""
+        return slice(self.beside, self.beside + len(self.frames))
+
+    @property
+    def numbers(self) -> range:
+        """Of all frames in the film."""
+        first = self.frames[0].index - self.beside
+        return range(first, first + len(self.copies))
+
+
+class FilmWork:
+    """What all windows of a film have in common."""
+
+    def __init__(
+        self,
+        film: Film,
+        settings: FilmSettings,
+        segmenter: Segmenter,
+        picks: PointPicks,
+        corrections: list[Correction],
+        factor: int,
+    ):
+        """picks and corrections: on the small copy, `factor` pixels of the film to each of its own."""
+        self.film, self.settings, self.segmenter = film, settings, segmenter
+        self.picks, self.corrections, self.factor = picks, corrections, factor
+        self.is_carried = not segmenter.asks_points  # the layer goes from window to window; else a SAM is asked in each frame
+        self.layer: torch.Tensor | None = None  # (h, w) in the picked frame, once it was found
+
+    def first_start(self) -> Start:
+        """The picked frame. Where nobody marked the thing, a guess is made there: the same for all windows."""
+        index = self.picks.frame
+        first = max(0, index + STEPS[0])
+        copies = self.copies(list(self.film.between(first, index + STEPS[-1] + 1)))
+        picture = copies[index - first]
+        picks = replace(self.picks, frame=0, keys=(), strength=())
+        self.segmenter = self._guess(copies, index - first, picks)
+        self.is_carried |= bool(picks.strokes)
+        return Start(index, picture, picks, None)
+
+    def _guess(self, copies: list[np.ndarray], index: int, picks: PointPicks) -> Segmenter:
+        settings, segmenter = self.settings.propagate, self.segmenter
+        if not settings.guess_layer or segmenter.masks is not None or segmenter.asks_points or picks.strokes:
+            return segmenter
+        size = small_size(self.film.size, self.factor)
+        radius = settings.mask_radius * min(size) / REFERENCE
+        ends = picks.handles.float()[None], picks.targets.float()[None]
+        mask = edit_masks.may_change(picks.mask_points.float()[None], *ends, radius, size)
+        return guess(as_frames(copies), index, picks, mask[0, 0], segmenter.front)
+
+    def shot_start(self, index: int) -> int:
+        """The first frame of the shot of frame `index`."""
+        if index == 0:
+            return 0
+        pictures = (small_copy(frame.rgb, self.factor) for frame in self.film.between(0, index + 1 + NEIGHBOURS))
+        return max((cut for cut in cuts(pictures) if cut <= index), default=0)
+
+    def copies(self, frames: list[FilmFrame]) -> list[np.ndarray]:
+        return [small_copy(frame.rgb, self.factor) for frame in frames]
+
+    def window(self, frames: list[FilmFrame], start: Start, before: Window | None) -> tuple[Window, Followed]:
+        """Follows the first of these frames, as many as a window has, or those before a cut. The window has no patch yet."""
+        settings, copies = self.settings, self.copies(frames)
+        cut = _cut([] if before is None else before.copies, copies)
+        frames, copies = frames[:cut], copies[:cut]
+        if not frames:
+            return Window(0, True, False, None, start, [], None), Followed([], [], None)
+        others = slice(0 if before else 1, None)  # the first frame of the first window is its start
+        numbers = [frame.index for frame in frames[others]]
+        tracks = self.followed(start, copies[others], numbers, before is None, with_start=before is None)
+        if before is None and tracks.layer is not None:
+            self.layer = tracks.layer[0, 0]
+        count = len(frames) if cut is not None else min(settings.window, len(frames))
+        is_lost = not bool(tracks.visible[:count].any())
+        indices = [frame.index for frame in frames[:count]]
+        start = later_start(start, copies[:count], indices, tracks.of_frames(slice(0, count)))
+        kept = slice(max(0, count - settings.beside), count)
+        window = Window(count, cut is not None, is_lost, None, start, copies[kept], tracks.of_frames(kept))
+        if is_lost:
+            return window, Followed(frames[:count], copies, None)
+        if before is None or before.tracks is None:
+            return window, Followed(frames[:count], copies, tracks, 0 if before is None else len(before.copies))
+        return window, Followed(frames[:count], before.copies + copies, joined(before.tracks, tracks), len(before.copies))
+
+    def followed(
+        self, start: Start, copies: list[np.ndarray], numbers: list[int], is_first: bool, with_start: bool = False
+    ) -> PointTracks:
+        """Points and layer in the small copies of the frames of these numbers, followed from a start; `with_start`: in that as
+        well, as the first frame."""
+        clip, numbers = self._clip([start.picture, *copies]), [start.index, *numbers]
+        picks = in_window(start.picks, self.picks, numbers)
+        corrections = [replace(one, frame=numbers.index(one.frame)) for one in self.corrections if one.frame in numbers[1:]]
+        segmenter = self.segmenter
+        if isinstance(segmenter, GuessedSegmenter):
+            segmenter = replace(segmenter, layer=start.layer if start.layer is not None else segmenter.layer)
+        elif not is_first and self.is_carried:
+            segmenter = segment(mask=start.layer, front=segmenter.front)
+        with in_film(numbers, self.factor, is_first):
+            tracks = propagate(clip, picks, segmenter, None, self.settings.propagate, ignore_progress, corrections)
+        if tracks.layer is not None:
+            tracks = replace(tracks, visible=tracks.visible & (pins(tracks) | on_layer(tracks.layer, tracks.handles))[..., None])
+        return tracks if with_start else tracks.of_frames(slice(1, None))
+
+    def patch(self, followed: Followed) -> Patch | None:
+        """What changes in a window's frames, None for nothing."""
+        frames, shown, tracks = followed.frames, followed.shown, followed.tracks
+        if tracks is None:
+            return None
+        with in_film(followed.numbers, self.factor):
+            bents = bend_layers(self._clip(followed.copies), tracks, self.settings.displace)
+            folded = [i for i, bent in enumerate(bents) if bent is not None and bent.had_folds]
+            warn_of_folds([i for i in folded if shown.start <= i < shown.stop])
+        bents, tracks = bents[shown], tracks.of_frames(shown)
+        box = box_around(tracks.edit_mask.any(0)[0].numpy(), self.settings.margin, LEAST_BOX)
+        if box is None or not any(bent is not None and bent.moved.any() for bent in bents):
+            return None
+        large = box.times(self.factor)
+        clip = VideoClip(as_frames([frame.rgb[large.rows, large.columns] for frame in frames]), torch.arange(len(frames)), 1.0)
+        cut = enlarged_masks(tracks_in(box, tracks), self.factor)
+        if cut.layer is not None and self.factor > 1:
+            sharp = [_sharp(*pair) for pair in zip(clip.frames, cut.layer, strict=True)]
+            cut = replace(cut, layer=torch.from_numpy(np.stack(sharp)))
+        made = render(clip, cut, [bent and _in_box(bent, box) for bent in bents]).frames
+        changed = [(new != old).any(0).numpy() for new, old in zip(made, clip.frames, strict=True)]
+        values = [
+            as_values(one[:, where], self.film.dtype) for one, where in zip(made, map(torch.from_numpy, changed), strict=True)
+        ]
+        return Patch(large, changed, values)
+
+    def _clip(self, copies: list[np.ndarray]) -> VideoClip:
+        return VideoClip(as_frames(copies), torch.arange(len(copies)), float(self.film.header.rate))
+
+
+def _cut(before: list[np.ndarray], copies: list[np.ndarray]) -> int | None:
+    """Which of the copies begins another shot, None if none does."""
+    jumps = [index - len(before) for index in cuts([*before, *copies])]
+    return next((index for index in jumps if index >= 1 or (before and index == 0)), None)
+
+
+def _in_box(bent: Bent, box: Box) -> Bent:
+    """The bent mesh in the box's pixels."""
+    x, y = box.columns.start, box.rows.start
+    mesh = bent.mesh
+    corner = mesh.corner[0] - x, mesh.corner[1] - y
+    return replace(bent, mesh=replace(mesh, vertices=mesh.vertices - [x, y], corner=corner, size=box.size))
+
+
+def _sharp(frame: torch.Tensor, layer: torch.Tensor) -> np.ndarray:
+    """An enlarged layer (1, H, W) with its edge where the film's own pixels have it."""
+    picture = (frame.permute(1, 2, 0).numpy() * 255 + 0.5).astype(np.uint8)
+    return matte(picture, (layer[0].numpy() >= 0.5).astype(np.float32))[None]
