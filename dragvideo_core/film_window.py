@@ -27,12 +27,13 @@ from .region.box import box_around, tracks_in
 from .region.patch import Patch
 from .region.scaled import as_frames, as_values, enlarged_masks, small_copy, small_size
 from .region.windows import Start, Window, joined, later_start
-from .stages.displace import DisplaceSettings, bend_layers, render, warn_of_folds
+from .stages.displace import DisplaceSettings, bend_layers, drawn, warn_of_folds
 from .stages.propagate import PropagateSettings, propagate
 from .stages.segment import segment
 from .types import Box, Correction, PointPicks, PointTracks, Segmenter, VideoClip, ignore_progress
 
 LEAST_BOX = 48  # px of the small copy
+EDGE = 16  # px of the film around what may change: so far the layer's edge is looked for in its own pixels
 
 
 @dataclass(frozen=True)
@@ -176,9 +177,9 @@ class FilmWork:
         clip = VideoClip(as_frames([frame.rgb[large.rows, large.columns] for frame in frames]), torch.arange(len(frames)), 1.0)
         cut = enlarged_masks(tracks_in(box, tracks), self.factor)
         if cut.layer is not None and self.factor > 1:
-            sharp = [_sharp(*pair) for pair in zip(clip.frames, cut.layer, strict=True)]
-            cut = replace(cut, layer=torch.from_numpy(np.stack(sharp)))
-        made = render(clip, cut, [bent and _in_box(bent, box) for bent in bents]).frames
+            edge = box_around(cut.edit_mask.any(0)[0].numpy(), EDGE, 1)
+            cut = replace(cut, layer=cut.layer if edge is None else _sharp(clip.frames, cut.layer, edge))
+        made, _, _ = drawn(clip, cut, [bent and _in_box(bent, box) for bent in bents])
         changed = [(new != old).any(0).numpy() for new, old in zip(made, clip.frames, strict=True)]
         values = [
             as_values(one[:, where], self.film.dtype) for one, where in zip(made, map(torch.from_numpy, changed), strict=True)
@@ -203,7 +204,9 @@ def _in_box(bent: Bent, box: Box) -> Bent:
     return replace(bent, mesh=replace(mesh, vertices=mesh.vertices - [x, y], corner=corner, size=box.size))
 
 
-def _sharp(frame: torch.Tensor, layer: torch.Tensor) -> np.ndarray:
-    """An enlarged layer (1, H, W) with its edge where the film's own pixels have it."""
-    picture = (frame.permute(1, 2, 0).numpy() * 255 + 0.5).astype(np.uint8)
-    return matte(picture, (layer[0].numpy() >= 0.5).astype(np.float32))[None]
+def _sharp(frames: torch.Tensor, layer: torch.Tensor, box: Box) -> torch.Tensor:
+    """An enlarged layer (N, 1, H, W), in the box with its edge where the film's own pixels have it. Nothing is drawn elsewhere."""
+    sharp = (layer >= 0.5).to(layer.dtype)
+    for frame, one in zip(box.cut(frames), box.cut(sharp), strict=True):
+        one[0] = torch.from_numpy(matte(as_values(frame, np.dtype(np.uint8)), one[0].numpy()))
+    return sharp

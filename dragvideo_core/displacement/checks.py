@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ..layers.pixels import distance_to
-from ..points.naming import named, place_of
+from ..points.naming import length_of, named, place_of
 from ..types import PointTracks, UserError, VideoClip, size_of
 from .mesh import spacing_for
 
@@ -65,6 +65,6 @@ def _check_on_layer(share: Tensor, handles: Tensor, moves: Tensor) -> None:
         if gap > reach:
             raise UserError(
                 f"the handle of pair {j + 1} lies on no layer in any frame: expected it on the thing that is dragged. "
-                f"The nearest place of the layer is {place_of(*place.tolist())} in {named([i])}. Put the handle there, or "
-                "paint the layer there."
+                f"The nearest place of the layer is {place_of(*place.tolist())} in {named([i])}, {length_of(gap)} away. "
+                "Put the handle there, or paint the layer there."
             )

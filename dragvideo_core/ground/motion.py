@@ -60,11 +60,13 @@ class GroundMotions:
         self._latest: tuple[int, Box, _Look] | None = None
         motions = camera.chained_motions(self._pictures, self._known, holes)
         self._from_first = [np.vstack([motion, [0, 0, 1]]) for motion in motions]
+        self._to_first = [np.linalg.inv(motion) for motion in self._from_first]
 
     def guess(self, i: int, j: int) -> Matrix:
         """From frame i to frame j by the camera's motion alone, (2, 3)."""
-        up = np.array([[self._times, 0, (self._times - 1) / 2], [0, self._times, (self._times - 1) / 2], [0, 0, 1]])
-        return (up @ np.vstack([self._guess(i, j), [0, 0, 1]]) @ np.linalg.inv(up))[:2]
+        matrix, shift = self._guess(i, j), (self._times - 1) / 2
+        moved = self._times * matrix[:, 2] + shift - matrix[:, :2].sum(1) * shift
+        return np.concatenate([matrix[:, :2], moved[:, None]], 1)
 
     def between(self, i: int, j: int, box: Box) -> Match | None:
         """Where the ground in the `box` of frame i lies in frame j; None where that cannot be said."""
@@ -81,7 +83,7 @@ class GroundMotions:
 
     def _guess(self, i: int, j: int) -> Matrix:
         """The same in pixels of the pictures that are compared."""
-        return (self._from_first[j] @ np.linalg.inv(self._from_first[i]))[:2]
+        return (self._from_first[j] @ self._to_first[i])[:2]
 
     def _between(self, i: int, j: int, box: Box) -> Match | None:
         there = _around(move(self._guess(i, j), _corners(box)), self._known[j].shape)
@@ -111,16 +113,20 @@ def _smaller(picture: Array, times: int) -> Array:
 def _larger(match: Match, small: Box, box: Box, times: int) -> Match:
     """A match of the box `small` of pictures that were made smaller, as the match of the `box` of the pictures."""
     y, x = (np.arange(side.start, side.stop, dtype=np.float32) for side in small)
-    shift = match.places - np.stack(np.broadcast_arrays(x, y[:, None]), -1)
+    shift = match.places - _grid(x, y)
     row, column = (np.arange(side.start, side.stop, dtype=np.float32) for side in box)
     across, down = ((line + 0.5) / times - 0.5 - side.start for line, side in ((column, small[1]), (row, small[0])))
-    at = np.stack(np.broadcast_arrays(across, down[:, None]), -1)
-    places = np.stack(np.broadcast_arrays(column, row[:, None]), -1) + times * _sampled(shift, at)
+    places = _grid(column, row) + times * _sampled(shift, _grid(across, down))
     nearest = (
         np.rint(line).astype(int).clip(0, most - 1) for line, most in ((down, match.alike.shape[0]), (across, match.alike.shape[1]))
     )
     alike = match.alike[np.ix_(*nearest)]
     return Match(places, alike)
+
+
+def _grid(x: Array, y: Array) -> Array:
+    """Places (h, w, 2) of columns x (w,) and rows y (h,)."""
+    return cv2.merge([np.repeat(x[None], len(y), 0), np.repeat(y[:, None], len(x), 1)])
 
 
 class _Look:
@@ -148,7 +154,7 @@ class _Look:
 def _match(target: _Look, source: _Look, guess: Matrix) -> Match | None:
     local = np.concatenate([guess[:, :2], (move(guess, target.origin) - source.origin)[:, None]], 1)
     height, width = target.clear.shape
-    grid = np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).astype(np.float32)
+    grid = _grid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     shift = np.rint(move(local, np.array([width, height]) / 2) - np.array([width, height]) / 2).astype(np.float32)
     places, compared = grid + shift, _compared(target, source, grid + shift, 1.0, 0.0)
     if _difference(target, *compared) > target.noise:  # a still camera needs no more
@@ -226,7 +232,7 @@ def _bend(target: _Look, shown: Array, both: Mask) -> Array:
     dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     there, back = dis.calc(first, second, None), dis.calc(second, first, None)
     height, width = both.shape
-    grid = np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).astype(np.float32)
+    grid = _grid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     returned = there + _sampled(back, grid + there)
     sure = both & (np.hypot(*returned.transpose(2, 0, 1)) < AGREE) & (np.maximum(*np.abs(there).transpose(2, 0, 1)) < MOST_BEND)
     weight = cv2.GaussianBlur(sure.astype(np.float32), (0, 0), SMOOTH)

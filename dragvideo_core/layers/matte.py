@@ -48,11 +48,11 @@ def _guided(picture: np.ndarray, region: Coverage, radius: int) -> np.ndarray:
     )
     joint = mean(picture * region[..., None]) - average * target[..., None]
     # the inverse of each pixel's symmetric 3 x 3 matrix by cofactors: far faster than a solver called for every pixel
-    minors = np.stack([yy * zz - yz * yz, xz * yz - xy * zz, xy * yz - xz * yy], -1)
+    minors = cv2.merge([yy * zz - yz * yz, xz * yz - xy * zz, xy * yz - xz * yy])
     rest = xx * zz - xz * xz, xy * xz - xx * yz, xx * yy - xy * xy
-    rows = minors, np.stack([minors[..., 1], *rest[:2]], -1), np.stack([minors[..., 2], *rest[1:]], -1)
+    rows = minors, cv2.merge([minors[..., 1], *rest[:2]]), cv2.merge([minors[..., 2], *rest[1:]])
     determinant = xx * minors[..., 0] + xy * minors[..., 1] + xz * minors[..., 2]
-    slope = np.stack([_product(row, joint) for row in rows], -1) / determinant[..., None]
+    slope = cv2.merge([_product(row, joint) for row in rows]) / determinant[..., None]
     return _product(mean(slope), picture) + mean(target - _product(slope, average))
 
 

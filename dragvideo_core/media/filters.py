@@ -59,8 +59,11 @@ def frame_of(planes: list[np.ndarray], pixels: str, width: int, height: int) -> 
     """A frame of the pixel format `pixels` with these planes, as `planes_of` gives them."""
     frame = av.VideoFrame(width, height, pixels)
     for plane, values in zip(frame.planes, planes, strict=True):
-        lines = np.zeros((plane.buffer_size // plane.line_size, plane.line_size), np.uint8)
         data = np.ascontiguousarray(values).view(np.uint8).reshape(values.shape[0], -1)
+        if data.nbytes == plane.buffer_size:
+            plane.update(data)
+            continue
+        lines = np.zeros((plane.buffer_size // plane.line_size, plane.line_size), np.uint8)
         lines[: data.shape[0], : data.shape[1]] = data
         plane.update(lines)
     return frame

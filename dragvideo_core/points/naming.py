@@ -74,6 +74,12 @@ def place_of(x: float, y: float) -> str:
     return f"({(x + 0.5) * factor - 0.5:.0f}, {(y + 0.5) * factor - 0.5:.0f})"
 
 
+def length_of(pixels: float) -> str:
+    """A distance in the clip."""
+    window = _window.get()
+    return f"{pixels * (1 if window is None else window.factor):.0f} px"
+
+
 def shows_picked_frame() -> bool:
     """Not in a later window of a film, where points are where they were followed to."""
     window = _window.get()

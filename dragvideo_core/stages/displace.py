@@ -83,7 +83,15 @@ def warn_of_folds(frames: list[int]) -> None:
 def render(
     clip: VideoClip, tracks: PointTracks, bents: list[Bent | None], on_progress: OnProgress = ignore_progress
 ) -> Displacement:
-    """Draw the bent layer over the ground.
+    """Draw the bent layer over the ground, as `drawn` does, and say where everything came from."""
+    frames, warps, masks = drawn(clip, tracks, bents, on_progress)
+    return Displacement(frames, **masks, **_maps(warps, clip.size))
+
+
+def drawn(
+    clip: VideoClip, tracks: PointTracks, bents: list[Bent | None], on_progress: OnProgress = ignore_progress
+) -> tuple[Tensor, list[Warp | None], dict[str, Tensor]]:
+    """The frames (N, 3, H, W) with the bent layer over the ground; the map of each; the masks of `Displacement` by their names.
 
     The clip may be larger than the one that `bend_layers` saw, by the same factor in height and width; of the tracks only the edit
     mask, the layer and what is in front are read, at the size of the clip.
@@ -110,7 +118,7 @@ def render(
             touched = scene.touchable[i][warp.box] & (freed[i][warp.box] | (warp.moves & (after > 0)))
             frames[i, :, rows, columns] = torch.from_numpy(rearrange(np.where(touched[..., None], made, picture), "h w c -> c h w"))
         on_progress(i + 1, len(clip), showing(frames[i]))
-    return Displacement(frames, matte=_mask(mattes), freed=_mask(freed), shown_elsewhere=shown_elsewhere, **_maps(warps, clip.size))
+    return frames, warps, {"matte": _mask(mattes), "freed": _mask(freed), "shown_elsewhere": shown_elsewhere}
 
 
 def _warp(bent: Bent, size: Size) -> Warp | None:
