@@ -13,7 +13,7 @@ from . import offsets as latent_offsets
 from . import supervision
 from .initial import Initial
 from .passes import Tick, denoiser_input
-from .plan import Plan, key_frames
+from .plan import Plan
 from .rounds import Earlier
 
 
@@ -32,7 +32,7 @@ def measure(plan: Plan, initial: Initial, earlier: Earlier, chunks: batches.Chun
     """
     device = plan.handles.device
     residuals = {step: torch.zeros_like(z_t) for step, z_t in plan.latents.items()}
-    handles = earlier.path[0][key_frames(plan.settings)].to(device)
+    handles = earlier.path[0][plan.sharing.keys].to(device)
     has_moved = earlier.has_moved
     sums: dict[int, Tensor] = {}
     mine = plan.mine()

@@ -14,6 +14,7 @@ from ..points.sampling import lookup, mask_to_cells
 from ..types import DragModel, Inversion, PointTracks, Size, size_of
 from . import supervision, tracking
 from .halo import Halo, restricted
+from .key_frames import key_frames
 from .offsets import Chain
 from .rounds import Earlier
 from .settings import DragSettings
@@ -85,8 +86,8 @@ class Plan:
 
     def gather_frames(self, part: Tensor) -> Tensor:
         """The frames (n, ...) of all ranks: (N, ...) on the CPU."""
-        every, count = self.settings.key_every, len(self.sharing.points)
-        return self.group.gather(part, [frames_of(share, every, count) for share in self.key_shares])
+        keys, count = self.sharing.keys, len(self.sharing.points)
+        return self.group.gather(part, [frames_of(share, keys, count) for share in self.key_shares])
 
     def around(self, features: Tensor, places: Tensor) -> Tensor:
         """Features (n, C, h, w) of the patch around places (n, J, S, 2) px: (n, J, S, D, C)."""
@@ -102,10 +103,10 @@ def make_plan(
     inversion: Inversion, tracks: PointTracks, model: DragModel, settings: DragSettings, earlier: Earlier, group: Group = ALONE
 ) -> Plan:
     """The plan of one round on top of `earlier`; its steps are added to the settings'."""
-    device, cells, keys = model.device, size_of(inversion.latents), key_frames(settings)
+    device, cells, keys = model.device, size_of(inversion.latents), key_frames(tracks, settings.key_every)
     model = replace(model, context=model.context.to(device, model.dtype))
     steps = tuple(sorted({*settings.steps, *earlier.offsets}, reverse=True))
-    of_keys = tracks.of_frames(keys)
+    of_keys = tracks.each(lambda values: values[keys])
     count = len(of_keys.handles)
     spans = [span(group.share(count, rank), count, settings.reach) for rank in range(group.size)]
     mine, heard = spans[group.rank].mine, spans[group.rank].heard
@@ -113,7 +114,7 @@ def make_plan(
     return Plan(
         settings=settings,
         chain=Chain(model, Ddim(model.alphas_cumprod, model.prediction), steps, settings.chained),
-        sharing=Sharing(tracks, cells, settings.key_every, settings.reach, device, mine),
+        sharing=Sharing(tracks, cells, keys, settings.reach, device, mine),
         size=size_of(tracks.edit_mask),
         latents={step: inversion.latents[step][keys][mine].to(device) for step in steps},
         cell_mask=near_mask[shifted(mine, heard.start)].to(device),
@@ -126,8 +127,3 @@ def make_plan(
         group=group,
         halo=Halo(group, spans, near_mask.bool() if settings.lock else torch.ones_like(near_mask).bool()),
     )
-
-
-def key_frames(settings: DragSettings) -> slice:
-    """Which of all frames are optimised."""
-    return slice(None, None, settings.key_every)

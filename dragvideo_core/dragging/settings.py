@@ -21,7 +21,7 @@ class DragSettings:
     moving_average: bool = True  # of the templates (footnote 2); False: the first template stays
     warm_start: bool = True  # ours: start with the parts displaced to their targets; False: with zero offsets, as in the paper
     reach: float = 1.0  # ours: how far a frame's change also serves its neighbours, in (key) frames; 0: not, as in the paper
-    key_every: int = 1  # ours: only every n-th frame is optimised, the others are served by these
+    key_every: int = 1  # ours: one frame in n is optimised, more where the points move more; the others are served by these
     turns: int = 2  # ours: an iteration works on every n-th (key) frame, on others each time; 1: on all, as in the paper
     chunk: int = 0  # frames at a time; 0: as many as fit into memory
     refine: int = 0  # ours: iterations at most, in the place of `iterations`, when it starts from a layered displacement

@@ -6,14 +6,17 @@ offset of frame j is its initial one plus a mean of its neighbours' corrections 
     offset_j = initial_j + sum_i w_ij c_i(p - m_ij(p)) / sum_i w_ij,    w_ij = exp(-(i - j)^2 / (2 reach^2))
 
 with m_ij the motion from frame i to j, at cell p the mean of the points' motions weighted by 1 / (|p - point|^2 + 4). The
-corrections are what Adam optimises; they may be those of key frames only, every n-th frame, and reach the frames between in
-the same way (i and reach then count key frames). A frame is not served by one with which it has no visible point in common.
+corrections are what Adam optimises; they may be those of key frames only, and reach the frames between in the same way: i and reach
+then count key frames, and a frame between two of them counts as a part of one. A frame is not served by one with which it has no
+visible point in common.
 Our addition; its effect is measured by `make bench-quality`.
 """
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -47,14 +50,15 @@ def _widened(part: slice, far: int, count: int) -> slice:
     return part if part.start == part.stop else slice(max(0, part.start - far), min(count, part.stop + far))
 
 
-def frames_of(mine: slice, every: int, count: int) -> slice:
-    """Which of all `count` frames go with key frames: these, and each one's followers up to the next key frame."""
-    return slice(min(mine.start * every, count), min(mine.stop * every, count))
+def frames_of(mine: slice, keys: Sequence[int], count: int) -> slice:
+    """Which of all `count` frames go with some of the key frames: these, and each one's followers up to the next key frame."""
+    ends = [*keys, count]
+    return slice(ends[mine.start], ends[mine.stop])
 
 
 @dataclass(frozen=True)
 class _Servers:
-    """Which key frames serve the n frames of one phase: S each."""
+    """Which key frames serve n frames: S each."""
 
     key: Tensor  # (S, n) int64: number of the key frame
     weight: Tensor  # (S, n): adds up to 1 over S
@@ -78,24 +82,23 @@ class Sharing:
         self,
         tracks: PointTracks,
         cells: Size,
-        every: int,
+        keys: Sequence[int],
         reach: float,
         device: torch.device | None = None,
         mine: slice | None = None,
     ):
-        """every: frames from one key frame to the next, the first frame is one; reach: in key frames, 0: none; device: that of
+        """keys: the numbers of the key frames among all, the first frame is one; reach: in key frames, 0: none; device: that of
         the corrections; mine: the key frames that this rank of a group works on, None: all."""
-        self.every, self.reach, self.cells = every, reach, cells
+        self.keys, self.reach, self.cells = [*keys], reach, cells
         self.points = rearrange([tracks.handles, tracks.targets], "two n j s xy -> n (j two s) xy")  # (N, P, 2)
         self.visible = rearrange([tracks.visible, tracks.visible], "two n j s -> n (j two s)")
         self.size = size_of(tracks.edit_mask)
         self.centres = cell_centres(cells, self.size)
-        keys = len(range(0, len(self.points), every))
-        self.span = span(mine or slice(0, keys), keys, reach)
-        self.frames = frames_of(self.span.mine, every, len(self.points))
-        of_keys = self._servers(0, self.span.heard, device).among(self.span.held)
-        between = [self._servers(phase, self.span.mine, device) for phase in range(1, min(every, len(self.points)))]
-        self.servers = [of_keys, *between]
+        self.span = span(mine or slice(0, len(keys)), len(keys), reach)
+        self.frames = frames_of(self.span.mine, keys, len(self.points))
+        self.of_keys = self._servers(self.keys[self.span.heard], device).among(self.span.held)
+        self.between = [i for i in range(self.frames.start, self.frames.stop) if i not in self.keys]
+        self.of_between = self._servers(self.between, device)
 
     def to_keys(self, corrections: Tensor, which: slice | None = None) -> Tensor:
         """What each of these key frames (numbers of all, among those that are heard; None: all of them) is changed by,
@@ -103,25 +106,27 @@ class Sharing:
         which = self.span.heard if which is None else which
         if self.reach == 0:
             return corrections[shifted(which, self.span.held.start)]
-        return self._shared(corrections, self.servers[0].of(shifted(which, self.span.heard.start)))
+        return self._shared(corrections, self.of_keys.of(shifted(which, self.span.heard.start)))
 
     def to_all(self, corrections: Tensor) -> Tensor:
         """What each of this rank's frames is changed by, (n, 4, h, w), by the corrections of all K key frames."""
         changes = corrections.new_zeros(self.frames.stop - self.frames.start, *corrections.shape[1:])
-        changes[:: self.every] = self.to_keys(corrections[self.span.held], self.span.mine)
-        for phase, servers in enumerate(self.servers[1:], 1):
-            changes[phase :: self.every] = self._shared(corrections, servers)
+        changes[self._own(self.keys[self.span.mine])] = self.to_keys(corrections[self.span.held], self.span.mine)
+        changes[self._own(self.between)] = self._shared(corrections, self.of_between)
         return changes
 
     def moves_to_all(self, moves: Tensor) -> Tensor:
         """Moves of points in the key frames (K, ...) to those of this rank's frames (n, ...)."""
         all_moves = moves.new_zeros(self.frames.stop - self.frames.start, *moves.shape[1:])
-        all_moves[:: self.every] = moves[self.span.mine]
-        for phase, servers in enumerate(self.servers[1:], 1):
-            key, weight = servers.key.to(moves.device), servers.weight.to(moves.device)
-            weight = weight.view(*key.shape, *[1] * (moves.dim() - 1))
-            all_moves[phase :: self.every] = (weight * moves[key]).sum(0)
+        all_moves[self._own(self.keys[self.span.mine])] = moves[self.span.mine]
+        key, weight = self.of_between.key.to(moves.device), self.of_between.weight.to(moves.device)
+        weight = weight.view(*key.shape, *[1] * (moves.dim() - 1))
+        all_moves[self._own(self.between)] = (weight * moves[key]).sum(0)
         return all_moves
+
+    def _own(self, frames: Sequence[int]) -> list[int]:
+        """Frames by their numbers among this rank's."""
+        return [frame - self.frames.start for frame in frames]
 
     def _shared(self, corrections: Tensor, servers: _Servers) -> Tensor:
         """What n frames are changed by, (n, 4, h, w)."""
@@ -132,23 +137,32 @@ class Sharing:
         moved = rearrange(moved, "(s n) h w c -> s n c h w", s=len(servers.key))
         return (servers.weight[..., None, None, None] * moved).sum(0)
 
-    def _servers(self, phase: int, after: slice, device: torch.device | None) -> _Servers:
-        """Of the frames that come `phase` after each of some key frames, for S distances in key frames."""
-        keys = list(range(0, len(self.points), self.every))
-        numbers = [i for i in range(after.start, after.stop) if keys[i] + phase < len(self.points)]
-        fraction, reach = phase / self.every, max(self.reach, LEAST_REACH)
+    def _servers(self, frames: Sequence[int], device: torch.device | None) -> _Servers:
+        """Of some frames, for S distances in key frames."""
+        reach, count = max(self.reach, LEAST_REACH), len(self.keys)
         far = math.floor(FARTHEST * reach + 1)
-        steps = [step for step in range(-far, far + 1) if abs(step - fraction) <= FARTHEST * reach] or [0]
-        key = torch.tensor([[min(max(i + step, 0), len(keys) - 1) for i in numbers] for step in steps], dtype=torch.int64)
+        steps = range(-far, far + 1)
+        key = torch.zeros(len(steps), len(frames), dtype=torch.int64)
         weight, places = torch.zeros(key.shape), torch.zeros(*key.shape, *self.cells, 2)
-        for row, step in enumerate(steps):
-            for column, i in enumerate(numbers):
-                start, end = keys[int(key[row, column])], keys[i] + phase
-                if 0 <= i + step < len(keys) and (start == end or bool(self._in_both(start, end).any())):
-                    weight[row, column] = math.exp(-(((step - fraction) / reach) ** 2) / 2)
-                    places[row, column] = self._places(start, end)
+        for column, frame in enumerate(frames):
+            before = bisect_right(self.keys, frame) - 1
+            fraction = self._fraction(before, frame)
+            for row, step in enumerate(steps):
+                number = key[row, column] = min(max(before + step, 0), count - 1)
+                if abs(step - fraction) <= FARTHEST * reach and number == before + step:
+                    start = self.keys[number]
+                    if start == frame or bool(self._in_both(start, frame).any()):
+                        weight[row, column] = math.exp(-(((step - fraction) / reach) ** 2) / 2)
+                        places[row, column] = self._places(start, frame)
+        used = weight.any(1)
         weight = weight / weight.sum(0).clamp(min=1e-9)
-        return _Servers(key.to(device), weight.to(device), places.to(device))
+        return _Servers(key[used].to(device), weight[used].to(device), places[used].to(device))
+
+    def _fraction(self, key: int, frame: int) -> float:
+        """How much of the way from one key frame to the next a frame has behind it; after the last one as before it."""
+        first = max(0, min(key, len(self.keys) - 2))
+        gap = self.keys[first + 1] - self.keys[first] if len(self.keys) > 1 else len(self.points)
+        return min((frame - self.keys[key]) / gap, 1.0)
 
     def _in_both(self, start: int, end: int) -> Tensor:
         """(P,) bool: the points that both frames show."""

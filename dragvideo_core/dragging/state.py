@@ -17,13 +17,13 @@ from ..files.unfinished import State, adam_state, fits, set_adam_state
 from ..types import Displacement, DragModel, DragResult, Inversion, PointTracks
 from . import supervision
 from .corrections import Corrections
-from .plan import Plan, key_frames
+from .plan import Plan
 from .rounds import Earlier
 from .settings import DragSettings
 from .template_sums import TemplateSums
 from .templates import Templates
 
-LAYOUT = "drag 4"  # of the state; one of another layout is not read
+LAYOUT = "drag 5"  # of the state; one of another layout is not read
 LARGEST_CHUNK = 2**31
 
 
@@ -33,7 +33,7 @@ class DragState:
     def __init__(self, plan: Plan, earlier: Earlier, patch_sums: dict[int, Tensor]):
         """patch_sums: step -> (turns, J, S, D, C), as measured before the first iteration."""
         self.plan = plan
-        self.path = list(earlier.path[:, key_frames(plan.settings)])  # (K, J, S, 2) px each, on the CPU: of all rounds
+        self.path = list(earlier.path[:, plan.sharing.keys])  # (K, J, S, 2) px each, on the CPU: of all rounds
         self.losses = list(earlier.losses)  # (2,) each, on the CPU: of all rounds
         self.first = len(self.losses)  # iteration of this round
         self.templates = Templates(patch_sums, plan.visible)

@@ -1,8 +1,10 @@
-"""`make bench-film`: edits of filmed clips whose true edits are known. The rows that need a model come with `--with-model`.
+"""`make bench-film`: edits of filmed clips whose true edits are known. The rows that need a model come with `--with-model`, all of
+them or those that are named. A run that was stopped goes on where it was, as long as the code stays the same (`kept.py`).
 
 Composites (`composites.py`) are clips of six frames, pairs (`pairs.py`) single frames with a later frame as the true edit; both are
 256 x 256. Writes output/bench/film.json (rows; medians by variant, those of the composites and those of the pairs apart) and
-film.png. Where the folder has no clips it says so and measures nothing.
+film.png. At the end a whole film of 1920 x 1080 is edited (`film_speed.py`). Where the folder has no clips it says so and measures
+nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from torch import Tensor
 
 from dragvideo_core.media import drawing
 
-from . import composites, edits_of, flip, masked_films, pairs, plans, rows, sheets, variants, without_model
+from . import composites, edits_of, film_speed, flip, kept, masked_films, pairs, plans, rows, sheets, variants, without_model
 from .cases import Case
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,7 +29,11 @@ REACH = 48  # px that the part is looked for around its target
 
 
 def measure(case: Case, names: list[str]) -> tuple[list[rows.Row], list[tuple[str, list[Tensor]]], list[str]]:
-    """A case's rows, its part of the sheet, and the names of the edits on it. names: variants with a model, may be none."""
+    """A case's rows, its part of the sheet, and the names of the edits on it, kept. names: variants with a model, may be none."""
+    return kept.kept(OUT / "kept", f"film {case.name} {case.picks} {names} {flip.available()}", lambda: _measure(case, names))
+
+
+def _measure(case: Case, names: list[str]) -> tuple[list[rows.Row], list[tuple[str, list[Tensor]]], list[str]]:
     records, edits, tracks = edits_of.without_model(case, REACH)
     if names:
         more, edited = edits_of.with_model(case, names, reach=REACH)
@@ -36,14 +42,17 @@ def measure(case: Case, names: list[str]) -> tuple[list[rows.Row], list[tuple[st
     return records, sheets.rows_of(case, tracks, edits), list(edits)
 
 
-def run(folder: Path, count: int, names: list[str], say: Callable[[str], None] = print) -> tuple[dict, Tensor] | None:
+def run(
+    folder: Path, count: int, names: list[str], say: Callable[[str], None] = print, pair_count: int | None = None
+) -> tuple[dict, Tensor] | None:
     """What goes into the JSON, and the sheet (3, h, w); None where the folder has fewer than two clips with masks."""
+    pair_count = count if pair_count is None else pair_count
     films = masked_films.load_films(folder)
     if len(films) < 2:
         return None
-    say(f"composing {count} clips and {count} pairs of frames from {len(films)} films ...")
+    say(f"composing {count} clips and {pair_count} pairs of frames from {len(films)} films ...")
     composed = [composites.compose(plan) for plan in plans.plan_composites(films, count)]
-    paired = pairs.find_pairs(films, count)
+    paired = pairs.find_pairs(films, pair_count) if pair_count else []
     records, drawn, shown = [], [], []
     for case in [*composed, *paired]:
         of_case, part, shown = measure(case, names)
@@ -73,20 +82,31 @@ def run(folder: Path, count: int, names: list[str], say: Callable[[str], None] =
 
 
 def main() -> None:
+    known = variants.MAIN
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", type=Path, default=CLIPS, help="folder of clips with frames and masks")
-    parser.add_argument("--count", type=int, default=12, help="how many composites, and how many pairs")
-    parser.add_argument("--with-model", action="store_true", help="also the whole pack and the per-frame loop: slow")
+    parser.add_argument("--count", type=int, default=12, help="how many composites")
+    parser.add_argument("--pairs", type=int, help="how many pairs of frames; as many as composites where it is not said")
+    parser.add_argument(
+        "--with-model",
+        nargs="*",
+        metavar="ROW",
+        choices=[*known],
+        help=f"also these rows: {', '.join(known)}; all where none is named: slow",
+    )
     parser.add_argument("--without-speed", action="store_true", help="without the whole film of 1080p: it takes minutes")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    measured = run(options.clips, options.count, list(variants.MAIN) if options.with_model else [])
+    names = [] if options.with_model is None else options.with_model or [*known]
+    measured = run(options.clips, options.count, names, pair_count=options.pairs)
     if measured is None:
         print(f"expected at least two clips with frames and masks in {options.clips}: there are none. Nothing was measured.")
         return
     result, sheet = measured
     OUT.mkdir(parents=True, exist_ok=True)
     text = result.pop("table")
+    if not options.without_speed:
+        result["whole_film"] = film_speed.measure()
     (OUT / "film.json").write_text(json.dumps(rows.without_nan(result), indent=1), encoding="utf-8")
     drawing.to_pil(sheet).save(OUT / "film.png")
     print(f"\nMedians (FLIP: {'measured' if result['flip'] else 'flip-evaluator is not installed'}).\n\n{text}\n")
