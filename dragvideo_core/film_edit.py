@@ -37,7 +37,7 @@ from .region.scaled import as_frames, factor_for, small_corrections, small_picks
 from .region.windows import Start, Window, later_start, turned_round, window_from
 from .stages.pick import pick
 from .stages.segment import segment
-from .types import OnProgress, Segmenter, UserError, each_said_once, ignore_progress, warn
+from .types import Box, OnProgress, Segmenter, UserError, each_said_once, ignore_progress, warn
 
 __all__ = ["FilmReport", "FilmSettings", "drag_a_film"]
 
@@ -60,6 +60,7 @@ class FilmReport:
     factor: int  # pixels of the film that make one of the small copy, along each side
     picked: int  # the picked frame
     layer: Tensor | None  # (h, w) in [0, 1], the thing on it, in the small copy; None: none was found, or in an earlier run
+    box: Box | None  # of the film, that is looked at in the picked frame and those after it; None: nothing changes there
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ def drag_a_film(
         kept.finished()
         first, end = starts[-1].index, written if walk.shot_end is None else walk.shot_end
         walk.warn_of_the_rest(first, end, written)
-        return FilmReport(Path(output), written, first, end - 1, factor, picks.frame, walk.work.layer)
+        return FilmReport(Path(output), written, first, end - 1, factor, picks.frame, walk.work.layer, walk.box)
 
 
 class _Walk:
@@ -145,6 +146,7 @@ class _Walk:
         self.shot_first = 0
         self.shot_end: int | None = None
         self.lost: list[tuple[int, int]] = []
+        self.box: Box | None = None  # of the picked frame's window
         self.rest: list[FilmFrame] = []  # read, but of another shot
 
     def warn_of_the_rest(self, first: int, end: int, count: int) -> None:
@@ -218,6 +220,8 @@ class _Walk:
         for name, frames, window in side_by_side(self._windows_after(starts[0], source)):
             if name is not None and self.kept.keep:
                 self.kept.write(name, window.as_tensors())
+            if frames and frames[0].index == starts[0].index and window.patch is not None:
+                self.box = window.patch.box
             if window.is_lost:
                 self.lost.append((frames[0].index, frames[0].index + window.count))
             yield from _patched(frames, window.patch)

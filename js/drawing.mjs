@@ -221,6 +221,17 @@ export function drawBrush(context, point, radius, view, k) {
   context.restore();
 }
 
+/** The box [x, y, width, height] that a film's edit looked at, or null. */
+export function drawBox(context, box, view, k) {
+  if (!box) return;
+  const [x, y, width, height] = box;
+  context.save();
+  context.setLineDash([10 * k, 5 * k]);
+  const sides = [width * view.scale, height * view.scale];
+  stroke(context, rectangles([[...toStage([x - 0.5, y - 0.5], view), ...sides]]), 1.4 * k, "#56b4e9", 0.8 * k);
+  context.restore();
+}
+
 /** A pin: what is here stays here. A disc with a square round it, and its number. */
 export function drawPinPoint(context, point, index, isChosen, view, k) {
   const at = toStage(point, view);

@@ -122,9 +122,9 @@ export function frameTime(index, { every, skip, rate }, fps) {
   return (skip + index * every + 0.5) / (rate || fps);
 }
 
-/** How many frames the clip has, from a file of `duration` seconds at `fps`. */
+/** How many frames the clip has, from a file of `duration` seconds at `fps`: sound may go on for a part of a frame. */
 export function frameCount({ every, skip, cap, rate }, duration, fps) {
-  const count = Math.max(1, Math.ceil((Math.round(duration * (rate || fps)) - skip) / every));
+  const count = Math.max(1, Math.ceil((Math.floor(duration * (rate || fps) + 0.1) - skip) / every));
   return cap ? Math.min(cap, count) : count;
 }
 

@@ -23,6 +23,7 @@ export function paintPicker(picker, context, stage) {
   drawMask(picker, context, view, k);
   const isBroad = STROKE_TOOLS.includes(picker.tool);
   if (isBroad && picker.isDrawable) drawFound(context, picker.after.tint, view);
+  if (isBroad && picker.isDrawable) drawing.drawBox(context, picker.after.box, view, k);
   for (const stroke of picks.strokes) drawStroke(context, stroke, isBroad, view, k);
   paintPoints(picker, context, view, k);
   context.restore();

@@ -14,6 +14,7 @@ export class PickerPreview {
     this.isOff = false; // for the drag that goes on now
     this.layer = null; // of the last run, on the frame that the points sit on: a picture, white where the thing is
     this.tint = null; // the same as a canvas that is laid over the frame
+    this.box = null; // of the last run, on that frame: [x, y, width, height] that a film's edit looked at
     this.ranWith = null; // the strokes that the last run found it by
   }
 
@@ -58,11 +59,13 @@ export class PickerPreview {
     return this.layer && picks.strokes === this.ranWith ? { ...picks, strokes: NONE } : picks;
   }
 
-  /** Fetches the layer that the last run found, where it is of this frame. */
+  /** Fetches the layer that the last run found, and the box that it looked at, where they are of this frame. */
   async look() {
     const { present, pictures, readGraph, run } = this.picker;
     const { found: output, source } = readGraph();
     const isOfClip = run?.key === (source?.key ?? null) && run.size.every((side, axis) => side === present.size[axis]);
+    const [boxFrame, ...box] = output?.drag_a_video_box?.[0] ?? [];
+    this.box = isOfClip && boxFrame === present.frame ? box : null;
     const isOfFrame = output?.drag_a_video_layer_frame?.[0] === present.frame;
     const wanted = (this.wanted = (isOfClip && isOfFrame && output.drag_a_video_layer?.[0]) || null);
     const found = wanted && (await pictures.ofRun(wanted).catch(() => null));

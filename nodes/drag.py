@@ -81,8 +81,8 @@ class Drag(io.ComfyNode):
                 ),
                 setting(
                     "key_every",
-                    "Work on one frame in n only, on more where the points move more; its change serves the frames between: n times "
-                    "faster. For a high frame rate; 1: every frame.",
+                    "Work on one frame in n only, on more where the points move more; its change serves the frames between: n "
+                    "times faster. For a high frame rate; 1: every frame.",
                     1,
                     16,
                     advanced=True,

@@ -101,7 +101,8 @@ class DragFilm(io.ComfyNode):
             source = _file_of(video, Path(scratch))
             keep = source.parent != Path(scratch)  # a copy made for this run is gone with it
             report = run(drag_a_film, source, points, path, settings, segmenter, progress(pictures=False), keep, corrections)
-        ui = messages.film_on_node(path) | messages.layer_for_page(report.layer, report.picked)
+        found = messages.layer_for_page(report.layer, report.picked) | messages.box_for_page(report.box, report.picked)
+        ui = messages.film_on_node(path) | found
         return io.NodeOutput(InputImpl.VideoFromFile(str(path)), str(path), ui=ui)
 
 

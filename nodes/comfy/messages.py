@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ...dragvideo_core.media.drawing import to_pil
-from ...dragvideo_core.types import warnings_go_to
+from ...dragvideo_core.types import Box, warnings_go_to
 
 MOST_SIDE = 1024  # px, of what the page is sent
 
@@ -109,6 +109,15 @@ def layer_for_page(layer: Tensor | None, frame: int) -> dict[str, list]:
     if layer is None:
         return {}
     return {"drag_a_video_layer": save_for_page([layer.expand(3, -1, -1)]), "drag_a_video_layer_frame": [frame]}
+
+
+def box_for_page(box: Box | None, frame: int) -> dict[str, list]:
+    """What Pick Points is told of the box that a film's edit looks at: the frame that it drew on, x, y, width and height in px of
+    the film; nothing for None."""
+    if box is None:
+        return {}
+    height, width = box.size
+    return {"drag_a_video_box": [[frame, box.columns.start, box.rows.start, width, height]]}
 
 
 def left_out() -> Any:

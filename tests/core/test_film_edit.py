@@ -321,7 +321,7 @@ def test_warnings_name_the_frames_of_the_film(film: Path, tmp_path: Path):
     with warnings_go_to(texts.append):
         drag_a_film(film, json.dumps(masked), tmp_path / "out.mkv", LOSSLESS)
     assert sorted(texts)[0].startswith("handle 1 lies outside the edit mask in frames 1 to 14, so")
-    assert sorted(texts)[1].startswith("target 1 lies outside the edit mask in frames 1, 6 to 14 and") and len(texts) == 2
+    assert sorted(texts)[1].startswith("target 1 lies outside the edit mask in frames 1, 5 to 14 and") and len(texts) == 2
 
 
 def test_a_handle_beside_the_thing_is_named_once_in_pixels_of_the_film(film: Path, tmp_path: Path, monkeypatch):

@@ -120,6 +120,8 @@ test("frames are counted as the loader counts them", () => {
   assert.equal(source.frameCount({ every: 3, skip: 2, cap: 8, rate: 0 }, 2, 25), 8);
   assert.equal(source.frameCount({ every: 1, skip: 0, cap: 0, rate: 10 }, 2, 25), 20);
   assert.equal(source.frameCount({ every: 1, skip: 500, cap: 0, rate: 0 }, 2, 25), 1);
+  assert.equal(source.frameCount({ every: 1, skip: 0, cap: 0, rate: 0 }, 5.312, 25), 132); // 5.28 s of pictures, 5.312 s of sound
+  assert.equal(source.frameCount({ every: 1, skip: 0, cap: 0, rate: 0 }, 5.279, 25), 132); // times in milliseconds
 });
 
 test("the frame rate is that of the shortest gaps: frames that were left out do no harm", () => {

@@ -183,6 +183,19 @@ test("a drag is shown by the layer that the last run found, if it is of this fra
   }
 });
 
+test("the box that the last run of a film looked at is shown, if it is of this frame and size", async () => {
+  for (const [frame, size, expected] of [
+    [0, SIZE, [30, 20, 200, 100]],
+    [1, SIZE, null],
+    [0, 64, null],
+  ]) {
+    found = { drag_a_video_box: [[frame, 30, 20, 200, 100]] };
+    picker.run.size = [size, size];
+    await picker.after.look();
+    assert.deepEqual(picker.after.box, expected);
+  }
+});
+
 test("the layer of the last run is trusted until other strokes are painted", async () => {
   drag([100, 100], [150, 90]);
   key("t");

@@ -51,6 +51,8 @@ def test_a_film_goes_in_and_a_file_with_all_its_frames_comes_out(comfy: Comfy, f
     edited, file = outcome.values["film"]
     assert file.endswith("one_00001.mkv") and str(comfy.base / "output") in file
     assert outcome.ui["film"]["drag_a_video_layer_frame"] == [0] and len(outcome.ui["film"]["drag_a_video_layer"]) == 1
+    ((frame, x, y, width, height),) = outcome.ui["film"]["drag_a_video_box"]
+    assert frame == 0 and 0 <= x < 48 < x + width <= SIDE[1] and 0 <= y < 32 < y + height <= SIDE[0]
     assert outcome.previews == []  # Nodes 2.0 would take the last one for the film, and say that it failed to load
     components = edited.get_components()
     assert tuple(components.images.shape) == (COUNT, *SIDE, 3) and components.frame_rate == 10
