@@ -88,7 +88,7 @@ def displaced_latents(
 
 def _from_moved(plan: Plan, inversion: Inversion, tracks: PointTracks, moved: dict[int, Tensor]) -> Initial:
     """The first offset gives the moved latents (N, 4, h, w) at the highest step; the chain takes them down unchanged."""
-    keys, top = plan.sharing.keys, plan.steps[0]
+    keys, top = plan.sharing.own_keys, plan.steps[0]
     cells = mask_to_cells(tracks.edit_mask, size_of(inversion.latents))
     may_change = cells if plan.settings.lock else torch.ones_like(cells)
     on_keys = may_change[keys].to(plan.cell_mask.device)
@@ -104,5 +104,5 @@ def _of_frames(inversion: Inversion, part: slice) -> Inversion:
 
 
 def _of_keys(plan: Plan, offsets: dict[int, Tensor]) -> dict[int, Tensor]:
-    keys = plan.sharing.keys
+    keys = plan.sharing.own_keys
     return {step: offset[keys].to(plan.cell_mask.device) for step, offset in offsets.items()}

@@ -111,18 +111,23 @@ class Sharing:
     def to_all(self, corrections: Tensor) -> Tensor:
         """What each of this rank's frames is changed by, (n, 4, h, w), by the corrections of all K key frames."""
         changes = corrections.new_zeros(self.frames.stop - self.frames.start, *corrections.shape[1:])
-        changes[self._own(self.keys[self.span.mine])] = self.to_keys(corrections[self.span.held], self.span.mine)
+        changes[self.own_keys] = self.to_keys(corrections[self.span.held], self.span.mine)
         changes[self._own(self.between)] = self._shared(corrections, self.of_between)
         return changes
 
     def moves_to_all(self, moves: Tensor) -> Tensor:
         """Moves of points in the key frames (K, ...) to those of this rank's frames (n, ...)."""
         all_moves = moves.new_zeros(self.frames.stop - self.frames.start, *moves.shape[1:])
-        all_moves[self._own(self.keys[self.span.mine])] = moves[self.span.mine]
+        all_moves[self.own_keys] = moves[self.span.mine]
         key, weight = self.of_between.key.to(moves.device), self.of_between.weight.to(moves.device)
         weight = weight.view(*key.shape, *[1] * (moves.dim() - 1))
         all_moves[self._own(self.between)] = (weight * moves[key]).sum(0)
         return all_moves
+
+    @property
+    def own_keys(self) -> list[int]:
+        """The key frames that this rank works on, by their numbers among its frames."""
+        return self._own(self.keys[self.span.mine])
 
     def _own(self, frames: Sequence[int]) -> list[int]:
         """Frames by their numbers among this rank's."""

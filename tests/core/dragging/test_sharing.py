@@ -66,6 +66,7 @@ def test_a_rank_makes_the_frames_from_its_key_frames_to_the_next_ones():
         slice(9, 9),
     ]
     whole = Sharing(travelling(9), CELLS, keys, 1.0)
+    assert Sharing(travelling(9), CELLS, keys, 1.0, mine=slice(1, 3)).own_keys == [0, 4] and whole.own_keys == keys
     moves = torch.randn(4, 2)
     parts = [Sharing(travelling(9), CELLS, keys, 1.0, mine=slice(*ends)).moves_to_all(moves) for ends in ((0, 2), (2, 4))]
     torch.testing.assert_close(torch.cat(parts), whole.moves_to_all(moves))
