@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .files.lora_file import LoraStore
 from .files.unfinished import NOT_KEPT, Unfinished
 from .group import ALONE, Group
 from .layers.sam import load_sam
-from .stages.decode import DecodeSettings, decode
+from .stages.decode import DecodeSettings, decode, needed_up_to
 from .stages.displace import DisplaceSettings, displace
 from .stages.drag import DragSettings, drag
 from .stages.evaluate import EvaluateSettings, evaluate
@@ -20,7 +20,7 @@ from .stages.pick import pick
 from .stages.propagate import PropagateSettings, propagate
 from .stages.segment import segment
 from .stages.tune import TuneSettings, tune
-from .types import DragModel, OnProgress, Scores, VideoClip, ignore_progress
+from .types import Displacement, DragModel, OnProgress, PointTracks, Scores, VideoClip, ignore_progress
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,32 @@ def drag_a_video(
     if settings.displace:
         on_stage("displace")
         displaced = displace(clip, tracks, settings.displace, on_progress).each(group.from_first)
+    edited = edit_with_model(clip, tracks, model, displaced, settings, on_progress, unfinished, on_stage, group)
+    if not group.is_first:
+        return edited, {}
+    on_stage("evaluate")
+    return edited, evaluate(clip, edited, tracks, model, settings.evaluate, on_progress)
+
+
+def edit_with_model(
+    clip: VideoClip,
+    tracks: PointTracks,
+    model: DragModel,
+    displaced: Displacement | None,
+    settings: Settings,
+    on_progress: OnProgress = ignore_progress,
+    unfinished: Unfinished = NOT_KEPT,
+    on_stage: Callable[[str], None] = lambda name: None,
+    group: Group = ALONE,
+) -> VideoClip:
+    """Tune, invert, drag and decode, no more of them than the frames show: a displacement that leaves nothing to the model is the
+    edit, and where the model paints over its fill alone, no step above that is inverted."""
+    if displaced is not None and settings.drag.warm_start and settings.drag.refine == 0:
+        top = needed_up_to(displaced, model, settings.decode, settings.drag.steps)
+        if top == 0:
+            return replace(clip, frames=displaced.frames)
+        if top < min(settings.drag.steps):
+            settings = replace(settings, invert=replace(settings.invert, until=top), drag=replace(settings.drag, steps=(top,)))
     on_stage("tune")
     tuned = tune(clip, model, settings.tune, on_progress, LoraStore(unfinished=unfinished), group)
     on_stage("invert")
@@ -101,8 +127,4 @@ def drag_a_video(
     on_stage("drag")
     edit = drag(inversion, tracks, tuned, settings.drag, on_progress, None, unfinished, displaced, group)
     on_stage("decode")
-    edited, _ = decode(clip, inversion, edit, tracks, tuned, settings.decode, on_progress, displaced, group)
-    if not group.is_first:
-        return edited, {}
-    on_stage("evaluate")
-    return edited, evaluate(clip, edited, tracks, model, settings.evaluate, on_progress)
+    return decode(clip, inversion, edit, tracks, tuned, settings.decode, on_progress, displaced, group)[0]

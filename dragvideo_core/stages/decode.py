@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -76,12 +77,6 @@ class _Work:
             tracks=self.tracks.each(lambda values: values[frames]),
             displaced=None if self.displaced is None else self.displaced.each(lambda values: values[frames]),
         )
-
-    def steps(self) -> list[int]:
-        """Those that the latents go over, from the highest offset's down to 0."""
-        top, smoothed = max(self.result.offsets), SMOOTHED_STEPS if self.settings.smoothing else ()
-        wanted = {0, *self.result.offsets, *smoothed, *range(0, top, self.settings.stride)}
-        return sorted((step for step in wanted if step <= top), reverse=True)
 
 
 def decode(
@@ -170,6 +165,32 @@ def _composed(
     return blending.blended(displaced.frames, frames, where, trusted, feather)
 
 
+def needed_up_to(displaced: Displacement, model: DragModel, settings: DecodeSettings, steps: Sequence[int]) -> int:
+    """The highest step that decoding a displacement looks at, where a drag at `steps` adds nothing to it; 0: no model is asked."""
+    if settings.paint_from < 0:
+        settings = replace(settings, paint_from=model.paint_from)
+    if not (settings.keep_pixels and _is_apart(settings)):
+        return max(steps)
+    if not bool(_painted(displaced, settings).any()):
+        return 0
+    is_fill_alone = not bool(blending.is_stretched(displaced).any())
+    first = _first_paint(steps, settings)
+    return first if is_fill_alone and first is not None and first <= min(steps) else max(steps)
+
+
+def _visited(steps: Iterable[int], settings: DecodeSettings) -> list[int]:
+    """The steps that the latents go over with offsets at `steps`, from the highest of these down to 0."""
+    offsets = set(steps)
+    top, smoothed = max(offsets), SMOOTHED_STEPS if settings.smoothing else ()
+    wanted = {0, *offsets, *smoothed, *range(0, top, settings.stride)}
+    return sorted((step for step in wanted if step <= top), reverse=True)
+
+
+def _first_paint(steps: Iterable[int], settings: DecodeSettings) -> int | None:
+    """The step at which the fill is put in for the last time; None where all are below `paint_from`."""
+    return min((step for step in _visited(steps, settings) if step >= max(1, settings.paint_from)), default=None)
+
+
 def _painted(displaced: Displacement, settings: DecodeSettings) -> Tensor:
     """(N, 1, H, W) bool: where the model's picture is shown."""
     return blending.painted(displaced) if settings.paint_from > 0 else blending.is_stretched(displaced)
@@ -223,7 +244,7 @@ def _replay(work: _Work, chunks: batches.Chunks, on_progress: OnProgress, group:
         inverted = inversion.latents[step, mine]
         return inverted + cell_mask[mine] * (smooth_latents - inverted)
 
-    steps = work.steps()
+    steps = _visited(work.result.offsets, settings)
     total = (len(steps) - 1) * (mine.stop - mine.start)
     return replay.run(steps, chunks, lambda done: on_progress(done, total, None), after_jump)
 
@@ -250,10 +271,9 @@ def _from_first_paint(work: _Work, chunks: batches.Chunks) -> _Work:
 
     Down to that step only the fill would be replaced, and what surrounds it is displaced there as well as at the top.
     """
-    visited = [step for step in work.steps() if step >= max(1, work.settings.paint_from)]
-    if not visited or work.displaced is None or bool(blending.is_stretched(work.displaced).any()):
+    first = _first_paint(work.result.offsets, work.settings)
+    if first is None or work.displaced is None or bool(blending.is_stretched(work.displaced).any()):
         return work
-    first = min(visited)
     if any(bool(offset.any()) for step, offset in work.result.offsets.items() if step < first):
         return work
     moved = displaced_latents(work.inversion, work.tracks, work.displaced, work.model, [first], chunks)[first]

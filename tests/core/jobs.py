@@ -14,6 +14,7 @@ FAST = {
     "tune": {"passes": 0},
     "drag": {"steps": [3], "iterations": 1, "turns": 1},
     "invert": {"until": 3},
+    "decode": {"keep_pixels": False},  # else the displacement leaves nothing to the model, and it is not asked
     "evaluate": {"ensemble": 1},
 }
 

@@ -69,6 +69,12 @@ def test_masks_and_corrections_go_to_the_film(folder):
         assert is_same == (mask is thing and corrections != "")
 
 
+def test_what_leaves_nothing_to_the_model_is_not_tuned_inverted_or_dragged(folder):
+    settings, stages = {name: values for name, values in FAST.items() if name != "decode"}, []
+    assert run_job(read_job(drawing(folder, settings=settings)), on_stage=stages.append).frames == 2
+    assert stages == ["load", "propagate", "displace", "evaluate"]
+
+
 def test_with_the_embedded_model_all_stages_run_and_each_is_named(folder, capsys):
     assert command.main(["run", str(drawing(folder)), "--json"]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]

@@ -1,14 +1,17 @@
 """The settings of the whole."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 import torch
-from core.tiny import tiny_clip, tiny_model, tiny_tracks
+from core.tiny import rows_of, tiny_clip, tiny_model, tiny_tracks
 
-from dragvideo_core.pipeline import Settings
-from dragvideo_core.stages.drag import drag
-from dragvideo_core.stages.invert import invert
+from dragvideo_core.pipeline import Settings, edit_with_model
+from dragvideo_core.stages.decode import DecodeSettings, decode
+from dragvideo_core.stages.displace import displace
+from dragvideo_core.stages.drag import DragSettings, drag
+from dragvideo_core.stages.invert import InvertSettings, invert
+from dragvideo_core.stages.tune import TuneSettings
 
 
 def test_the_papers_settings_are_the_papers():
@@ -43,6 +46,35 @@ def test_with_the_papers_settings_eq_5_is_a_plain_sum():
     torch.testing.assert_close(of_step[42].gradient, wanted)
 
 
+@pytest.mark.parametrize("left", ["nothing", "fill", "stretched"])
+def test_no_more_is_asked_of_the_model_than_the_frames_show_and_they_are_the_same(left):
+    """All stages one after the other, and the pipeline's short way: a clip whose displacement leaves this to the model."""
+    layer = torch.zeros(3, 1, 64, 64)
+    layer[:, :, 12:52, 8:24] = 1
+    clip, tracks, model = tiny_clip(3), replace(tiny_tracks(), layer=layer), tiny_model()
+    displaced = displace(clip, tracks)
+    assert bool((displaced.freed & ~displaced.shown_elsewhere).flatten(1).any(1).all())
+    if left == "nothing":
+        displaced = replace(displaced, shown_elsewhere=displaced.freed)
+    displaced = replace(displaced, stretch=torch.full_like(displaced.stretch, 9.0 if left == "stretched" else 1.0))
+    settings = Settings(
+        tune=TuneSettings(passes=0), invert=InvertSettings(until=16), drag=DragSettings(steps=(16, 14)), decode=DecodeSettings()
+    )
+    made = []
+
+    def in_full():
+        inversion = invert(clip, model, settings.invert)
+        edit = drag(inversion, tracks, model, settings.drag, displaced=displaced)
+        made.append(decode(clip, inversion, edit, tracks, model, settings.decode, displaced=displaced)[0].frames)
+
+    full, short = (
+        rows_of(model.denoiser, work)
+        for work in (in_full, lambda: made.append(edit_with_model(clip, tracks, model, displaced, settings).frames))
+    )
+    assert torch.equal(*made)
+    assert short == {"nothing": 0, "fill": full - 3 * 3, "stretched": full}[left]  # 10 steps are inverted, not 16
+
+
 @pytest.mark.parametrize("stage", ["load", "propagate", "displace", "tune", "invert", "drag", "decode", "evaluate"])
 def test_the_defaults_are_the_stages_own(stage):
     own = getattr(Settings(), stage)
@@ -52,7 +84,5 @@ def test_the_defaults_are_the_stages_own(stage):
 def test_a_drag_with_the_papers_settings_runs():
     model = tiny_model()
     paper = Settings.paper().drag
-    from dataclasses import replace
-
     edit = drag(invert(tiny_clip(2), model), tiny_tracks(2), model, replace(paper, iterations=1))
     assert len(edit.losses) == 1 and set(edit.offsets) == {42, 41, 35, 30}
