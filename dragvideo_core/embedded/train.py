@@ -3,7 +3,8 @@
 Three steps, each resumable from DIR: draw pictures of all kinds (other seeds than every test and benchmark) and, with
 `--photographs`, cut others from a folder of photographs and films; train the autoencoder on them; train the denoiser on their
 latents. `--decoder-steps` afterwards sharpens the decoder alone; the latents do not move, so the denoiser stays right. The last
-line writes `embedded_model.safetensors`. docs/model.md says what can be reached, and names pictures that may be used.
+line writes `embedded_model.safetensors`. With `--adapt-steps` the shipped autoencoder learns the photographs instead, and nothing
+else is trained (`adapt.py`). docs/model.md says what can be reached, and names pictures that may be used.
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ from diffusers import DDPMScheduler
 from torch import Tensor
 from torch.nn import functional
 
+from .adapt import adapt
 from .drawn_clips import draw
 from .drawn_world import KINDS, SIZE, random_pose, random_scene
-from .model import WEIGHTS, EmbeddedModel, PatchAutoencoder, save, word_ids
+from .model import WEIGHTS, EmbeddedModel, PatchAutoencoder, load, save, word_ids
 from .photographs import photographs, random_crop
 
 TRAINING_SEED = 1_000_000_000  # pictures have seeds from here on; tests and benchmarks stay far below
@@ -41,20 +43,23 @@ def main() -> None:
     pictures = _pictures(work / "pictures.npy", drawn, options.pictures - drawn, options.photographs)
     words = torch.where(torch.arange(len(pictures)) < drawn, torch.arange(len(pictures)) % len(KINDS) + 1, 0)
 
+    if options.adapt_steps:
+        model = load().to(device)
+        adapt(model.vae, pictures, drawn, options.adapt_steps, work / "adapted.pt")
+        _write(model, options)
+        return
     model = EmbeddedModel().to(device)
     vae = model.vae
     _train_autoencoder(vae, pictures, options.vae_steps, work / "vae.pt")
     latents = _latents(vae, pictures, work / "latents.pt")
     _train_denoiser(model, latents, words, options.steps, options.rate, work / "denoiser.pt")
     _sharpen_decoder(vae, pictures, options.decoder_steps, work / "decoder.pt")
-    said = {
-        "pictures": options.pictures,
-        "vae_steps": options.vae_steps,
-        "steps": options.steps,
-        "decoder_steps": options.decoder_steps,
-        "batch": BATCH,
-        "seed": options.seed,
-    }
+    _write(model, options)
+
+
+def _write(model: EmbeddedModel, options: argparse.Namespace) -> None:
+    told = ("adapt_steps",) if options.adapt_steps else ("vae_steps", "steps", "decoder_steps")
+    said = {name: getattr(options, name) for name in ("pictures", *told, "seed")} | {"batch": BATCH}
     save(model, options.out, metadata={"training": json.dumps(said)})
     print(f"wrote {options.out} ({options.out.stat().st_size / 1e6:.2f} MB)")
 
@@ -68,9 +73,13 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--vae-steps", type=int, default=2_700)
     parser.add_argument("--steps", type=int, default=6_800, help="of the denoiser")
     parser.add_argument("--decoder-steps", type=int, default=400)
+    parser.add_argument("--adapt-steps", type=int, default=0, help="of the shipped autoencoder on photographs, and nothing else")
     parser.add_argument("--rate", type=float, default=6e-4, help="learning rate of the denoiser")
     parser.add_argument("--seed", type=int, default=0)
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.adapt_steps and options.photographs is None:
+        parser.error("--adapt-steps wants --photographs: docs/model.md names pictures that may be used")
+    return options
 
 
 def _draw_one(index: int) -> np.ndarray:
