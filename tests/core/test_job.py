@@ -171,7 +171,14 @@ def test_a_film_that_is_broken_off_goes_on_behind_its_finished_windows(folder):
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_ends_in_a_sentence_and_leaves_no_film(folder, sent):
     process = subprocess.Popen(
-        [sys.executable, "-m", "dragvideo_core", "run", str(drawing(folder, settings={"tune": {"passes": 500}})), "--json"],
+        [
+            sys.executable,
+            "-m",
+            "dragvideo_core",
+            "run",
+            str(drawing(folder, settings={"tune": {"passes": 500}, "decode": {"keep_pixels": False}})),
+            "--json",
+        ],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
