@@ -99,6 +99,7 @@ class Sharing:
         self.of_keys = self._servers(self.keys[self.span.heard], device).among(self.span.held)
         self.between = [i for i in range(self.frames.start, self.frames.stop) if i not in self.keys]
         self.of_between = self._servers(self.between, device)
+        self._rows = [torch.tensor(rows, dtype=torch.long, device=device) for rows in (self.own_keys, self._own(self.between))]
 
     def to_keys(self, corrections: Tensor, which: slice | None = None) -> Tensor:
         """What each of these key frames (numbers of all, among those that are heard; None: all of them) is changed by,
@@ -111,17 +112,19 @@ class Sharing:
     def to_all(self, corrections: Tensor) -> Tensor:
         """What each of this rank's frames is changed by, (n, 4, h, w), by the corrections of all K key frames."""
         changes = corrections.new_zeros(self.frames.stop - self.frames.start, *corrections.shape[1:])
-        changes[self.own_keys] = self.to_keys(corrections[self.span.held], self.span.mine)
-        changes[self._own(self.between)] = self._shared(corrections, self.of_between)
+        of_keys, of_between = self._rows
+        changes[of_keys] = self.to_keys(corrections[self.span.held], self.span.mine)
+        changes[of_between] = self._shared(corrections, self.of_between)
         return changes
 
     def moves_to_all(self, moves: Tensor) -> Tensor:
         """Moves of points in the key frames (K, ...) to those of this rank's frames (n, ...)."""
         all_moves = moves.new_zeros(self.frames.stop - self.frames.start, *moves.shape[1:])
-        all_moves[self.own_keys] = moves[self.span.mine]
+        of_keys, of_between = (rows.to(moves.device) for rows in self._rows)
+        all_moves[of_keys] = moves[self.span.mine]
         key, weight = self.of_between.key.to(moves.device), self.of_between.weight.to(moves.device)
         weight = weight.view(*key.shape, *[1] * (moves.dim() - 1))
-        all_moves[self._own(self.between)] = (weight * moves[key]).sum(0)
+        all_moves[of_between] = (weight * moves[key]).sum(0)
         return all_moves
 
     @property
