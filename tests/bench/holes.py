@@ -47,7 +47,7 @@ def edits(case: Case, model: DragModel, is_tuned: bool) -> Iterator[tuple[str, T
     tracks = without_model.tracks_of(case, "given")
     displaced, ends = displace(case.clip, tracks), torch.tensor([0, len(case.clip) - 1])
     yield UNFILLED, torch.where(displaced.freed, case.clip.frames, displaced.frames)[ends]
-    yield TELEA, without_model.VARIANTS[without_model.WITH_TELEA].edit(case.clip, tracks)[ends]
+    yield TELEA, without_model.layered_with_telea(case.clip, tracks).frames[ends]
     yield FILL, displaced.frames[ends]
     clip = replace(case.clip, frames=case.clip.frames[ends], source_index=case.clip.source_index[ends])
     of_ends = clip, tracks.each(lambda values: values[ends]), displaced.each(lambda values: values[ends])

@@ -58,7 +58,7 @@ def _telea(frames: Tensor, covered: Tensor, freed: Tensor) -> tuple[Tensor, Tens
     return torch.where(freed, torch.stack(filled), frames), torch.zeros_like(freed)
 
 
-def _layered_with_telea(clip: VideoClip, tracks: PointTracks) -> Displacement:
+def layered_with_telea(clip: VideoClip, tracks: PointTracks) -> Displacement:
     with patch("dragvideo_core.stages.displace.fill_freed", _telea):
         return displace(clip, tracks)
 
@@ -72,7 +72,7 @@ VARIANTS: dict[str, Displacing] = {  # by the names of their rows
         {"fill": "Telea", "nearest": inpaint4drag.NEAREST, "power": inpaint4drag.POWER, "pin_gap": inpaint4drag.PIN_GAP},
     ),
     GIVEN: Displacing("given", _layered, dataclasses.asdict(DisplaceSettings())),
-    WITH_TELEA: Displacing("given", _layered_with_telea, dataclasses.asdict(DisplaceSettings()) | {"fill": "Telea"}),
+    WITH_TELEA: Displacing("given", layered_with_telea, dataclasses.asdict(DisplaceSettings()) | {"fill": "Telea"}),
     FOUND: Displacing("found", _layered, dataclasses.asdict(DisplaceSettings())),
     "layered displacement alone, layer guessed": Displacing("guessed", _layered, dataclasses.asdict(DisplaceSettings())),
     "layered displacement alone, no layer": Displacing("none", _layered, dataclasses.asdict(DisplaceSettings())),

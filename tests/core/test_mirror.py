@@ -26,6 +26,7 @@ HELD_BY = {
     "embedded/drawn_world.py": "embedded/test_demo_clip.py",
     "embedded/train.py": "embedded/test_model.py",  # of a training of hours, what came of it
     "files/unfinished.py": "stages/test_resume.py",
+    "film_window.py": "test_film_edit.py",  # windows of a whole film
     # one filling of freed ground
     "ground/camera.py": "ground/test_fill.py",
     "ground/motion.py": "ground/test_fill.py",
