@@ -71,6 +71,8 @@ def test_cancelling_in_every_stage(server: ComfyUI, stage: str):
         graph[node]["inputs"] |= {"ensemble": 16, "chunk": 1}  # work is left after the first report
     if stage == "Propagate":
         graph[node]["inputs"]["tracker"] = "dift"
+    if stage == "Decode":
+        graph[node]["inputs"] |= {"stride": 1, "chunk": 1}
 
     def on_event(event: Event) -> None:
         if event.kind == "progress" and event.data.get("node") == node and not asked:
