@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..points.flow import optical_flow
 from .matte import matte
-from .pixels import Coverage, Picture, Region, as_picture, opencv, shrunk
+from .pixels import Coverage, Region, as_picture, opencv, shrunk
 
 REFERENCE = 256  # px, short side that the sizes below are for
 RIM = 2.0  # px of the layer along its edge in which flow is not trusted
@@ -32,16 +32,15 @@ def carry(
     frames: Tensor,
     known: dict[int, Coverage],
     on_frame: Callable[[], None] = lambda: None,
-    put_right: Callable[[Picture, Coverage], Coverage] = lambda picture, layer: layer,
 ) -> Tensor:
     """The layer of every frame of (N, 3, H, W): (N, 1, H, W) float32 in [0, 1].
 
     known: frame -> its layer (H, W), which stays as it is; at least one. A frame between two known ones is reached from the
-    nearer. `on_frame` is called once for each frame that was not known; `put_right` may change its layer before it is carried on.
+    nearer. `on_frame` is called once for each frame that was not known.
     """
     layers = dict(known)
     for frame, source in _outward(len(frames), sorted(known)):
-        layers[frame] = put_right(as_picture(frames[frame]), moved(frames[source], frames[frame], layers[source]))
+        layers[frame] = moved(frames[source], frames[frame], layers[source])
         on_frame()
     return torch.from_numpy(np.stack([layers[i] for i in range(len(frames))]))[:, None]
 

@@ -134,7 +134,7 @@ def guess(frames: Tensor, index: int, picks: PointPicks, edit_mask: Tensor, fron
     answer = guessed_layer(as_picture(frames[index]), *points, edit_mask.numpy(), others)
     if answer is None:
         return EverythingSegmenter(front)
-    return GuessedSegmenter(front, torch.from_numpy(answer[0])[None], answer[1])
+    return GuessedSegmenter(front, torch.from_numpy(answer)[None])
 
 
 def layer_of_guess(clip: VideoClip, picks: PointPicks, segmenter: Segmenter, edit_mask: Tensor, handles: Tensor) -> Tensor | None:
@@ -144,9 +144,9 @@ def layer_of_guess(clip: VideoClip, picks: PointPicks, segmenter: Segmenter, edi
     """
     if not isinstance(segmenter, GuessedSegmenter):
         segmenter = guess(clip.frames, picks.frame, picks, edit_mask[picks.frame, 0])
-    if not isinstance(segmenter, GuessedSegmenter) or segmenter.layer is None or segmenter.colours is None:
+    if not isinstance(segmenter, GuessedSegmenter) or segmenter.layer is None:
         return None
-    layer = carry(clip.frames, {picks.frame: segmenter.layer[0].numpy()}, put_right=segmenter.colours.put_right)
+    layer = carry(clip.frames, {picks.frame: segmenter.layer[0].numpy()})
     return held(clip.frames, layer, edit_mask, handles[:, moving(picks.targets - picks.handles)], picks.frame)
 
 

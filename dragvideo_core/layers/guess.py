@@ -24,13 +24,13 @@ from .grabcut import cut
 from .matte import matte
 from .moving import moving_region
 from .outline import share_on_edges
-from .pixels import Coverage, Picture, Region, as_picture, box_of, grown, opencv, shrunk, solid, touching
+from .pixels import Coverage, Picture, Region, as_picture, box_of, grown, opencv, solid, touching
 
 THING = 4.0  # % of the picture's short side: within this radius of a handle are the thing's colours
 CERTAIN = 1.0  # % of the same: within this radius the thing is certain
 RIM = 2.5  # % of the same: width of the rim with the ground's colours
 MARGIN = 0.1  # of the longer side of the edit mask's box, around it
-OF_THING, OF_GROUND = 3, 5  # colours on each side; OF_GROUND of what moves too
+OF_THING, OF_GROUND = 3, 5  # colours on each side
 ROUNDS = 2  # of GrabCut
 SMOOTH = 0.4  # % of the short side: colours are compared in a picture blurred by so much
 LEAST, MOST = 0.005, 0.95  # share of the edit mask that a layer fills
@@ -43,7 +43,6 @@ STILL_ON_EDGES = 0.6  # the same where it is carried to
 SIDE = 1.0  # % of the short side: from here to twice as far around a layer there is ground
 OF_ITS_COLOUR, MOSTLY = 16.0, 0.9  # CIE Lab, share: so near to the ground's colours is most of it
 MOST_LOST = 0.25  # share of the frames in which a guess may fail before it is given up in all of them
-INNER, OUTER = 1.5, 4.0  # % of the short side: so far within and beyond the edge of a carried layer its colours decide
 
 
 @dataclass(frozen=True)
@@ -58,23 +57,12 @@ class Colours:
         smooth = _blurred_lab(picture)
         return _distance(smooth, self.thing) < _distance(smooth, self.ground)
 
-    def put_right(self, picture: Picture, layer: Coverage) -> Coverage:
-        """A layer (H, W) that was carried to this picture, with its edge where the colours part."""
-        inside, short = layer >= 0.5, min(layer.shape) / 100
-        core = shrunk(inside, INNER * short)
-        if not core.any():
-            return layer
-        return matte(
-            picture, solid(touching(core | (grown(inside, OUTER * short) & self.are_in(picture)), core)).astype(np.float32)
-        )
-
 
 @dataclass(frozen=True)
 class GuessedSegmenter(EverythingSegmenter):
     """Knows a guess on the picks' frame; as it is only a guess, every pixel is foreground."""
 
     layer: Tensor | None = None  # (1, H, W)
-    colours: Colours | None = None
 
 
 def held(frames: Tensor, layer: Tensor, edit_mask: Tensor, handles: Tensor, frame: int) -> Tensor | None:
@@ -101,8 +89,8 @@ def held(frames: Tensor, layer: Tensor, edit_mask: Tensor, handles: Tensor, fram
 
 def guessed_layer(
     picture: Picture, handles: Tensor, moves: Tensor, edit_mask: Region, others: Sequence[Picture] = ()
-) -> tuple[Coverage, Colours] | None:
-    """How much of each pixel shows the thing, (H, W), and the colours that this is known by. None where no thing stands out.
+) -> Coverage | None:
+    """How much of each pixel shows the thing, (H, W). None where no thing stands out.
 
     handles, moves: (J, 2) px, those that are dragged; edit_mask: (H, W), where the picture may change; others: frames at
     `moving.STEPS` from the picture, those that there are.
@@ -112,27 +100,17 @@ def guessed_layer(
     rows, columns = np.mgrid[tuple(slice(0, side) for side in edit_mask.shape)]
     gaps = [np.hypot(columns - x, rows - y) for x, y in handles.numpy()]
     region = moving_region(picture, others, handles.numpy(), edit_mask)
-    found = _by_colours(picture, np.min(gaps, 0), edit_mask) if region is None else _by_motion(picture, region, edit_mask)
-    if found is None or _are_at_its_edge(found[0], handles.numpy(), moves.numpy(), gaps):
+    found = _by_colours(picture, np.min(gaps, 0), edit_mask) if region is None else region
+    if found is None or _are_at_its_edge(found, handles.numpy(), moves.numpy(), gaps):
         return None
     least, on_edges = (LEAST, ON_EDGES) if region is None else (LEAST_MOVING, MOVING_ON_EDGES)
-    if not least <= found[0][edit_mask].mean() <= MOST or share_on_edges(picture, found[0], edit_mask) < on_edges:
+    if not least <= found[edit_mask].mean() <= MOST or share_on_edges(picture, found, edit_mask) < on_edges:
         return None
-    return matte(picture, found[0].astype(np.float32)), found[1]
+    return matte(picture, found.astype(np.float32))
 
 
-def _by_motion(picture: Picture, region: Region, edit_mask: Region) -> tuple[Region, Colours] | None:
-    """What moves, (H, W), and its colours and the ground's in the box around the edit mask; None where one of them is not there."""
-    box, short = box_of(edit_mask, MARGIN), min(edit_mask.shape) / 100
-    smooth, inside = _blurred_lab(picture)[box], region[box]
-    beside = ~grown(inside, SIDE * short)
-    if not inside.any() or not beside.any():
-        return None
-    return region, Colours(_main_colours(smooth[inside], OF_GROUND), _main_colours(smooth[beside], OF_GROUND))
-
-
-def _by_colours(picture: Picture, away: np.ndarray, edit_mask: Region) -> tuple[Region, Colours] | None:
-    """What has the colours at the handles, (H, W), and which these are. away: of each pixel from the nearest handle, (H, W) px."""
+def _by_colours(picture: Picture, away: np.ndarray, edit_mask: Region) -> Region | None:
+    """What has the colours at the handles, (H, W). away: of each pixel from the nearest handle, (H, W) px."""
     box, short = box_of(edit_mask, MARGIN), min(edit_mask.shape) / 100
     thing, near = away[box] <= max(1.0, CERTAIN * short), away[box] <= THING * short
     width = max(1, round(RIM * short))
@@ -150,7 +128,7 @@ def _by_colours(picture: Picture, away: np.ndarray, edit_mask: Region) -> tuple[
     region = solid(touching(layer >= 0.5, start))
     if not (region & ~edit_mask).any() and not _lies_on_ground(smooth, region[box], colours, short):
         return None
-    return region, colours
+    return region
 
 
 def _lies_on_ground(smooth: np.ndarray, layer: Region, colours: Colours, short: float) -> bool:

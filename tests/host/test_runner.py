@@ -73,8 +73,8 @@ def test_the_wheels_source_is_unpacked_without_what_its_publisher_added(empty_ca
 
 
 def test_requirements_leave_torch_alone(tmp_path):
-    (tmp_path / "requirements.txt").write_text("torch\ntorchaudio\nav>=14.2.0\n# note\nPillow  # pictures\n")
-    assert source.requirements(tmp_path) == ["av>=14.2.0", "Pillow", *source.UNLISTED]
+    (tmp_path / "requirements.txt").write_text("torch\ntorchvision\ntorchaudio\nav>=14.2.0\n# note\nPillow  # pictures\n")
+    assert source.requirements(tmp_path) == ["torchaudio", "av>=14.2.0", "Pillow", *source.UNLISTED]
 
 
 def test_a_server_that_ends_at_once_says_why_and_leaves_nothing(tmp_path, monkeypatch):

@@ -29,8 +29,7 @@ FRAMES = torch.from_numpy(picture()).permute(2, 0, 1)[None].expand(4, -1, -1, -1
 
 
 def guessed(shown: np.ndarray, handles: torch.Tensor, mask: np.ndarray, moves: torch.Tensor = MOVES) -> np.ndarray | None:
-    guess = guessed_layer(shown, handles, moves.expand(len(handles), -1), mask)
-    return None if guess is None else guess[0]
+    return guessed_layer(shown, handles, moves.expand(len(handles), -1), mask)
 
 
 def iou(layer: np.ndarray | None, true: np.ndarray) -> float:
@@ -46,14 +45,6 @@ def test_what_has_the_colours_at_the_handle_is_the_thing():
 def test_it_goes_on_outside_of_the_mask():
     layer = guessed(picture(), HANDLES, np.hypot(COLUMNS - 60, ROWS - 65) < 30)
     assert layer is not None and (layer[96:99, 48:53] >= 0.5).all()
-
-
-def test_a_layer_that_was_carried_badly_is_put_right_by_its_colours():
-    guess = guessed_layer(picture(), HANDLES, MOVES, EVERYWHERE)
-    assert guess is not None
-    for shift in (-2, 2):
-        carried = np.roll(guess[0], shift, 1)
-        assert iou(guess[1].put_right(picture(), carried), THING) > max(0.93, iou(carried, THING))
 
 
 def test_what_looks_alike_but_hangs_together_with_no_handle_is_ground():
