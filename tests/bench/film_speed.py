@@ -27,7 +27,7 @@ from dragvideo_core.types import warnings_go_to
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZE, RATE = (1080, 1920), 25
-SECONDS, SHORT, LONG = 10, 3, 12
+SECONDS, SHORT, LONG = 10, 12, 24
 RADIUS = 170  # px of the disc
 SETTINGS = FilmSettings()
 
