@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..points.edit_mask import moving
+from ..points.edit_mask import moving, taking_in
 from ..points.naming import place_of, shows_picked_frame
 from ..types import OnProgress, PointPicks, Segmenter, Stroke, UserError, VideoClip, ignore_progress, size_of, warn
 from .carry import carry
@@ -137,16 +137,21 @@ def guess(frames: Tensor, index: int, picks: PointPicks, edit_mask: Tensor, fron
     return GuessedSegmenter(front, torch.from_numpy(answer)[None])
 
 
-def layer_of_guess(clip: VideoClip, picks: PointPicks, segmenter: Segmenter, edit_mask: Tensor, handles: Tensor) -> Tensor | None:
+def layer_of_guess(
+    clip: VideoClip, picks: PointPicks, segmenter: Segmenter, edit_mask: Tensor, handles: Tensor, targets: Tensor | None = None
+) -> Tensor | None:
     """The layer as it can be guessed from the dragged handles, (N, 1, H, W); None where no thing stands out.
 
-    segmenter: may know the guess already; edit_mask: (N, 1, H, W) bool; handles: (N, J, 2) px.
+    segmenter: may know the guess already; edit_mask: (N, 1, H, W) bool; handles: (N, J, 2) px; targets: the same, where the mask
+    will take in the layer (`taking_in`).
     """
     if not isinstance(segmenter, GuessedSegmenter):
         segmenter = guess(clip.frames, picks.frame, picks, edit_mask[picks.frame, 0])
     if not isinstance(segmenter, GuessedSegmenter) or segmenter.layer is None:
         return None
     layer = carry(clip.frames, {picks.frame: segmenter.layer[0].numpy()})
+    if targets is not None:
+        edit_mask = taking_in(edit_mask, layer, handles, targets)
     return held(clip.frames, layer, edit_mask, handles[:, moving(picks.targets - picks.handles)], picks.frame)
 
 

@@ -17,7 +17,7 @@ from ..points.flow import optical_flow
 from .grabcut import cut
 from .pixels import Picture, Region, box_of, grown, opencv, resized, solid, touching
 
-STEPS = (-4, -2, -1, 1, 2, 4)  # frames before and after the picture that it is compared with
+STEPS = (-16, -8, -4, -2, -1, 1, 2, 4, 8, 16)  # frames before and after the picture that it is compared with, slow and fast
 WORKING = 256  # px, short side of the pictures that flow is measured on, at most; the sizes below are px of these
 SMALLEST = 12  # px, side of a picture that flow can be measured on
 GRID = 6  # px between the places that the ground's motion is fitted to

@@ -141,9 +141,10 @@ def propagate(
     edit_masks.warn_of_targets(outside, list(range(len(clip))), OUTSIDE)
     if layer is None and segmenter.asks_points:
         layer = layers.layer_of_regions(clip, picks, regions.masks)
-    elif layer is None and settings.guess_layer:
-        layer = layers.layer_of_guess(clip, picks, segmenter, mask, middles[0])
-    if edit_mask is None and not len(picks.mask_points):
+    takes_in = edit_mask is None and not len(picks.mask_points)
+    if layer is None and not segmenter.asks_points and settings.guess_layer:
+        layer = layers.layer_of_guess(clip, picks, segmenter, mask, middles[0], middles[1] if takes_in else None)
+    if takes_in:
         mask = edit_masks.taking_in(mask, layer, *middles) & of_shot[:, None, None, None]
     tracks = PointTracks(
         handles=moved_handles,

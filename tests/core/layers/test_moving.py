@@ -60,7 +60,7 @@ def test_one_frame_beside_it_is_enough():
 
 @pytest.mark.parametrize(
     "others",
-    [[], film(speed=0), [texture(7 + step, (120, 90, 60)).clip(0, 255).astype(np.uint8) for step in STEPS]],
+    [[], film(speed=0), [texture(40 + step, (120, 90, 60)).clip(0, 255).astype(np.uint8) for step in STEPS]],
     ids=["one picture", "nothing moves", "behind a cut"],
 )
 def test_where_no_film_shows_it_move_nothing_is_known(others: list[np.ndarray]):
