@@ -25,19 +25,21 @@ from torch import Tensor
 
 from .ahead import InTurn, side_by_side
 from .exchange.corrections import check_corrections, read_corrections
+from .exchange.tracks import GivenTracks, corrections_from
 from .files.fingerprint import fingerprint
 from .files.kept_windows import KeptWindows
 from .files.unfinished import State
 from .film_window import FilmSettings, FilmWork, Followed
 from .media.film import Film, FilmFrame, open_film
 from .media.film_writer import FilmWriter
+from .points.flow import DIS, Flow
 from .points.naming import said_of_whole_film
 from .region.patch import Patch, is_patched, patch_from
 from .region.scaled import as_frames, factor_for, small_corrections, small_picks, small_size
 from .region.windows import Start, Window, later_start, turned_round, window_from
 from .stages.pick import pick
 from .stages.segment import segment
-from .types import Box, OnProgress, Segmenter, UserError, each_said_once, ignore_progress, warn
+from .types import Box, Correction, OnProgress, Segmenter, UserError, each_said_once, ignore_progress, warn
 
 __all__ = ["FilmReport", "FilmSettings", "drag_a_film"]
 
@@ -92,15 +94,19 @@ def drag_a_film(
     on_progress: OnProgress = ignore_progress,
     keep: bool = False,
     corrections: str = "",
+    given: GivenTracks | None = None,
+    flow: Flow = DIS,
 ) -> FilmReport:
     """Edit the film `source` and write it to `output`, with its size, rate, length, sound and colours.
 
     points: the JSON of Pick Points, clicked on a frame of the film. segmenter: with a MASK of that frame, or a SAM; None: strokes,
     or no layer. keep: work that is broken off leaves its finished windows in a hidden folder beside the output, and the same work
     (film, points, settings) goes on from there, whatever its output is called. corrections: where handles really are in other
-    frames, as the player of Propagate Points writes it: the points go on from there. Warns where the shot of the picked frame ends
-    before the film does, and where the points are lost: the rest is handed on. UserError for points, files, masks and corrections
-    that do not fit.
+    frames, as the player of Propagate Points writes it: the points go on from there. given: tracks of the film's first frames, in
+    its pixels: where they show a spot they count in the place of our own; a pair that has corrections does without them. flow: what
+    our own are measured by, between small copies. Warns where the shot of the picked frame ends before the film does, where the
+    tracks do, and where the points are lost: the rest is handed on. UserError for points, files, masks, corrections and tracks that
+    do not fit.
     """
     with each_said_once():
         film = open_film(source)
@@ -110,11 +116,14 @@ def drag_a_film(
             raise UserError("every pair is a pin, so nothing would move: expected a target away from its handle. Draw an arrow.")
         corrected = read_corrections(corrections, film.size)
         check_corrections(corrected, picks, count)
+        if given is not None:
+            by_hand = {one.pair for one in corrected}
+            corrected += [one for one in corrections_from(given, picks, count) if one.pair not in by_hand]
         segmenter = segmenter or segment()
-        kept = KeptWindows(Path(output), _fingerprint(film, points, corrections, settings, segmenter), keep)
+        kept = KeptWindows(Path(output), _fingerprint(film, points, corrected, settings, segmenter, flow), keep)
         factor = factor_for(film.size)
         small = small_picks(picks, factor, small_size(film.size, factor)), small_corrections(corrected, factor)
-        walk = _Walk(FilmWork(film, settings, segmenter, *small, factor), kept)
+        walk = _Walk(FilmWork(film, settings, segmenter, *small, factor, flow), kept)
         total, written = count + picks.frame, 0
         try:
             with (
@@ -268,12 +277,15 @@ def _patched(frames: Iterable[FilmFrame], patch: Patch | None) -> Iterator[Edite
     yield from (Edited(frame, patch, i) for i, frame in enumerate(frames))
 
 
-def _fingerprint(film: Film, points: str, corrections: str, settings: FilmSettings, segmenter: Segmenter) -> str:
+def _fingerprint(
+    film: Film, points: str, corrections: list[Correction], settings: FilmSettings, segmenter: Segmenter, flow: Flow
+) -> str:
     """What the windows of a film depend on."""
     file = film.path.stat()
     asked = type(segmenter).__name__ if segmenter.asks_points else ""
     masks = [one for one in (segmenter.masks, segmenter.front) if one is not None]
     edit = replace(settings, codec="", quality=0)  # the windows are not encoded yet
+    moves = [(one.frame, one.pair, one.handle.tolist()) for one in corrections]
     return fingerprint(
-        str(film.path.resolve()), file.st_size, file.st_mtime_ns, points, corrections, edit, asked, len(masks), *masks
+        str(film.path.resolve()), file.st_size, file.st_mtime_ns, points, moves, flow.name, edit, asked, len(masks), *masks
     )

@@ -20,6 +20,7 @@ from .media.cuts import NEIGHBOURS, cuts
 from .media.film import Film, FilmFrame
 from .media.film_writer import GOOD
 from .points import edit_mask as edit_masks
+from .points.flow import Flow
 from .points.moves import in_window
 from .points.naming import in_film
 from .points.sets import REFERENCE
@@ -79,10 +80,14 @@ class FilmWork:
         picks: PointPicks,
         corrections: list[Correction],
         factor: int,
+        flow: Flow,
     ):
         """picks and corrections: on the small copy, `factor` pixels of the film to each of its own."""
         self.film, self.settings, self.segmenter = film, settings, segmenter
-        self.picks, self.corrections, self.factor = picks, corrections, factor
+        self.picks, self.factor, self.flow = picks, factor, flow
+        self.corrections: dict[int, list[Correction]] = {}  # by frame
+        for one in corrections:
+            self.corrections.setdefault(one.frame, []).append(one)
         self.is_carried = not segmenter.asks_points  # the layer goes from window to window; else a SAM is asked in each frame
         self.layer: torch.Tensor | None = None  # (h, w) in the picked frame, once it was found
 
@@ -148,14 +153,14 @@ class FilmWork:
         well, as the first frame."""
         clip, numbers = self._clip([start.picture, *copies]), [start.index, *numbers]
         picks = in_window(start.picks, self.picks, numbers)
-        corrections = [replace(one, frame=numbers.index(one.frame)) for one in self.corrections if one.frame in numbers[1:]]
+        corrections = [replace(one, frame=i) for i in range(1, len(numbers)) for one in self.corrections.get(numbers[i], ())]
         segmenter = self.segmenter
         if isinstance(segmenter, GuessedSegmenter):
             segmenter = replace(segmenter, layer=start.layer if start.layer is not None else segmenter.layer)
         elif not is_first and self.is_carried:
             segmenter = segment(mask=start.layer, front=segmenter.front)
         with in_film(numbers, self.factor, is_first):
-            tracks = propagate(clip, picks, segmenter, None, self.settings.propagate, ignore_progress, corrections)
+            tracks = propagate(clip, picks, segmenter, None, self.settings.propagate, ignore_progress, corrections, None, self.flow)
         if tracks.layer is not None:
             tracks = replace(tracks, visible=tracks.visible & (pins(tracks) | on_layer(tracks.layer, tracks.handles))[..., None])
         return tracks if with_start else tracks.of_frames(slice(1, None))

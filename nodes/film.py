@@ -9,7 +9,9 @@ from typing import Any
 
 from comfy_api.latest import InputImpl, io
 
+from ..dragvideo_core.exchange.tracks import read_tracks
 from ..dragvideo_core.film_edit import FilmSettings, drag_a_film
+from ..dragvideo_core.points.flow import DIS
 from ..dragvideo_core.stages.displace import DisplaceSettings
 from ..dragvideo_core.types import Segmenter, UserError
 from . import sockets
@@ -74,6 +76,19 @@ class DragFilm(io.ComfyNode):
                     tooltip="Propagate Points' output 'corrections', of the same film: handles that you dragged to "
                     "their place on its player. The points go on from there.",
                 ),
+                sockets.OpticalFlow.Input(
+                    "optical_flow",
+                    optional=True,
+                    tooltip="From core's Load Optical Flow Model (RAFT): measures the flow instead of OpenCV's DIS.",
+                ),
+                io.MultiType.Input(
+                    "given",
+                    [sockets.TrackData, io.String],
+                    optional=True,
+                    display_name="given tracks",
+                    tooltip="TRACKS, or tracks as JSON, of every frame of the film from its first one, in its pixels: in the "
+                    "place of our own where they show a spot. Where they hide it, or end, optical flow goes on.",
+                ),
             ],
             outputs=[
                 io.Video.Output("edited_video", display_name="video", tooltip="The edited film."),
@@ -94,13 +109,18 @@ class DragFilm(io.ComfyNode):
         segmenter: Segmenter | None = None,
         margin: int = FilmSettings.margin,
         corrections: str = "",
+        optical_flow: Any = None,
+        given: Any = None,
     ) -> io.NodeOutput:
         settings = FilmSettings(DisplaceSettings(stiffness), margin=margin, codec=codec, quality=quality)
         path = folders.new_film_path(save_as, ENDINGS[codec])
+        flow = DIS if optical_flow is None else values.to_flow(optical_flow)
+        tracks = None if given is None else run(read_tracks, given)
         with tempfile.TemporaryDirectory() as scratch, messages.warnings_on_node(cls.hidden.unique_id):
             source = _file_of(video, Path(scratch))
             keep = source.parent != Path(scratch)  # a copy made for this run is gone with it
-            report = run(drag_a_film, source, points, path, settings, segmenter, progress(pictures=False), keep, corrections)
+            on_progress = progress(pictures=False)
+            report = run(drag_a_film, source, points, path, settings, segmenter, on_progress, keep, corrections, tracks, flow)
         found = messages.layer_for_page(report.layer, report.picked) | messages.box_for_page(report.box, report.picked)
         ui = messages.film_on_node(path) | found
         return io.NodeOutput(InputImpl.VideoFromFile(str(path)), str(path), ui=ui)

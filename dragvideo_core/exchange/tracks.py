@@ -14,10 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..types import PointTracks, UserError
+from ..types import Correction, PointPicks, PointTracks, UserError, warn
 
 MAX_TEXT = 20_000_000  # characters
 FARTHEST = 1e6  # px from the picture's corner: positions beyond are no positions
+FAR = 0.1  # share of the picture's short side: a track further away than this may belong to something else
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,54 @@ def read_tracks(value: Any) -> GivenTracks:
     if isinstance(value, dict) and isinstance(value.get("track_path"), Tensor):
         return _checked(value["track_path"], value.get("track_visibility"))
     raise _wrong(f"a value of type {type(value).__name__}")
+
+
+def serving(picks: PointPicks, given: GivenTracks) -> Tensor:
+    """Index (J,) of the track that each handle moves with: the nearest one on the picks' frame. Warns where it is far away."""
+    numbers, distance = nearest(picks.handles, given, picks.frame)
+    for number in (distance > FAR * min(picks.size)).nonzero().flatten().tolist():
+        warn(
+            f"the track next to handle {number + 1} is {float(distance[number]):.0f} px away: it may follow something "
+            "else. Track a point on the thing itself.",
+        )
+    return numbers
+
+
+def nearest(places: Tensor, given: GivenTracks, frame: int) -> tuple[Tensor, Tensor]:
+    """Index (J,) of the track next to each place (J, 2) on this frame, and how far it is, px.
+
+    Hidden tracks count only if all are hidden.
+    """
+    seen = given.visible[frame] if bool(given.visible[frame].any()) else torch.ones_like(given.visible[frame])
+    distance = torch.cdist(places.float(), given.places[frame]).masked_fill(~seen[None], float("inf"))
+    least, numbers = distance.min(1)
+    return numbers, least
+
+
+def corrections_from(given: GivenTracks, picks: PointPicks, count: int) -> list[Correction]:
+    """Where the handles are in the other frames of a film of `count` frames, by the tracks of its first frames.
+
+    A track that is hidden, or leaves the picture, says nothing there. UserError for tracks of more frames, and for those that end
+    before the picks' frame; a warning where they end before the film does.
+    """
+    if len(given.places) > count:
+        raise UserError(
+            f"the tracks have {len(given.places)} frames, the film has {count}: expected one position per frame of the film, from "
+            "its first one. Track the film that you edit."
+        )
+    if picks.frame >= len(given.places):
+        raise UserError(
+            f"the tracks end at frame {len(given.places)}, but the points were picked on frame {picks.frame + 1}: expected tracks "
+            "from the film's first frame to that one at least. Track more frames, or pick the points on an earlier one."
+        )
+    if len(given.places) < count:
+        warn(f"the tracks end at frame {len(given.places)} of {count}: from there on the points are followed by optical flow.")
+    numbers = serving(picks, given)
+    moved = picks.handles.float() + given.places[:, numbers] - given.places[picks.frame, numbers]  # (F, J, 2)
+    inside = ((moved >= 0) & (moved <= torch.tensor([picks.size[1] - 1, picks.size[0] - 1]))).all(-1)
+    seen = inside & given.visible[:, numbers]
+    seen[picks.frame] = False
+    return [Correction(frame, pair, moved[frame, pair]) for frame, pair in seen.nonzero().tolist()]
 
 
 def as_tracks(tracks: PointTracks) -> dict[str, Tensor]:

@@ -7,16 +7,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..exchange.tracks import GivenTracks
+from ..exchange.tracks import GivenTracks, nearest, serving
 from ..layers import find as layers
 from ..layers.given import NOTHING
 from ..points import edit_mask as edit_masks
 from ..points import sets as points
 from ..points.moves import moves_of
-from ..types import PointPicks, PointTracks, Segmenter, UserError, VideoClip, warn
+from ..types import PointPicks, PointTracks, Segmenter, UserError, VideoClip
 
 OUTSIDE = "Paint the mask over it, or add a mask point near it on the Pick Points node."
-FAR = 0.1  # share of the picture's short side: a track further away than this may belong to something else
 
 
 @dataclass(frozen=True)
@@ -54,17 +53,12 @@ def follow(
     moves = moves_of(picks, len(clip))
     targets = handles + moves[picks.frame][:, None]
     motion = given.places - given.places[picks.frame]  # (N, P, 2)
-    serving, distance = _nearest(picks.handles, given, picks.frame)
-    for number in (distance > FAR * min(clip.size)).nonzero().flatten().tolist():
-        warn(
-            f"the track next to handle {number + 1} is {float(distance[number]):.0f} px away: it may follow something "
-            "else. Track a point on the thing itself.",
-        )
-    moved = handles[None] + motion[:, serving][:, :, None]
+    by = serving(picks, given)
+    moved = handles[None] + motion[:, by][:, :, None]
     mask_points = picks.mask_points.float()[None].expand(len(clip), -1, -1)
     if len(picks.mask_points):
-        mask_points = mask_points + motion[:, _nearest(picks.mask_points, given, picks.frame)[0]]
-    visible = given.visible[:, serving][:, :, None] & points.inside(moved, clip.size)
+        mask_points = mask_points + motion[:, nearest(picks.mask_points, given, picks.frame)[0]]
+    visible = given.visible[:, by][:, :, None] & points.inside(moved, clip.size)
     there = points.carry_targets(targets, handles, moved) + (moves - moves[picks.frame])[:, :, None]
     is_given = edit_mask is not None or len(picks.mask_points) > 0
     if edit_mask is None:
@@ -91,17 +85,6 @@ def follow(
         layer=layer,
         front=layers.front_of(segmenter, clip),
     )
-
-
-def _nearest(places: Tensor, given: GivenTracks, frame: int) -> tuple[Tensor, Tensor]:
-    """Index (J,) of the track next to each place (J, 2) on this frame, and how far it is, px.
-
-    Hidden tracks count only if all are hidden.
-    """
-    seen = given.visible[frame] if bool(given.visible[frame].any()) else torch.ones_like(given.visible[frame])
-    distance = torch.cdist(places.float(), given.places[frame]).masked_fill(~seen[None], float("inf"))
-    least, nearest = distance.min(1)
-    return nearest, least
 
 
 def _check(clip: VideoClip, picks: PointPicks, given: GivenTracks) -> None:

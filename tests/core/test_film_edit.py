@@ -17,8 +17,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from dragvideo_core import film_edit, film_window
+from dragvideo_core.exchange.tracks import GivenTracks
 from dragvideo_core.film_edit import FilmSettings, drag_a_film
 from dragvideo_core.media.film import open_film
+from dragvideo_core.points.flow import DIS, Flow
 from dragvideo_core.stages.segment import segment
 from dragvideo_core.types import UserError, warnings_go_to
 
@@ -284,9 +286,8 @@ def test_a_pin_with_a_key_that_moves_it_is_a_drag(film: Path, tmp_path: Path):
     assert np.abs(centre(after[9]) - centre(before[9]) - [0, -12]).max() < 1.0 and np.array_equal(before[0], after[0])
 
 
-@pytest.mark.parametrize("picked, put_right", [(0, 8), (9, 2)])
-def test_points_go_on_from_a_correction(film: Path, tmp_path: Path, monkeypatch, picked: int, put_right: int):
-    """On a copy of half the size, in a later window: the handle is 4 px of the film lower than it was followed to."""
+def heights_of_the_handle(monkeypatch) -> dict[int, float]:
+    """Where the handle was followed to on a copy of half the size: filled while a film is edited, by frame, px of the film."""
     monkeypatch.setattr(film_edit, "factor_for", lambda size: 2)
     seen: dict[int, float] = {}
     bend_layers = film_window.bend_layers
@@ -297,6 +298,13 @@ def test_points_go_on_from_a_correction(film: Path, tmp_path: Path, monkeypatch,
         return bend_layers(clip, tracks, settings)
 
     monkeypatch.setattr(film_window, "bend_layers", watched)
+    return seen
+
+
+@pytest.mark.parametrize("picked, put_right", [(0, 8), (9, 2)])
+def test_points_go_on_from_a_correction(film: Path, tmp_path: Path, monkeypatch, picked: int, put_right: int):
+    """On a copy of half the size, in a later window: the handle is 4 px of the film lower than it was followed to."""
+    seen = heights_of_the_handle(monkeypatch)
     text = json.dumps(
         {"version": 2, "size": [128, 96], "moves": [{"frame": put_right, "pair": 0, "handle": [40.0 + put_right, 54.0]}]}
     )
@@ -304,6 +312,47 @@ def test_points_go_on_from_a_correction(film: Path, tmp_path: Path, monkeypatch,
     away = [i for i in seen if abs(i - picked) >= abs(put_right - picked) and (i > picked) == (put_right > picked)]
     assert put_right in away and all(abs(seen[i] - 54) < 1 for i in away)
     assert all(abs(seen[i] - 50) < 1 for i in seen if i not in away)
+
+
+@pytest.mark.parametrize("picked, count", [(0, COUNT), (6, 10)])
+def test_given_tracks_take_the_place_of_our_own(film: Path, tmp_path: Path, monkeypatch, picked: int, count: int):
+    """On a copy of half the size: tracks that sink by half a pixel a frame, as nothing in the film does, and end before it does."""
+    seen = heights_of_the_handle(monkeypatch)
+    frames = torch.arange(float(count))
+    given = GivenTracks(torch.stack([41 + frames, 51 + frames / 2], 1)[:, None], torch.ones(count, 1, dtype=torch.bool))
+    texts: list[str] = []
+    with warnings_go_to(texts.append):
+        drag_a_film(film, points(picked), tmp_path / "out.mkv", LOSSLESS, given=given)
+    assert sorted(seen) == list(range(COUNT))
+    for i, y in seen.items():
+        assert abs(y - (50 + (min(i, count - 1) - picked) / 2)) < (0.1 if i < count else 1), (i, y)
+    assert [text for text in texts if "the tracks end" in text] == [
+        f"the tracks end at frame {count} of {COUNT}: from there on the points are followed by optical flow."
+    ] * (count < COUNT)
+
+
+def test_a_pair_that_was_put_right_does_without_the_given_tracks(film: Path, tmp_path: Path):
+    """The tracks would take it off the thing, where nothing is edited."""
+    given = GivenTracks(torch.tensor([40.0, 50]) + torch.arange(COUNT)[:, None, None] * 3.0, torch.ones(COUNT, 1, dtype=torch.bool))
+    move = {"frame": 5, "pair": 0, "handle": [45.0, 50.0]}
+    text = json.dumps({"version": 2, "size": [128, 96], "moves": [move]})
+    for given_too in (None, given):
+        drag_a_film(film, points(), tmp_path / f"{given_too is None}.mkv", LOSSLESS, corrections=text, given=given_too)
+    ours, both = (read(tmp_path / f"{name}.mkv") for name in (True, False))
+    assert all(np.array_equal(a, b) for a, b in zip(ours, both, strict=True))
+
+
+def test_another_flow_is_asked_between_small_copies(film: Path, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(film_edit, "factor_for", lambda size: 2)
+    sizes: set[tuple[int, ...]] = set()
+
+    def between(first: Tensor, second: Tensor) -> Tensor:
+        sizes.add(tuple(first.shape))
+        return DIS.between(first, second)
+
+    drag_a_film(film, points(), tmp_path / "out.mkv", LOSSLESS, flow=Flow("another", between))
+    assert sizes == {(3, SIDE[0] // 2, SIDE[1] // 2)}
+    assert not any(np.array_equal(a, b) for a, b in zip(read(film), read(tmp_path / "out.mkv"), strict=True))
 
 
 @pytest.mark.parametrize("move", [{"frame": 99, "pair": 0}, {"frame": 3, "pair": 1}, {"frame": 0, "pair": 0}])

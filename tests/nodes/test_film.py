@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 
 import av
 import numpy as np
 import pytest
+import torch
 
 from . import graphs
 from .executor import Comfy
@@ -137,3 +139,37 @@ def test_corrections_of_the_film_are_taken_and_those_of_another_are_refused(comf
         outcome = comfy.run(whole)
         assert (outcome.status == "success") == (status == "success"), outcome.error
     assert "correction" in str(outcome.error)
+
+
+def test_a_wired_flow_and_wired_tracks_are_used(comfy: Comfy, film: str, monkeypatch):
+    """Tracks stand for what a point tracker makes, a RAFT of random weights for what core's loader makes."""
+    whole = graph(comfy, film, ARROW, codec="ffv1", save_as="films/given", given=["tracks", 0])
+    for count, status in ((COUNT, "success"), (COUNT - 1, "success"), (COUNT + 1, "error")):
+        whole["tracks"] = graphs.node("PrimitiveString", value=json.dumps([[{"x": 48, "y": 32}] * count]))
+        outcome = comfy.run(whole)
+        assert (outcome.status == "success") == (status == "success"), outcome.error
+    assert f"the tracks have {COUNT + 1} frames, the film has {COUNT}" in str(outcome.error)
+    whole["tracks"] = graphs.node("PrimitiveString", value="none")
+    assert "tracks must be" in str(comfy.run(whole).error)
+    del whole["film"]["inputs"]["given"]
+    asked: list[tuple[int, ...]] = []
+    raft = importlib.import_module("torchvision.models.optical_flow").raft_small(weights=None).eval()
+    raft.register_forward_pre_hook(lambda model, pair: asked.append(tuple(pair[0].shape)))
+
+    class Loader:
+        RETURN_TYPES, FUNCTION, CATEGORY = ("OPTICAL_FLOW",), "load", "test"
+
+        @classmethod
+        def INPUT_TYPES(cls) -> dict:
+            return {"required": {}}
+
+        def load(self) -> tuple:
+            cpu = torch.device("cpu")
+            return (importlib.import_module("comfy.model_patcher").ModelPatcher(raft, load_device=cpu, offload_device=cpu),)
+
+    monkeypatch.setitem(comfy.nodes.NODE_CLASS_MAPPINGS, "SomeFlowLoader", Loader)
+    whole["flow"] = graphs.node("SomeFlowLoader")
+    whole["film"]["inputs"]["optical_flow"] = ["flow", 0]
+    outcome = comfy.run(whole)
+    assert outcome.status == "success", outcome.error
+    assert set(asked) == {(1, 3, 128, 128)}  # the film of 96 x 64, as large as RAFT needs it
