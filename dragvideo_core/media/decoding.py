@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -15,10 +15,10 @@ from ..types import UserError, warn
 from .colour import PLAIN, ColourTags, colour_tags
 from .container import DECODER_ERRORS, DamagedVideoWarning, VideoHeader, VideoWarning, open_container, seconds_of, video_stream
 from .deinterlace import deinterlaced
+from .joins import Part, PartsClock
 from .webp import is_animated_webp, webp_frames
 
 FIRST_FRAME_SECONDS = 8.0  # a file that has shown no picture by then is given up
-MOST_BACK = Fraction(1, 10)  # seconds: a time that is further back than this is of a clock that was set back
 _NO_KEY = 600  # packets
 _NO_TYPE = 0  # of a picture: left to the encoder
 
@@ -34,14 +34,17 @@ class DecodedFrame:
     colours: ColourTags
 
 
-def decoded_frames(path: Path, header: VideoHeader, start: Fraction | float | None = None) -> Iterator[DecodedFrame]:
-    """Decodes in order of display, from the last key frame at or before `start` seconds where that is given. Packets
+def decoded_frames(
+    path: Path, header: VideoHeader, parts: Callable[[], Sequence[Part]], start: Fraction | float | None = None
+) -> Iterator[DecodedFrame]:
+    """Decodes in order of display, from the last key frame at or before `start` seconds where that is given. parts: the
+    recordings that the file was joined of, which are asked for where its clock jumps. Packets
     that cannot be decoded are left out, and an end that comes earlier than the header says is accepted, each with a
     `DamagedVideoWarning`; interlaced frames are deinterlaced, with a `VideoWarning`. Raises `UserError` if there is no
     picture.
     """
     held = None
-    for source in _timed(_Decoder(path, header, start), header):
+    for source in _timed(_Decoder(path, header, start), header, parts):
         if held is not None:
             yield DecodedFrame(held.index, held.time, source.time - held.time, held.frame, held.colours)
         held = source
@@ -49,18 +52,15 @@ def decoded_frames(path: Path, header: VideoHeader, start: Fraction | float | No
         yield held
 
 
-def _timed(decoder: _Decoder, header: VideoHeader) -> Iterator[DecodedFrame]:
+def _timed(decoder: _Decoder, header: VideoHeader, parts: Callable[[], Sequence[Part]]) -> Iterator[DecodedFrame]:
     """Each frame with its time and with what the file itself says of its duration."""
-    last, shift = None, Fraction(0)
+    last, clock = None, PartsClock(parts)
     for index, frame in enumerate(deinterlaced(decoder.frames(), decoder.warn_of_interlacing)):
-        at = seconds_of(frame)
-        at = index / header.rate if at is None else at + shift
-        if last is not None and at < last - MOST_BACK:  # two films joined by their bytes: the second goes on behind the first
-            shift += last + 1 / header.rate - at
-            at = last + 1 / header.rate
+        own = seconds_of(frame)
+        at = index / header.rate if own is None else clock.time(own)
         last = at if last is None else max(last, at)
         frame.pict_type = _NO_TYPE
-        yield DecodedFrame(index, last, decoder.duration(last - shift) or 1 / header.rate, frame, decoder.colours(frame))
+        yield DecodedFrame(index, last, decoder.duration(last - clock.shift) or 1 / header.rate, frame, decoder.colours(frame))
 
 
 class _Decoder:

@@ -26,10 +26,11 @@ import numpy as np
 
 from ..types import Size, warn, warnings_go_to
 from .colour import ColourTags, over_black, to_rgb
-from .container import VideoHeader, VideoWarning, open_container, read_header, seconds_of, video_stream
+from .container import VideoHeader, VideoWarning, open_container, read_header, seconds_of, sound_streams, video_stream
 from .decoding import DecodedFrame, decoded_frames
 from .filters import FilterChain
 from .hdr import to_sdr
+from .joins import CLOCKS_JUMP, Part, Parts
 from .orientation import Orientation, orientation_of
 from .webp import is_animated_webp, webp_header
 
@@ -61,8 +62,8 @@ class FilmFrame:
 class _Clock:
     """What a file's packets say of time."""
 
-    times: list[Fraction]  # s, in order
-    runs_back: bool  # later packets are to be decoded before earlier ones: the clock was set back in between
+    times: list[Fraction]  # s, in order, where there is one part
+    parts: list[Part]  # recordings that it was joined of
 
 
 @dataclass(frozen=True)
@@ -151,54 +152,67 @@ class Film:
             index += 1
 
     def between(self, begin: int, end: int | None) -> Iterator[FilmFrame]:
-        """The frames from number `begin` to before number `end`, None: to the last. Where the file's clock runs backward, as in two
-        films that were joined by their bytes, no moment can be searched for: then all before them are decoded too."""
+        """The frames from number `begin` to before number `end`, None: to the last. Where the file's clock jumps, as in films
+        that were joined by their bytes, no moment can be searched for: then all before them are decoded too."""
         times = self.times
         if begin >= len(times) or (end is not None and end <= begin):
             return iter(())
-        if self._clock.runs_back:
+        if len(self.parts) > 1:
             return islice(self.frames(), begin, end)
         return self.frames(times[begin] if begin else None, None if end is None or end >= len(times) else times[end])
 
     def decoded(self, start: Fraction | float | None = None) -> Iterator[DecodedFrame]:
         """The frames as they are decoded, from a key frame at or before `start`, deinterlaced, of whatever size."""
-        return decoded_frames(self.path, self.header, start)
+        return decoded_frames(self.path, self.header, lambda: self.parts, start)
 
     @cached_property
     def times(self) -> list[Fraction]:
-        """When each frame is shown, in seconds, from the packets; by decoding it all where the file's clock runs backward."""
-        return [source.time for source in self.decoded()] if self._clock.runs_back else self._clock.times
+        """When each frame is shown, in seconds, from the packets; by decoding it all where the file's clock jumps."""
+        return [source.time for source in self.decoded()] if len(self.parts) > 1 else self._clock.times
+
+    @property
+    def parts(self) -> list[Part]:
+        """The recordings that the file was joined of, nearly always one."""
+        return self._clock.parts
 
     @cached_property
     def _clock(self) -> _Clock:
         return self._read_clock(math.inf)
 
+    @property
+    def pictures(self) -> int:
+        """How many the file holds, without decoding them."""
+        return len(self._clock.times)
+
     def time_of(self, index: int) -> Fraction | None:
         """When frame number `index` is shown; None if there is no such frame. Reads no more packets than it takes."""
         clock = self._read_clock(index + 1 + _REORDER)
-        times = self.times if clock.runs_back else clock.times
+        times = self.times if len(clock.parts) > 1 else clock.times
         return times[index] if index < len(times) else None
 
     def _read_clock(self, most: float) -> _Clock:
         """Of the first so many packets."""
         if is_animated_webp(self.path):
-            return _Clock([source.time for source in self.decoded()], False)
-        stamps, all_stamps, has_key, runs_back, last = [], [], False, False, -math.inf
+            return _Clock([source.time for source in self.decoded()], [])
+        stamps, all_stamps, has_key = [], [], False
         with open_container(self.path) as container:
-            for packet in _packets(container, video_stream(container, self.name)):
-                has_key = has_key or packet.is_keyframe
+            stream = video_stream(container, self.name)
+            parts = Parts(self.header.rate, container.format.name in CLOCKS_JUMP)
+            for packet in _packets(container, [stream, *sound_streams(container)]):
+                is_picture = packet.stream.index == stream.index
+                has_key = has_key or (is_picture and packet.is_keyframe)
                 at = seconds_of(packet)
                 if at is None or packet.is_discard:  # an edit list leaves it out
                     continue
-                if packet.dts is not None:
-                    runs_back |= packet.dts < last
-                    last = packet.dts
+                parts.add(packet, is_picture)
+                if not is_picture:
+                    continue
                 all_stamps.append(at)
                 if has_key:  # nothing is shown before the first key frame
                     stamps.append(at)
                 if len(stamps) >= most:
                     break
-        return _Clock(sorted(stamps or all_stamps), runs_back)
+        return _Clock(sorted(stamps or all_stamps), parts.found())
 
 
 def open_film(path: str | Path, keep_hdr: bool = False) -> Film:
@@ -221,10 +235,10 @@ def warn_of_lost_sound(film: Film) -> None:
         warn(text, VideoWarning)
 
 
-def _packets(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.Packet]:
-    """Packets of the stream; ends where reading breaks off."""
+def _packets(container: av.container.InputContainer, streams: list[av.stream.Stream]) -> Iterator[av.Packet]:
+    """Packets of the streams; ends where reading breaks off."""
     try:
-        yield from container.demux(stream)
+        yield from container.demux(streams)
     except (av.FFmpegError, ValueError, OSError):
         return
 

@@ -12,6 +12,7 @@ import av
 from ..types import UserError, warn
 from .container import DECODER_ERRORS, VideoWarning, open_container, seconds_of, sound_streams
 from .film import Film, warn_of_lost_sound
+from .joins import PartsClock
 
 _LAYOUTS = {1: "mono", 6: "5.1"}  # by channels, of sound that is encoded anew; every other is mixed down to stereo
 _BIT_RATE = 96_000  # at most, per channel, of sound that is encoded anew
@@ -22,6 +23,7 @@ class SoundCopy:
 
     def __init__(self, film: Film, output: av.container.OutputContainer):
         self._name, self._output, self._stack = film.name, output, ExitStack()
+        self._parts = lambda: film.parts
         self._hides = output.format.name in ("mp4", "mov")  # what comes before time 0, by an edit list of its own
         self._tracks: dict[int, _Track] = {}  # by their number in the source
         self._next: tuple[Fraction, av.Packet] | None = None
@@ -54,11 +56,16 @@ class SoundCopy:
         self._stack.close()
 
     def _readable(self, packets: Iterator[av.Packet]) -> Iterator[tuple[Fraction, av.Packet]]:
-        """Packets that are played, with their times, as far as the file can be read."""
+        """Packets that are played, with their times, all on one clock, as far as the file can be read."""
+        clocks = {number: PartsClock(self._parts) for number in self._tracks}
         try:
             for packet in packets:
                 at = seconds_of(packet)
                 if at is not None and packet.dts is not None and packet.size > 0 and (self._hides or not packet.is_discard):
+                    clock = clocks[packet.stream.index]
+                    at = clock.time(at)
+                    shift = round(clock.shift / packet.time_base)
+                    packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
                     yield at, packet
         except DECODER_ERRORS as error:
             text = f"the sound of '{self._name}' breaks off: it can be read no further ({type(error).__name__})."

@@ -14,6 +14,7 @@ from torch import Tensor
 from ..types import UserError, VideoClip
 from .container import DECODER_ERRORS, DamagedVideoWarning, open_container, seconds_of, sound_streams
 from .film import open_film, warn_of_lost_sound
+from .joins import PartsClock
 
 __all__ = ["DamagedVideoWarning", "read_audio", "write_video"]
 
@@ -44,7 +45,9 @@ def read_audio(path: str | Path, clip: VideoClip) -> tuple[Tensor, int] | None:
                 "sound."
             )
         sound = torch.zeros(channels, samples)
-        for at, values in _audio_blocks(container, stream):
+        clock = PartsClock(lambda: film.parts)
+        for own, values in _audio_blocks(container, stream):
+            at = clock.time(own)
             offset = round((at - start) * rate)
             if offset >= samples:
                 break

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -54,6 +54,8 @@ def load(path: str | Path, settings: LoadSettings = LoadSettings(), on_progress:
     film = open_film(path)
     expected = _expected_frames(film.header, settings, film.name)
     room = _room(film.header, settings)
+    if expected is not None and expected > room and not film.header.is_counted:  # by a length that may be far from the truth
+        expected = _expected_frames(replace(film.header, frames=film.pictures), settings, film.name)
     if expected is not None and expected > room:
         raise _too_many(expected, room, settings, film.name)
     return _load(film, settings, expected or 0, room, on_progress)
