@@ -81,6 +81,16 @@ def test_it_explains_itself_and_has_a_thumbnail(path: Path):
         assert thumbnail.width == thumbnail.height, "the template browser cuts it to a square"
 
 
+@each
+def test_a_film_is_cropped_for_a_diffusion_model_alone(path: Path):
+    """Each of these paints at a size of its own: the paper's 512, Stable Diffusion's, Wan's, the embedded model's 128."""
+    nodes = read(path)["nodes"]
+    paints = path in SUBGRAPHS or any(node["type"] in ("KSampler", "DragAVideo_Decode") for node in nodes)
+    for node in nodes:
+        if node["type"] == "DragAVideo_LoadVideo":
+            assert (node["widgets_values"][1:3] == [0, 0]) != paints
+
+
 def test_the_blueprint_is_the_subgraph_of_the_workflow():
     """Both are kept in files of their own, as ComfyUI wants them; what is in them is the same."""
     (workflow,) = SUBGRAPHS
