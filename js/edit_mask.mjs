@@ -3,9 +3,9 @@
  * handles where its layer is known. dragvideo_core/points/edit_mask.py written again, held to the same numbers by tests. No DOM.
  */
 
-import { roundHalfEven } from "./mesh.mjs";
+import { roundHalfEven } from "./geometry.mjs";
 import { isPin } from "./points_state.mjs";
-import { maskOf, widened } from "./regions.mjs";
+import { eachRun, maskOf, widened } from "./regions.mjs";
 
 const REACH = 1.5; // lengths of the drag
 const [NEAREST, FARTHEST] = [0.1, 0.35]; // of the shorter side
@@ -37,13 +37,12 @@ export function takingIn(mask, thing, pairs, size) {
     if (isPin(pair)) continue;
     const near = widened(partNear(thing, pair, size), roundHalfEven(BESIDE * Math.min(...size)), size);
     const [right, down] = [0, 1].map((axis) => roundHalfEven(pair.target[axis] - pair.handle[axis]));
-    for (let row = 0; row < height; row++)
-      for (let column = 0; column < width; column++) {
-        if (!near[row * width + column]) continue;
-        taken[row * width + column] = 1;
-        const [x, y] = [column + right, row + down];
-        if (x >= 0 && y >= 0 && x < width && y < height) taken[y * width + x] = 1;
-      }
+    eachRun(near, width, (row, from, to) => {
+      taken.fill(1, row * width + from, row * width + to);
+      const start = (row + down) * width;
+      const [left, end] = [Math.max(0, from + right), Math.min(width, to + right)];
+      if (row + down >= 0 && row + down < height && left < end) taken.fill(1, start + left, start + end);
+    });
   }
   return taken;
 }

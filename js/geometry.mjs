@@ -23,3 +23,10 @@ export function pointsAlong(from, to, step) {
     [0, 1].map((axis) => from[axis] + ((to[axis] - from[axis]) * index) / count),
   );
 }
+
+/** Python's round: halves go to the even neighbour. */
+export function roundHalfEven(value) {
+  const below = Math.floor(value);
+  if (value - below !== 0.5) return Math.round(value);
+  return below % 2 === 0 ? below : below + 1;
+}

@@ -4,8 +4,9 @@
  */
 
 import { editMask } from "./edit_mask.mjs";
+import { roundHalfEven } from "./geometry.mjs";
 import { Memory } from "./memory.mjs";
-import { layerMesh, roundHalfEven, spacingFor } from "./mesh.mjs";
+import { layerMesh, spacingFor } from "./mesh.mjs";
 import { pointSet } from "./points_meaning.mjs";
 import { isPin } from "./points_state.mjs";
 import { composed } from "./preview_pixels.mjs";
@@ -30,14 +31,11 @@ export class LivePreview {
    * known: then everything inside the mask bends, and the mask's rim is held.
    */
   render(picture, picks, pixels, layer) {
-    const { size, pairs, mask_points } = picks;
+    const { size, pairs } = picks;
     if (pairs.every(isPin)) return null;
-    const [width, height] = size;
-    const given = mask_points.length > 0 ? [mask_points, pixels.radius] : [JSON.stringify(pairs)];
-    const thing = layer && this.#memory.of("thing", [layer, width, height], () => thingOf(layer, size));
-    const scene = this.#memory.of("scene", [...given, layer, width, height], () =>
-      sceneOf(editMask(picks, pixels.radius, thing?.layer), thing, size),
-    );
+    const mask = this.mask(picks, pixels.radius, layer);
+    const thing = this.#thing(layer, size);
+    const scene = this.#memory.of("scene", [mask, thing, ...size], () => sceneOf(mask, thing, size));
     const sets = pairs.map(({ handle, target }) => ({
       points: insideSet(pointSet(handle, pixels), size),
       move: [target[0] - handle[0], target[1] - handle[1]],
@@ -52,6 +50,18 @@ export class LivePreview {
     const held = this.#memory.of("held", [mesh, String(pulls.discs)], () => new HeldMesh(mesh, pulls, STIFF));
     const moved = unfolded(mesh, triangles, held.bend(pulls.moves, ROUNDS), held.pulled);
     return composed(picture, scene, mesh, moved, backward(mesh, triangles, moved, size), size);
+  }
+
+  /** Where the picture may change, as a mask (regions.mjs): see edit_mask.mjs. `radius`: of the painted squares, px. */
+  mask(picks, radius, layer) {
+    const { size, pairs, mask_points } = picks;
+    const thing = this.#thing(layer, size);
+    const given = mask_points.length > 0 ? [mask_points, radius] : [JSON.stringify(pairs), thing];
+    return this.#memory.of("mask", [...given, ...size], () => editMask(picks, radius, thing?.layer));
+  }
+
+  #thing(layer, size) {
+    return layer && this.#memory.of("thing", [layer, ...size], () => thingOf(layer, size));
   }
 }
 

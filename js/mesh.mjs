@@ -10,15 +10,11 @@
  *     rows, columns: of cells, cellAt: Int32Array (rows * columns), -1 where there is none }
  */
 
+import { roundHalfEven } from "./geometry.mjs";
+import { without } from "./regions.mjs";
+
 const CELLS = 64; // along the shorter side of the picture
 const SMALLEST = 2; // px, of a cell's side
-
-/** Python's round: halves go to the even neighbour. */
-export function roundHalfEven(value) {
-  const below = Math.floor(value);
-  if (value - below !== 0.5) return Math.round(value);
-  return below % 2 === 0 ? below : below + 1;
-}
 
 /** A cell's side in px for pictures of `size` [W, H]. */
 export function spacingFor(size) {
@@ -41,20 +37,16 @@ function pixelsOf(count, first, spacing, side) {
   });
 }
 
-/** Which cells of the grid hold a pixel for which `test(index)` is true. */
-function cellsWith(test, rowPixels, columnPixels, width) {
+/** Which cells of the grid hold a pixel of the mask. */
+function cellsWith(mask, rowPixels, columnPixels, width) {
   const columns = columnPixels.length;
   const found = new Uint8Array(rowPixels.length * columns);
-  rowPixels.forEach(([top, bottom], row) =>
-    columnPixels.forEach(([left, right], column) => {
-      for (let y = top; y < bottom; y++)
-        for (let x = left; x < right; x++)
-          if (test(y * width + x)) {
-            found[row * columns + column] = 1;
-            return;
-          }
-    }),
-  );
+  for (let cell = 0; cell < found.length; cell++) {
+    const [top, bottom] = rowPixels[Math.floor(cell / columns)];
+    const [left, right] = columnPixels[cell % columns];
+    for (let y = top; y < bottom && !found[cell]; y++)
+      for (let at = y * width + left; at < y * width + right; at++) if (mask[at]) found[cell] = 1;
+  }
   return found;
 }
 
@@ -78,13 +70,9 @@ export function layerMesh({ region, layer, mask, size: [width, height], spacing,
   const [rows, firstRow] = gridLines(height, beyond, spacing, origin[1]);
   const [columns, firstColumn] = gridLines(width, beyond, spacing, origin[0]);
   const pixels = [pixelsOf(rows, firstRow, spacing, height), pixelsOf(columns, firstColumn, spacing, width), width];
-  const near = withNeighbours(
-    cellsWith((at) => mask[at], ...pixels),
-    rows,
-    columns,
-  );
-  const shown = cellsWith((at) => region[at], ...pixels);
-  const sticksOut = cellsWith((at) => layer[at] && !mask[at], ...pixels);
+  const near = withNeighbours(cellsWith(mask, ...pixels), rows, columns);
+  const shown = cellsWith(region, ...pixels);
+  const sticksOut = cellsWith(without(layer, mask), ...pixels);
   const wide = columns + 1;
   const isCorner = new Uint8Array((rows + 1) * wide);
   const isHeld = new Uint8Array((rows + 1) * wide);

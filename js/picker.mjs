@@ -203,7 +203,7 @@ export class PointPicker extends Editor {
     const warnedPairs = new Map(
       this.warned.filter(({ kind }) => kind !== "mask").map(({ index, text }) => [index, text]),
     );
-    this.list.show(picks, chosen, warnedPairs);
+    if (!this.list.element.hidden) this.list.show(picks, chosen, warnedPairs);
     this.#showControls(picks);
     this.#showTexts();
     this.stage.redraw();

@@ -1,7 +1,6 @@
 /** The live preview as a canvas: reads the picture's pixels once, and draws anew only when something has changed. */
 
 import { element } from "./dom.mjs";
-import { editMask } from "./edit_mask.mjs";
 import { LivePreview } from "./live_preview.mjs";
 import { Memory } from "./memory.mjs";
 import { isPin, rescale } from "./points_state.mjs";
@@ -11,16 +10,18 @@ import { rescaleStrokes } from "./strokes_state.mjs";
 /** Larger frames are shown displaced at a smaller size, so that the picture keeps up with the mouse. */
 const MOST_PIXELS = 640 * 640;
 const HALF = 127; // of 255
-const RIM = [255, 255, 255];
+const RIM = [255, 255, 255, 255];
 const TINT = [86, 180, 233];
 const TINT_OPACITY = 0.45;
-const [LOCKED, LOCKED_OPACITY] = [[0, 0, 0], 0.5];
+const LOCKED = [0, 0, 0, 128];
+const CLEAR = [0, 0, 0, 0];
 
 export class PreviewCanvas {
   constructor() {
     this.preview = new LivePreview();
     this.memory = new Memory();
     this.canvas = element("canvas");
+    this.dark = element("canvas"); // what may not change
   }
 
   /**
@@ -42,15 +43,10 @@ export class PreviewCanvas {
     const { size, bytes } = this.#sized(picture, picks);
     const matte = this.#matte(bytes, picks, layer, size);
     if (!matte) return null;
-    return this.memory.of("locked", [JSON.stringify(picks.pairs), matte], () => {
-      const thing = matte.map((value) => (value > HALF ? 1 : 0));
-      const mask = editMask(this.#fitted(picks, size), 0, thing);
-      return overlay(
-        mask.map((may) => (may ? 0 : 255)),
-        size,
-        LOCKED,
-        LOCKED_OPACITY,
-      );
+    const mask = this.preview.mask(this.#fitted(picks, size), 0, matte);
+    return this.memory.of("locked", [mask], () => {
+      overlay(this.dark, mask, size, (may) => (may ? CLEAR : LOCKED), 0);
+      return this.dark;
     });
   }
 
@@ -67,8 +63,7 @@ export class PreviewCanvas {
     const matte = this.#matte(bytes, picks, layer, size);
     const made = this.preview.render(bytes, this.#fitted(picks, size), sized, matte);
     if (!made) return picture;
-    Object.assign(this.canvas, { width: size[0], height: size[1] });
-    this.canvas.getContext("2d").putImageData(new ImageData(made, ...size), 0, 0);
+    put(this.canvas, made, size);
     return this.canvas;
   }
 
@@ -92,23 +87,37 @@ export class PreviewCanvas {
 
 /** What is white in a picture as a canvas of `size` [W, H]: in the colour of strokes over the thing, with a white rim. */
 export function tinted(layer, size) {
+  const canvas = element("canvas");
   const covered = bytesOf(layer, size).filter((_, at) => at % 4 === 0);
-  return overlay(covered, size, TINT, TINT_OPACITY);
+  overlay(canvas, covered, size, (value) => [...TINT, value * TINT_OPACITY], HALF);
+  return canvas;
 }
 
-/** A canvas of `size` [W, H] in one colour, as opaque as `covered` says, in bytes; with a white rim. */
-function overlay(covered, size, colour, opacity) {
-  const bytes = new Uint8ClampedArray(4 * covered.length);
-  const isOff = (at) => covered[at] <= HALF; // not so beyond the picture
-  covered.forEach((value, at) => {
-    const isRim = !isOff(at) && (isOff(at - 1) || isOff(at + 1) || isOff(at - size[0]) || isOff(at + size[0]));
-    bytes.set(isRim ? RIM : colour, 4 * at);
-    bytes[4 * at + 3] = isRim ? 255 : value * opacity;
-  });
-  const canvas = element("canvas");
-  Object.assign(canvas, { width: size[0], height: size[1] });
-  canvas.getContext("2d").putImageData(new ImageData(bytes, ...size), 0, 0);
-  return canvas;
+/**
+ * Makes a canvas of `size` [W, H] show bytes, each as the colour `shadeOf(byte)`. What is above `edge` has a white rim against
+ * the rest, save in the first and the last row.
+ */
+function overlay(canvas, values, size, shadeOf, edge) {
+  const whole = (rgba) => new Uint32Array(Uint8ClampedArray.from(rgba).buffer)[0];
+  const shades = Uint32Array.from({ length: 256 }, (_, value) => whole(shadeOf(value)));
+  const pixels = new Uint32Array(values.length);
+  for (let at = 0; at < pixels.length; at++) pixels[at] = shades[values[at]];
+  drawRim(pixels, values, size[0], edge, whole(RIM));
+  put(canvas, new Uint8ClampedArray(pixels.buffer), size);
+}
+
+function drawRim(pixels, values, width, edge, rim) {
+  for (let at = width; at < pixels.length - width; at++) {
+    if (values[at] <= edge) continue;
+    if (values[at - 1] <= edge || values[at + 1] <= edge || values[at - width] <= edge || values[at + width] <= edge)
+      pixels[at] = rim;
+  }
+}
+
+/** Makes a canvas show RGBA bytes of `size` [W, H]. */
+function put(canvas, bytes, [width, height]) {
+  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height }); // it is emptied by that
+  canvas.getContext("2d").putImageData(new ImageData(bytes, width, height), 0, 0);
 }
 
 /** RGBA bytes of anything that a canvas can draw, at `size` [W, H]. */

@@ -1,6 +1,6 @@
 /** Masks of a picture of `size` [W, H]: Uint8Array of W * H, row by row, 0 or 1. As the core makes them. No DOM. */
 
-import { roundHalfEven } from "./mesh.mjs";
+import { roundHalfEven } from "./geometry.mjs";
 
 /** The union of the squares of half side `radius` around the mask points. */
 export function maskOf(maskPoints, radius, [width, height]) {
@@ -22,23 +22,34 @@ export function withoutBorder(mask, [width, height]) {
   return inner;
 }
 
+/** Calls `act(row, from, to)` for each run of ones in a row of a mask `width` wide; `to` is the first column after it. */
+export function eachRun(mask, width, act) {
+  for (let at = mask.indexOf(1); at >= 0; at = mask.indexOf(1, at)) {
+    const row = Math.floor(at / width);
+    const [from, last] = [at, (row + 1) * width];
+    while (at < last && mask[at]) at++;
+    act(row, from - row * width, at - row * width);
+  }
+}
+
 /** The mask and what lies within `radius` px of it: a disc of pixels, as OpenCV's ellipse has it. */
 export function widened(mask, radius, [width, height]) {
   const found = mask.slice();
-  const rows = Array.from({ length: 2 * radius + 1 }, (_, at) => at - radius);
-  const reach = rows.map((dy) => Math.round(Math.sqrt(radius * radius - dy * dy)));
-  for (let row = 0; row < height; row++)
-    for (let column = 0; column < width; column++) {
-      if (!mask[row * width + column]) continue;
-      const from = column;
-      while (column < width && mask[row * width + column]) column++; // a run of pixels at once
-      rows.forEach((dy, at) => {
-        const start = (row + dy) * width;
-        if (row + dy < 0 || row + dy >= height) return;
-        found.fill(1, start + Math.max(0, from - reach[at]), start + Math.min(width, column + reach[at]));
-      });
+  const reach = Array.from({ length: radius + 1 }, (_, dy) => Math.round(Math.sqrt(radius * radius - dy * dy)));
+  eachRun(mask, width, (row, from, to) => {
+    for (let dy = -Math.min(radius, row); dy <= Math.min(radius, height - 1 - row); dy++) {
+      const [start, wide] = [(row + dy) * width, reach[Math.abs(dy)]];
+      found.fill(1, start + Math.max(0, from - wide), start + Math.min(width, to + wide));
     }
+  });
   return found;
+}
+
+/** What is in the one mask and not in the other. */
+export function without(mask, other) {
+  const left = mask.slice();
+  for (let at = 0; at < left.length; at++) if (other[at]) left[at] = 0;
+  return left;
 }
 
 const NARROW = 1 / 32; // of the picture's shorter side: a rim sticks out no further
@@ -46,10 +57,12 @@ const SMALL = 1 / 5; // of what the mask holds of the layer: a rim is no larger
 
 /** The layer without the rims that stick out of the edit mask, as dragvideo_core/displacement/rims.py has it. */
 export function withoutRims(layer, mask, [width, height]) {
-  const outside = layer.map((is, at) => (is && !mask[at] ? 1 : 0));
+  const outside = without(layer, mask);
   if (!outside.includes(1)) return layer;
   const reach = roundHalfEven(NARROW * Math.min(width, height));
-  const most = SMALL * layer.reduce((sum, is, at) => sum + (is && mask[at]), 0);
+  let inside = 0;
+  for (let at = 0; at < layer.length; at++) inside += layer[at] & mask[at];
+  const most = SMALL * inside;
   const isNear = (at) => {
     const [column, row] = [at % width, Math.floor(at / width)];
     for (let y = Math.max(0, row - reach); y <= Math.min(height - 1, row + reach); y++)

@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import { aroundDrags, editMask } from "../../js/edit_mask.mjs";
-import { layerMesh, roundHalfEven, spacingFor } from "../../js/mesh.mjs";
+import { roundHalfEven } from "../../js/geometry.mjs";
+import { layerMesh, spacingFor } from "../../js/mesh.mjs";
 import { withoutRims } from "../../js/regions.mjs";
 import { HeldMesh, pullsOf } from "../../js/rigid.mjs";
 import { backward, movingCells, trianglesOf, unfolded } from "../../js/warp.mjs";
