@@ -28,23 +28,43 @@ export function editMask({ mask_points, pairs, size }, radius, thing = null) {
   return takingIn(aroundDrags(pairs, size), thing, pairs, size);
 }
 
-/** A mask of `aroundDrags` with what the thing covers near the handles, and the same at the targets, both with a rim. */
+/** A mask of `aroundDrags` with what the thing covers near the handles, a rim, and all that it comes over on its way. */
 export function takingIn(mask, thing, pairs, size) {
   if (!thing || !thing.includes(0)) return mask;
-  const [width, height] = size;
+  const beside = roundHalfEven(BESIDE * Math.min(...size));
   const taken = mask.slice();
   for (const pair of pairs) {
     if (isPin(pair)) continue;
-    const near = widened(partNear(thing, pair, size), roundHalfEven(BESIDE * Math.min(...size)), size);
-    const [right, down] = [0, 1].map((axis) => roundHalfEven(pair.target[axis] - pair.handle[axis]));
-    eachRun(near, width, (row, from, to) => {
-      taken.fill(1, row * width + from, row * width + to);
-      const start = (row + down) * width;
-      const [left, end] = [Math.max(0, from + right), Math.min(width, to + right)];
-      if (row + down >= 0 && row + down < height && left < end) taken.fill(1, start + left, start + end);
-    });
+    let swept = widened(partNear(thing, pair, size), beside, size);
+    const way = [0, 1].map((axis) => roundHalfEven(pair.target[axis] - pair.handle[axis]));
+    for (const stride of strides(way, beside)) swept = alsoMoved(swept, stride, size);
+    eachRun(swept, size[0], (row, from, to) => taken.fill(1, row * size[0] + from, row * size[0] + to));
   }
   return taken;
+}
+
+/**
+ * Moves whose sum is `[right, down]`: each is half of what is left, the last one all of it, at most `longest` px along an axis.
+ * What is laid over itself after each of them has been everywhere on the way, in steps no longer than the last.
+ */
+function strides([right, down], longest) {
+  const found = [];
+  while (Math.max(Math.abs(right), Math.abs(down)) > Math.max(1, longest)) {
+    found.push([roundHalfEven(right / 2), roundHalfEven(down / 2)]);
+    right -= found.at(-1)[0];
+    down -= found.at(-1)[1];
+  }
+  return [...found, [right, down]];
+}
+
+/** A mask together with itself moved by whole pixels. */
+function alsoMoved(mask, [right, down], [width, height]) {
+  const both = mask.slice();
+  eachRun(mask, width, (row, from, to) => {
+    const [start, left, end] = [(row + down) * width, Math.max(0, from + right), Math.min(width, to + right)];
+    if (row + down >= 0 && row + down < height && left < end) both.fill(1, start + left, start + end);
+  });
+  return both;
 }
 
 /** What of the thing lies near the handle. */

@@ -41,16 +41,17 @@ def around_drags(handles: Tensor, targets: Tensor, size: Size) -> Tensor:
 
 
 def taking_in(mask: Tensor, layer: Tensor | None, handles: Tensor, targets: Tensor) -> Tensor:
-    """A mask (N, 1, H, W) bool of `around_drags` that takes in the layer (N, 1, H, W) near the handles (N, J, 2), here and there.
+    """A mask (N, 1, H, W) bool of `around_drags` that takes in the layer (N, 1, H, W) near the handles (N, J, 2), and its way.
 
-    Of each pair: what the layer covers nearer to the handle than `OF_LAYER` times the mask's radius, and the same at the target,
-    both with a rim. Where the layer covers all of a frame, no thing is known and nothing is added. The page takes in the same.
+    Of each pair: what the layer covers nearer to the handle than `OF_LAYER` times the mask's radius, with a rim, and all that it
+    comes over on the straight way to the target: what bends lies somewhere between. Where the layer covers all of a frame, no
+    thing is known and nothing is added. The page takes in the same.
     """
     if layer is None:
         return mask
     size, masks = size_of(mask), mask[:, 0].cpu().numpy().copy()
-    side = 2 * round(BESIDE * min(size)) + 1
-    rim = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    beside = round(BESIDE * min(size))
+    rim = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * beside + 1, 2 * beside + 1))
     for one, shares, starts, ends in zip(masks, layer[:, 0].cpu().numpy(), handles.tolist(), targets.tolist(), strict=True):
         thing = (shares >= 0.5).astype(np.uint8)
         if thing.all():
@@ -58,10 +59,22 @@ def taking_in(mask: Tensor, layer: Tensor | None, handles: Tensor, targets: Tens
         for start, end in zip(starts, ends, strict=True):
             radius = _radius(start, end, min(size))
             if radius is not None:
-                near = cv2.dilate(thing & _near_segment(start, start, OF_LAYER * radius, size), rim)
-                way = np.array([[1, 0, round(end[0] - start[0])], [0, 1, round(end[1] - start[1])]], np.float32)
-                one |= (near | cv2.warpAffine(near, way, size[::-1], flags=cv2.INTER_NEAREST)) > 0
+                swept = cv2.dilate(thing & _near_segment(start, start, OF_LAYER * radius, size), rim)
+                for right, down in _strides(round(end[0] - start[0]), round(end[1] - start[1]), beside):
+                    way = np.array([[1, 0, right], [0, 1, down]], np.float32)
+                    swept |= cv2.warpAffine(swept, way, size[::-1], flags=cv2.INTER_NEAREST)
+                one |= swept > 0
     return torch.from_numpy(masks)[:, None].to(mask.device)
+
+
+def _strides(right: int, down: int, longest: int) -> list[tuple[int, int]]:
+    """Moves in px whose sum is (right, down): each is half of what is left, the last one all of it, at most `longest` along an
+    axis. What is laid over itself after each of them has been everywhere on the way, in steps no longer than the last."""
+    strides = []
+    while max(abs(right), abs(down)) > max(1, longest):
+        strides.append((round(right / 2), round(down / 2)))
+        right, down = right - strides[-1][0], down - strides[-1][1]
+    return [*strides, (right, down)]
 
 
 def _radius(start: list[float], end: list[float], short: int) -> float | None:

@@ -62,6 +62,19 @@ def test_the_mask_takes_in_the_thing_near_the_handle_and_its_place_at_the_target
     assert rows.min() >= 32 - 4 and rows.max() <= 57 + 4 and columns.min() >= 50 - 4 and columns.max() <= 78 + 4
 
 
+def test_the_mask_takes_in_all_that_the_thing_comes_over_on_its_way():
+    """A neck that bends lies somewhere between where it was and where all of it would be at the target."""
+    handles, targets = drag((40, 30)), drag((77, 19))
+    layer = torch.zeros(1, 1, *SIZE)
+    layer[..., 30:85, 36:44] = 1  # so long that its end lies outside of the mask around the drag
+    mask = around_drags(handles, targets, SIZE)
+    taken = taking_in(mask, layer, handles, targets)
+    for step in range(38):  # 70: nearer to the handle than `taking_in` asks for
+        column, row = 40 + step, 70 - round(11 * step / 37)
+        assert taken[0, 0, row, column - 6 : column + 7].all(), step
+    assert not mask[0, 0, 66, 58]
+
+
 def test_a_mask_stays_as_it_is_where_no_thing_is_known_or_only_pins_hold():
     handles, targets = drag((60, 50)), drag((68, 56))
     mask = around_drags(handles, targets, SIZE)
