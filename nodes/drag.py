@@ -141,7 +141,8 @@ class Drag(io.ComfyNode):
         settings, unfinished = DragSettings(steps=read_steps(steps), **settings), folders.unfinished()
         on_progress = progress()
         with messages.warnings_on_node(cls.hidden.unique_id):
-            on_progress.expect(run(seconds_of, inversion, model, settings, earlier_edit, displacement))
+            most = run(seconds_of, inversion, model, settings, earlier_edit, displacement)
+            on_progress.expect(most, may_end_early=True)  # when all have arrived
             edit = run(drag, inversion, tracks, model, settings, on_progress, earlier_edit, unfinished, displacement)
             messages.say_on_node(verdict(edit), cls.hidden.unique_id)
         return io.NodeOutput(edit)

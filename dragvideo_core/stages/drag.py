@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ..diffusion.attention import text_once
 from ..diffusion.denoiser import predict
-from ..diffusion.pace import seconds_per_frame
+from ..diffusion.pace import pace
 from ..dragging import initial as initial_offsets
 from ..dragging import rounds, state
 from ..dragging.checks import check
@@ -112,7 +112,7 @@ def seconds_of(
     start: DragResult | None = None,
     displaced: Displacement | None = None,
 ) -> float:
-    """About how long `drag` will take here at most, from one pass that is timed. Most drags arrive earlier."""
+    """About how long `drag` will take here at most, from some passes that are timed. Most drags arrive earlier."""
     iterations = _most_iterations(settings, start, displaced)
     if iterations == 0:
         return 0.0
@@ -120,9 +120,14 @@ def seconds_of(
     if inversion.box is not None:
         height, width = (side // cell for side in inversion.box.size)
     keys = -(-inversion.latents.shape[1] // settings.key_every)
-    frames = keys + iterations * -(-keys // min(settings.turns, keys))  # the first pass measures all of them
+    turns = min(settings.turns, keys)
+    frames = sum(len(range(i % turns, keys, turns)) for i in range(iterations))
     steps = len(settings.steps) if start is None else len({*settings.steps, *start.offsets})
-    return frames * steps * seconds_per_frame(model, (height, width))
+    leading = steps - 1 if settings.chained else 0  # steps whose output leads to the next; of the others only features are needed
+    is_warm = settings.warm_start and start is None
+    looks = steps + (leading if is_warm else 0)  # of the first pass, which needs no gradients
+    took = pace(model, (height, width), settings.chunk or keys)
+    return frames * (leading * took.output + (steps - leading) * took.features) + keys * looks * took.forward
 
 
 def _most_iterations(settings: DragSettings, start: DragResult | None, displaced: Displacement | None) -> int:

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from ..diffusion import batches, lora, memory
 from ..diffusion.familiar import warn_if_strange
-from ..diffusion.pace import seconds_per_frame
+from ..diffusion.pace import pace
 from ..files import lora_file
 from ..files.fingerprint import fingerprint
 from ..files.lora_file import NO_STORE, LoraStore
@@ -102,13 +102,14 @@ def steps_of(settings: TuneSettings, frames: int) -> int:
 
 
 def seconds_of(clip: VideoClip, model: DragModel, settings: TuneSettings, tracks: PointTracks | None = None) -> float:
-    """About how long `tune` will take here with the same inputs, from one pass that is timed."""
+    """About how long `tune` will take here with the same inputs, from some passes that are timed."""
     if settings.passes == 0:
         return 0.0
     box = model_box(tracks.edit_mask, model.pixels_per_cell) if tracks else None
     height, width = clip.size if box is None else box.size
     cell = model.pixels_per_cell
-    return steps_of(settings, len(clip)) * settings.batch * seconds_per_frame(model, (height // cell, width // cell))
+    took = pace(model, (height // cell, width // cell), settings.batch)
+    return steps_of(settings, len(clip)) * settings.batch * took.output
 
 
 def _trained_before(store: LoraStore, name: str) -> State | None:

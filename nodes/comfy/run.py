@@ -96,9 +96,9 @@ class Progress:
         if text is not None:
             messages.write_below_warnings(text, self.node_id)
 
-    def expect(self, seconds: float) -> None:
-        """Say before the stage begins about how long it will take."""
-        text = self.time_left.expect(seconds, time.monotonic())
+    def expect(self, seconds: float, may_end_early: bool = False) -> None:
+        """Say before the stage begins about how long it will take, at most where it may end early."""
+        text = self.time_left.expect(seconds, time.monotonic(), may_end_early)
         if text is not None:
             messages.write_below_warnings(text, self.node_id)
 

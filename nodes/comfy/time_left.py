@@ -15,19 +15,24 @@ class TimeLeft:
         self.before: tuple[float, int] | None = None  # when the first call was, and what was done then: work may be resumed
         self.start: tuple[float, int] | None = None  # when the first piece was done: from there on all pieces are alike
         self.said = float("-inf")  # when, s
+        self.about = "about"
 
     @property
     def has_spoken(self) -> bool:
         """Was there any text yet?"""
         return self.said > float("-inf")
 
-    def expect(self, seconds: float, now: float) -> str | None:
-        """A text to show before the work begins, which is thought to take so long; None: too short to be worth one."""
+    def expect(self, seconds: float, now: float, may_end_early: bool = False) -> str | None:
+        """A text to show before the work begins, which is thought to take so long; None: too short to be worth one.
+
+        may_end_early: it, and all texts to come, say how long it takes at most.
+        """
         self.began = now
+        self.about = "at most" if may_end_early else "about"
         if seconds < LEAST_SHOWN:
             return None
         self.said = now
-        return f"about {in_words(seconds)} to go"
+        return f"{self.about} {in_words(seconds)} to go"
 
     def after(self, done: int, total: int, now: float) -> str | None:
         """A text to show after `done` of `total` pieces at the time `now` in seconds; None: what is shown stays."""
@@ -45,7 +50,7 @@ class TimeLeft:
         if left < LEAST_SHOWN and not self.has_spoken:
             return None
         self.said = now
-        return f"about {in_words(left)} left ({done} of {total})"
+        return f"{self.about} {in_words(left)} left ({done} of {total})"
 
     def at_the_end(self, now: float) -> str | None:
         """What takes the place of the last text when the work is over; None where there was none."""

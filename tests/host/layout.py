@@ -28,6 +28,8 @@ renderer => {
     return (canvas.graph ?? graph).nodes.map((node) => [`${node.id} ${node.title}`, drawn(node)]);
 }
 """
+GROUPS = """() => (window.app.canvas.graph ?? window.app.graph).groups.map(({ title, pos, size }) =>
+    [title, [pos[0], pos[1], pos[0] + size[0], pos[1] + size[1]]])"""
 WORKFLOWS = sorted((ROOT / "workflows").glob("*.json"))
 SMALL = ["Quick drag", "Drag a video", "Drag a whole film"]  # seen whole, without scrolling
 ALL_STAGES = "All stages"
@@ -79,6 +81,18 @@ def overlaps(found: list[Box]) -> list[str]:
     return said
 
 
+def outgrown(page: ComfyPage, found: list[Box]) -> list[str]:
+    """Nodes that begin in a group's frame and reach out of it, as sentences."""
+    said = []
+    for title, (left, top, right, bottom) in page.page.evaluate(GROUPS):
+        for box in found:
+            if left <= box.left < right and top <= box.top < bottom:
+                across, down = box.right - right, box.bottom - bottom
+                if max(across, down) > CLOSE:
+                    said.append(f"{box.title} reaches {across:.0f} x {down:.0f} out of the group {title}")
+    return said
+
+
 def in_view(page: ComfyPage, found: list[Box]) -> tuple[list[str], float]:
     """Titles of the nodes whose upper left corner, or with it the title, is covered or out of view; and the page's zoom."""
     scale, (x, y) = page.page.evaluate("() => [app.canvas.ds.scale, [...app.canvas.ds.offset]]")
@@ -97,6 +111,7 @@ def run_and_look_again(page: ComfyPage, renderer: str, path: Path, seed: int) ->
         page.page.evaluate(SET, {kind: LITTLE_WORK.get(kind, {}) | more.get(kind, {}) for kind in LITTLE_WORK | more})
     assert run_from_page(page, timeout_ms=300_000)["status"]["status_str"] == "success"
     page.settle(2500)
-    assert overlaps(boxes(page, renderer)) == []
+    found = boxes(page, renderer)
+    assert overlaps(found) == [] and outgrown(page, found) == []
     assert page.page.get_by_text("failed to load").count() == 0
     assert page.errors_from_pack() == []

@@ -9,6 +9,8 @@ from host.layout import LEGIBLE, RUN, SMALL, VIEWPORT, WORKFLOWS, boxes, in_view
 from host.newest_frontend import lay_over
 from host.picker_driver import run_from_page
 
+LABELS = "() => window.app.graph.nodes.flatMap((node) => (node.widgets ?? []).map(({ label, name }) => label ?? name))"
+
 
 @pytest.mark.parametrize("path", RUN, ids=lambda path: path.stem)
 def test_opens_readable_and_nothing_lies_on_anything_after_a_run(newest, comfy, browser, renderer: str, artifacts, path):
@@ -21,6 +23,7 @@ def test_opens_readable_and_nothing_lies_on_anything_after_a_run(newest, comfy, 
         assert found[0].title not in hidden
         if path.stem in SMALL:
             assert hidden == []
+        assert "mask_radius" not in page.page.evaluate(LABELS)
         run_and_look_again(page, renderer, path, seed=3 if renderer == "classic" else 4)
         page.screenshot(artifacts / f"layout_newest_{path.stem.replace(' ', '_')}_{renderer}.png")
 

@@ -55,16 +55,23 @@ def test_what_comes_before_the_first_piece_is_not_counted_for_the_others(comfy: 
     assert said[-1] == "about 7 min left (2 of 44)"  # 42 times 10 s
 
 
+def test_of_work_that_may_end_early_it_says_how_long_it_takes_at_most(comfy: Comfy):
+    clock = comfy.module("nodes.comfy.time_left").TimeLeft()
+    assert clock.expect(240.0, 0.0, may_end_early=True) == "at most 4 min to go"
+    assert [clock.after(done, 40, now) for done, now in ((0, 0.0), (1, 6.0), (2, 12.0))][-1] == "at most 4 min left (2 of 40)"
+
+
 @pytest.mark.parametrize("stage", ["tune", "drag"])
 def test_tune_and_drag_say_before_they_begin_how_long_they_will_take(comfy: Comfy, monkeypatch, stage):
-    monkeypatch.setattr(comfy.module(f"dragvideo_core.stages.{stage}"), "seconds_per_frame", lambda model, cells: 20.0)
+    took = comfy.module("dragvideo_core.diffusion.pace").Pace(20.0, 20.0, 20.0)
+    monkeypatch.setattr(comfy.module(f"dragvideo_core.stages.{stage}"), "pace", lambda model, cells, frames: took)
     graph = graphs.whole_edit(comfy)
     graph["clip"]["inputs"]["seed"] = 77  # nothing of it was made before
     graph["drag"]["inputs"] |= {"arrive": 0.25, "warm_start": False}
     outcome = comfy.run(graphs.up_to(graph, stage))
     assert outcome.status == "success", outcome.error
     said = [text for node, text in outcome.listener.node_texts if node == stage]
-    assert said[0].startswith("about ") and said[0].endswith(" to go")
+    assert said[0].startswith("at most " if stage == "drag" else "about ") and said[0].endswith(" to go")
     steps = [data for kind, data in outcome.listener.messages if kind == "progress" and data["node"] == stage]
     first = outcome.listener.messages.index(("text", said[0]))
     assert first < outcome.listener.messages.index(("progress", steps[0]))

@@ -2,8 +2,9 @@ from dataclasses import replace
 
 import pytest
 import torch
-from core.tiny import rows_of, tiny_clip, tiny_model, tiny_tracks
+from core.tiny import tiny_clip, tiny_model, tiny_tracks
 
+from dragvideo_core.diffusion.pace import Pace
 from dragvideo_core.stages import drag as drag_stage
 from dragvideo_core.stages.drag import DragSettings, drag
 from dragvideo_core.stages.invert import InvertSettings, invert
@@ -92,11 +93,51 @@ def test_arrived_at_once_means_no_iteration(inversion, model):
     assert all(offset.abs().max() == 0 for offset in result.offsets.values())
 
 
-@pytest.mark.parametrize("more", [{}, {"turns": 1}, {"key_every": 2}, {"steps": (35,)}, {"iterations": 0}])
+def looks(denoiser, work) -> Pace:
+    """How many frames the denoiser is given while `work` runs: with gradients to its end and up to the features, and without."""
+    calls = []
+
+    def begins(module, inputs, named):
+        calls.append([len(inputs[0]), torch.is_grad_enabled(), False])
+
+    def comes_to_the_end(module, inputs, named):
+        calls[-1][2] = True
+
+    hooks = [
+        denoiser.register_forward_pre_hook(begins, with_kwargs=True),
+        denoiser.up_blocks[-1].register_forward_pre_hook(comes_to_the_end, with_kwargs=True),
+    ]
+    work()
+    for hook in hooks:
+        hook.remove()
+
+    def rows(*kind: bool) -> float:
+        return float(sum(row for row, *of_kind in calls if tuple(of_kind) == kind))
+
+    return Pace(rows(True, True), rows(True, False), rows(False, True) + rows(False, False))
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"turns": 1},
+        {"turns": 2, "iterations": 4},
+        {"key_every": 2},
+        {"steps": (35,)},
+        {"chained": False},
+        {"iterations": 0},
+        {"warm_start": True},
+    ],
+)
 def test_the_time_it_expects_is_that_of_the_frames_it_shows_the_model(monkeypatch, inversion, model, more):
     """Iterations on all of them are counted: it does not know that it will arrive earlier."""
-    monkeypatch.setattr(drag_stage, "seconds_per_frame", lambda model, cells: 1.0)
-    settings = replace(QUICK, warm_start=False, **more)
-    expected = drag_stage.seconds_of(inversion, model, settings)
-    rows = rows_of(model.denoiser, lambda: drag(inversion, tiny_tracks(), model, settings))
-    assert rows == pytest.approx(expected, rel=0.4)
+    settings = replace(QUICK, **{"warm_start": False, "arrive": 0.0} | more)
+
+    def expected(output: float, features: float, forward: float) -> float:
+        monkeypatch.setattr(drag_stage, "pace", lambda model, cells, frames: Pace(output, features, forward))
+        return drag_stage.seconds_of(inversion, model, settings)
+
+    counted = looks(model.denoiser, lambda: drag(inversion, tiny_tracks(), model, settings))
+    assert (counted.output, counted.features) == (expected(1.0, 0.0, 0.0), expected(0.0, 1.0, 0.0))
+    assert counted.forward == pytest.approx(expected(0.0, 0.0, 1.0), abs=settings.iterations)  # beside it pictures are made

@@ -9,6 +9,7 @@ from dragvideo_core.diffusion.denoiser import predict
 from dragvideo_core.files.lora_file import LoraStore
 from dragvideo_core.files.unfinished import Unfinished
 from dragvideo_core.region.edit import clip_in
+from dragvideo_core.diffusion.pace import Pace
 from dragvideo_core.stages import tune as tune_stage
 from dragvideo_core.stages.tune import TuneSettings, tune
 from dragvideo_core.types import Box, UserError
@@ -138,8 +139,8 @@ def test_a_lora_that_learns_is_not_called_diverged(recwarn):
 def test_the_time_it_expects_is_that_of_the_frames_it_shows_the_model(monkeypatch, settings):
     """Of the box alone, where tracks say what may change."""
     asked = []
-    monkeypatch.setattr(tune_stage, "seconds_per_frame", lambda model, cells: asked.append(cells) or 1.0)
+    monkeypatch.setattr(tune_stage, "pace", lambda model, cells, frames: asked.append((cells, frames)) or Pace(1.0, 0.0, 0.0))
     model, clip = tiny_model(), tiny_clip(3, 64, 128)
     expected = tune_stage.seconds_of(clip, model, settings, tiny_tracks(3, (64, 128)))
     rows = rows_of(model.denoiser, lambda: tune(clip, model, settings, tracks=tiny_tracks(3, (64, 128))))
-    assert expected == rows and asked == ([(16, 16)] if settings.passes else [])
+    assert expected == rows and asked == ([((16, 16), settings.batch)] if settings.passes else [])
