@@ -6,10 +6,10 @@ from core.tiny import rows_of, tiny_clip, tiny_model, tiny_tracks
 
 from dragvideo_core.diffusion import lora
 from dragvideo_core.diffusion.denoiser import predict
+from dragvideo_core.diffusion.pace import Pace
 from dragvideo_core.files.lora_file import LoraStore
 from dragvideo_core.files.unfinished import Unfinished
 from dragvideo_core.region.edit import clip_in
-from dragvideo_core.diffusion.pace import Pace
 from dragvideo_core.stages import tune as tune_stage
 from dragvideo_core.stages.tune import TuneSettings, tune
 from dragvideo_core.types import Box, UserError
