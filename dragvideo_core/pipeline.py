@@ -101,6 +101,19 @@ def drag_a_video(
     return edited, evaluate(clip, edited, tracks, model, settings.evaluate, on_progress)
 
 
+def as_needed(settings: Settings, displaced: Displacement | None, model: DragModel) -> Settings | None:
+    """The settings with no more of the stages than the frames show. None: nothing is left for the model, the displacement is the
+    edit. Where the model paints over its fill alone, no step above that is inverted."""
+    if displaced is None or not settings.drag.warm_start or settings.drag.refine > 0:
+        return settings
+    top = needed_up_to(displaced, model, settings.decode, settings.drag.steps)
+    if top == 0:
+        return None
+    if top >= min(settings.drag.steps):
+        return settings
+    return replace(settings, invert=replace(settings.invert, until=top), drag=replace(settings.drag, steps=(top,)))
+
+
 def edit_with_model(
     clip: VideoClip,
     tracks: PointTracks,
@@ -112,14 +125,12 @@ def edit_with_model(
     on_stage: Callable[[str], None] = lambda name: None,
     group: Group = ALONE,
 ) -> VideoClip:
-    """Tune, invert, drag and decode, no more of them than the frames show: a displacement that leaves nothing to the model is the
-    edit, and where the model paints over its fill alone, no step above that is inverted."""
-    if displaced is not None and settings.drag.warm_start and settings.drag.refine == 0:
-        top = needed_up_to(displaced, model, settings.decode, settings.drag.steps)
-        if top == 0:
-            return replace(clip, frames=displaced.frames)
-        if top < min(settings.drag.steps):
-            settings = replace(settings, invert=replace(settings.invert, until=top), drag=replace(settings.drag, steps=(top,)))
+    """Tune, invert, drag and decode, no more of them than the frames show."""
+    needed = as_needed(settings, displaced, model)
+    if needed is None:
+        assert displaced is not None
+        return replace(clip, frames=displaced.frames)
+    settings = needed
     on_stage("tune")
     tuned = tune(clip, model, settings.tune, on_progress, LoraStore(unfinished=unfinished), group)
     on_stage("invert")

@@ -7,11 +7,14 @@ from typing import Any
 
 from comfy_api.latest import io
 
+from ..dragvideo_core.pipeline import Settings, as_needed
+from ..dragvideo_core.stages.decode import DecodeSettings
 from ..dragvideo_core.stages.drag import DragSettings
 from ..dragvideo_core.stages.invert import InvertSettings
 from ..dragvideo_core.stages.tune import TuneSettings
-from ..dragvideo_core.types import Displacement
+from ..dragvideo_core.types import Displacement, DragModel
 from . import sockets
+from .comfy import messages
 from .drag import write_steps
 
 QUICK, BEST, PAPER = "quick", "best", "paper"
@@ -36,7 +39,25 @@ class Preset:
     reach: float = DragSettings().reach
     turns: int = 2
 
+    def as_needed(self, displacement: Displacement, model: DragModel) -> Preset:
+        """The same with no more asked of the model than the frames show: its steps, or whether it is used at all."""
+        if not (self.uses_model and self.uses_displacement):
+            return self
+        settings = Settings(
+            invert=InvertSettings(until=self.until, stride=self.stride),
+            drag=DragSettings(steps=self.steps, warm_start=self.warm_start, refine=self.refine),
+            decode=DecodeSettings(lock=self.lock, stride=self.stride),
+        )
+        needed = as_needed(settings, displacement, model)
+        if needed is None:
+            return dataclasses.replace(self, uses_model=False)
+        return dataclasses.replace(self, until=needed.invert.until, steps=needed.drag.steps)
 
+
+NOTHING_LEFT = (
+    "nothing is left for this model: what moved keeps its own pixels, and it paints freed ground no better than the fill. "
+    "The video is that of 'quick'."
+)
 PRESETS = {
     QUICK: Preset(uses_model=False),
     BEST: Preset(),
@@ -77,6 +98,12 @@ class ChoosePreset(io.ComfyNode):
                     "short.",
                 ),
                 sockets.Displacement.Input("displacement", tooltip="From Displace. 'paper' hands none on."),
+                sockets.Model.Input(
+                    "model",
+                    optional=True,
+                    tooltip="The model that Tune LoRA gets: 'best' then runs no more of the stages than the frames show, none "
+                    "where nothing is left for the model. It takes Decode Edit's own settings for granted.",
+                ),
             ],
             outputs=[
                 sockets.Displacement.Output("chosen", display_name="displacement", tooltip="For Drag and Decode Edit."),
@@ -94,11 +121,17 @@ class ChoosePreset(io.ComfyNode):
                 io.Float.Output("reach", display_name="reach", tooltip="For Drag."),
                 io.Int.Output("turns", display_name="turns", tooltip="For Drag."),
             ],
+            hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
-    def execute(cls, preset: str, displacement: Displacement) -> io.NodeOutput:
-        chosen = dataclasses.asdict(PRESETS[preset]) | {"steps": write_steps(PRESETS[preset].steps)}
+    def execute(cls, preset: str, displacement: Displacement, model: DragModel | None = None) -> io.NodeOutput:
+        made = PRESETS[preset]
+        if model is not None:
+            made = made.as_needed(displacement, model)
+        if made.uses_model < PRESETS[preset].uses_model:
+            messages.say_on_node(NOTHING_LEFT, cls.hidden.unique_id)
+        chosen = dataclasses.asdict(made) | {"steps": write_steps(made.steps)}
         return io.NodeOutput(displacement if chosen.pop("uses_displacement") else None, *chosen.values())
 
 
