@@ -6,8 +6,8 @@ model painting. A drawn clip, the true layer given, the default settings. Tuning
 for a few passes. Writes output/bench/needed.json.
 
 With `--sd15` the same for a denoiser and an autoencoder of Stable Diffusion 1.5's size with random weights, at 256 px: a bar that
-moves inside a mask of a quarter of the picture. There the model paints in every frame, each stage in full or as needed, on the whole
-picture or in a box around the mask; the loop is left out. It wants 6 GB of memory. Writes output/bench/needed_sd15.json.
+moves inside a mask of a quarter of the picture. There the model paints in every frame, each stage in full or as needed, on the
+whole picture or in a box around the mask; the loop is left out. It wants 6 GB of memory. Writes output/bench/needed_sd15.json.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def in_full(
 
 
 def bar_moves(frames: int, side: int) -> tuple[VideoClip, PointTracks]:
-    """A drawn clip of side x side px, and tracks of a bar that is dragged a seventh of the side inside a mask of a quarter of it."""
+    """A drawn clip of side x side px, and tracks of a bar dragged a seventh of the side inside a mask of a quarter of it."""
     drawn = demo_clip("flower", 101, frames)
     tracks, layer = straight_tracks(frames, side), torch.zeros(frames, 1, side, side)
     layer[..., 3 * side // 8 : 5 * side // 8, 5 * side // 16 : side // 2] = 1

@@ -1,4 +1,4 @@
-"""The benchmark of what an edit costs, on tiny models: it runs, and the short ways ask the denoiser for less. No time is asserted."""
+"""The benchmark of what an edit costs, on tiny models: the short ways ask the denoiser for less. No time is asserted."""
 
 from dataclasses import replace
 
