@@ -89,10 +89,12 @@ export class HeldMesh {
         pulled[at + 1] += PULL * share * moves[index][1];
       }),
     );
-    let turns = firstTurns(this.arms, moves);
+    const first = firstTurns(this.arms, moves);
+    const rest = this.#stretched(first);
+    let { turns } = first;
     for (let round = 0; round <= rounds; round++) {
-      if (round > 0) turns = this.#turns(moved);
-      this.#solve(this.#asked(pulled, turns), moved);
+      if (round > 0) turns = this.#turns(rest, moved);
+      this.#solve(this.#asked(rest, pulled, turns), moved);
     }
     return moved;
   }
@@ -161,19 +163,41 @@ export class HeldMesh {
     }
   }
 
-  /** The turn of each vertex that takes its edges at rest nearest to the bent ones, (V) radians; 0 at held ones. */
-  #turns(moved) {
+  /** The edges at rest (6 E) px: as they are, as they are stretched at their first end, and at their second. */
+  #stretched({ growth, along }) {
+    const { edges, vertices } = this.mesh;
+    const rest = new Float64Array(3 * edges.length);
+    for (let edge = 0; edge < edges.length; edge += 2) {
+      const [u, v] = [edges[edge], edges[edge + 1]];
+      const x = vertices[2 * u] - vertices[2 * v];
+      const y = vertices[2 * u + 1] - vertices[2 * v + 1];
+      const uGrows = growth[u] * (x * along[2 * u] + y * along[2 * u + 1]);
+      const vGrows = growth[v] * (x * along[2 * v] + y * along[2 * v + 1]);
+      const at = 3 * edge;
+      rest[at] = x;
+      rest[at + 1] = y;
+      rest[at + 2] = x + uGrows * along[2 * u];
+      rest[at + 3] = y + uGrows * along[2 * u + 1];
+      rest[at + 4] = x + vGrows * along[2 * v];
+      rest[at + 5] = y + vGrows * along[2 * v + 1];
+    }
+    return rest;
+  }
+
+  /** The turn of each vertex that takes its stretched edges nearest to the bent ones, (V) radians; 0 at held ones. */
+  #turns(rest, moved) {
     const { mesh, strength } = this;
     const count = mesh.held.length;
     const [cosine, sine] = [new Float64Array(count), new Float64Array(count)];
-    const { edges, vertices, held } = mesh;
+    const { edges, held } = mesh;
     for (let edge = 0; edge < strength.length; edge++) {
       const u = edges[2 * edge];
       const v = edges[2 * edge + 1];
-      const x = vertices[2 * u] - vertices[2 * v];
-      const y = vertices[2 * u + 1] - vertices[2 * v + 1];
-      const bentX = x + moved[2 * u] - moved[2 * v];
-      const bentY = y + moved[2 * u + 1] - moved[2 * v + 1];
+      const at = 6 * edge;
+      const x = (rest[at + 2] + rest[at + 4]) / 2;
+      const y = (rest[at + 3] + rest[at + 5]) / 2;
+      const bentX = rest[at] + moved[2 * u] - moved[2 * v];
+      const bentY = rest[at + 1] + moved[2 * u + 1] - moved[2 * v + 1];
       const along = strength[edge] * (x * bentX + y * bentY);
       const across = strength[edge] * (x * bentY - y * bentX);
       cosine[u] += along;
@@ -184,21 +208,20 @@ export class HeldMesh {
     return cosine.map((along, at) => (held[at] ? 0 : Math.atan2(sine[at], along)));
   }
 
-  /** The right side with the edges at rest turned by `turns` (V). */
-  #asked(pulled, turns) {
-    const { edges, vertices } = this.mesh;
+  /** The right side with the stretched edges turned by `turns` (V). */
+  #asked(rest, pulled, turns) {
+    const { edges } = this.mesh;
     const { strength } = this;
     const [cosine, sine] = [turns.map(Math.cos), turns.map(Math.sin)];
     const asked = pulled.slice();
     for (let edge = 0; edge < strength.length; edge++) {
       const u = edges[2 * edge];
       const v = edges[2 * edge + 1];
-      const x = vertices[2 * u] - vertices[2 * v];
-      const y = vertices[2 * u + 1] - vertices[2 * v + 1];
-      const c = (cosine[u] + cosine[v]) / 2;
-      const s = (sine[u] + sine[v]) / 2;
-      const dx = strength[edge] * (c * x - s * y - x);
-      const dy = strength[edge] * (s * x + c * y - y);
+      const at = 6 * edge;
+      const x = cosine[u] * rest[at + 2] - sine[u] * rest[at + 3] + cosine[v] * rest[at + 4] - sine[v] * rest[at + 5];
+      const y = sine[u] * rest[at + 2] + cosine[u] * rest[at + 3] + sine[v] * rest[at + 4] + cosine[v] * rest[at + 5];
+      const dx = strength[edge] * (x / 2 - rest[at]);
+      const dy = strength[edge] * (y / 2 - rest[at + 1]);
       asked[2 * u] += dx;
       asked[2 * u + 1] += dy;
       asked[2 * v] -= dx;

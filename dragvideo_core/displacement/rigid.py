@@ -4,11 +4,11 @@ As-rigid-as-possible deformation (Igarashi 2005; Sorkine and Alexa 2007) on the 
 
     sum over edges (u, v) of  w_uv |d_u - d_v - (r_uv - e_uv)|^2  +  PULL * sum over sets k of |B_k d - g_k|^2
 
-small, with e_uv = p_u - p_v at rest, r_uv = (R_u + R_v) / 2 e_uv its rotated self, d = 0 at the held vertices, and B_k the
-shares of the corners of the triangle that the middle of set k lies in. With all R = 1 this is the harmonic solution; the
-start has the R of `turning.py`. Then a few rounds of: the rotation R_u that fits the edges of each vertex best, and the same
-linear system with another right side. Its matrix never changes, so that it is factorised once; along the rows of the mesh it is
-banded (band = vertices in a row + 2).
+small, with e_uv = p_u - p_v at rest, r_uv = (R_u S_u + R_v S_v) / 2 e_uv its turned and stretched self, d = 0 at the held
+vertices, and B_k the shares of the corners of the triangle that the middle of set k lies in. With all R = S = 1 this is the
+harmonic solution; the start has the R and S of `turning.py`. Then a few rounds of: the rotation R_u that fits the edges of each
+vertex best, and the same linear system with another right side; S stays. Its matrix never changes, so that it is factorised
+once; along the rows of the mesh it is banded (band = vertices in a row + 2).
 
 Edges inside of the disc round a handle are STIFF times as strong: the part that is held in the hand moves as a piece.
 """
@@ -50,14 +50,15 @@ def bend(mesh: Mesh, pulls: Pulls, rounds: int) -> np.ndarray:
     np.add.at(asks, (np.arange(len(cell))[:, None], mesh.cells[cell]), PULL * shares)
     follows = np.zeros_like(asks)
     follows[:, free] = cho_solve_banded((factor, True), asks[:, free].T).T
-    angle = first_turns(mesh, follows, pulls.points, pulls.moves)
-    pulled = asks.T @ pulls.moves
+    first = first_turns(mesh, follows, pulls.points, pulls.moves)
+    angle, pulled = first.angle, asks.T @ pulls.moves
     u, v = mesh.edges.T
     rest = mesh.vertices[u] - mesh.vertices[v]
+    at_u, at_v = first.stretched(u, rest), first.stretched(v, rest)
     for done in range(rounds + 1):
         if done:
-            angle = _angles(mesh, strength, rest, rest + moved[u] - moved[v])
-        turned = (_rotated(rest, angle[u]) + _rotated(rest, angle[v])) / 2 - rest
+            angle = _angles(mesh, strength, (at_u + at_v) / 2, rest + moved[u] - moved[v])
+        turned = (_rotated(at_u, angle[u]) + _rotated(at_v, angle[v])) / 2 - rest
         asked = pulled + _gathered(len(moved), u, v, strength[:, None] * turned)
         moved[free] = cho_solve_banded((factor, True), asked[free])
     return moved
