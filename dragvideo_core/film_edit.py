@@ -234,6 +234,7 @@ class _Walk:
             if window.is_lost:
                 self.lost.append((frames[0].index, frames[0].index + window.count))
             yield from _patched(frames, window.patch)
+            del frames, window  # which are written, before the next ones are waited for
         if self.rest:
             self.shot_end = self.rest[0].index
         yield from map(Edited, chain(self.rest, source))

@@ -22,12 +22,12 @@ from .media.film_writer import GOOD
 from .points import edit_mask as edit_masks
 from .points.flow import Flow
 from .points.moves import in_window
-from .points.naming import in_film
+from .points.naming import WHERE, in_film, warn_of_frames
 from .points.sets import REFERENCE
 from .region.box import box_around, tracks_in
 from .region.patch import Patch
 from .region.scaled import as_frames, as_values, enlarged_masks, small_copy, small_size
-from .region.windows import Start, Window, joined, later_start
+from .region.windows import Start, Window, joined, later_start, shows_everything
 from .stages.displace import DisplaceSettings, bend_layers, drawn, warn_of_folds
 from .stages.propagate import PropagateSettings, propagate
 from .stages.segment import segment
@@ -154,16 +154,18 @@ class FilmWork:
         clip, numbers = self._clip([start.picture, *copies]), [start.index, *numbers]
         picks = in_window(start.picks, self.picks, numbers)
         corrections = [replace(one, frame=i) for i in range(1, len(numbers)) for one in self.corrections.get(numbers[i], ())]
-        segmenter = self.segmenter
+        segmenter, first = self.segmenter, 0 if with_start else 1
         if isinstance(segmenter, GuessedSegmenter):
-            segmenter = replace(segmenter, layer=start.layer if start.layer is not None else segmenter.layer)
+            segmenter = replace(segmenter, layer=segmenter.layer if start.index == self.picks.frame else start.layer)
         elif not is_first and self.is_carried:
             segmenter = segment(mask=start.layer, front=segmenter.front)
         with in_film(numbers, self.factor, is_first):
             tracks = propagate(clip, picks, segmenter, None, self.settings.propagate, ignore_progress, corrections, None, self.flow)
+            if isinstance(segmenter, GuessedSegmenter):
+                _warn_of_lost_guess(tracks, first)
         if tracks.layer is not None:
             tracks = replace(tracks, visible=tracks.visible & (pins(tracks) | on_layer(tracks.layer, tracks.handles))[..., None])
-        return tracks if with_start else tracks.of_frames(slice(1, None))
+        return tracks.of_frames(slice(first, None))
 
     def patch(self, followed: Followed) -> Patch | None:
         """What changes in a window's frames, None for nothing."""
@@ -193,6 +195,18 @@ class FilmWork:
 
     def _clip(self, copies: list[np.ndarray]) -> VideoClip:
         return VideoClip(as_frames(copies), torch.arange(len(copies)), float(self.film.header.rate))
+
+
+def _warn_of_lost_guess(tracks: PointTracks, first: int) -> None:
+    """Says where points can be seen, from frame `first` on, and the layer is not known any more."""
+    lost = shows_everything(tracks) & tracks.visible.flatten(1).any(1)
+    frames = [i for i in lost.nonzero().flatten().tolist() if i >= first]
+    if frames:
+        warn_of_frames(
+            f"the thing that was guessed could not be followed in {WHERE}: all that lies near the arrow bends there. Paint a "
+            "stroke over the thing on the Pick Points node.",
+            frames,
+        )
 
 
 def _cut(before: list[np.ndarray], copies: list[np.ndarray]) -> int | None:

@@ -100,18 +100,28 @@ def window_from(
 
 
 def later_start(start: Start, pictures: list[np.ndarray], indices: list[int], tracks: PointTracks) -> Start:
-    """The last of these frames that shows every pair, as the start of what follows; the same start where none does.
+    """The last of these frames that shows every pair, as the start of what follows; the same start where none does. One that still
+    knows the layer comes before a later one where it was lost.
 
     The frames have `indices` in the film, small copies `pictures`, and `tracks`.
     """
-    shows_all = tracks.visible.any(2).all(1).nonzero().flatten().tolist()
-    if not shows_all:
+    shows_all = tracks.visible.any(2).all(1)
+    knows_too = shows_all & ~shows_everything(tracks)
+    chosen = (knows_too if bool(knows_too.any()) else shows_all).nonzero().flatten().tolist()
+    if not chosen:
         return start
-    i, middle = shows_all[-1], tracks.handles.shape[2] // 2
+    i, middle = chosen[-1], tracks.handles.shape[2] // 2
     handles = tracks.handles[i, :, middle]
     targets = handles + (start.picks.targets - start.picks.handles)
     picks = replace(start.picks, handles=handles, targets=targets, mask_points=tracks.mask_points[i], strokes=(), frame=0)
     return Start(indices[i], pictures[i], picks, None if tracks.layer is None else tracks.layer[i])
+
+
+def shows_everything(tracks: PointTracks) -> Tensor:
+    """In which frames (N,) bool there is no layer, or it is everything, as where a guess was lost."""
+    if tracks.layer is None:
+        return torch.ones(len(tracks.visible), dtype=torch.bool)
+    return tracks.layer.flatten(1).amin(1) == 1
 
 
 def tracks_as_tensors(tracks: PointTracks) -> dict[str, Tensor]:

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import av
@@ -19,7 +20,8 @@ from torch import Tensor
 from dragvideo_core import film_edit, film_window
 from dragvideo_core.exchange.tracks import GivenTracks
 from dragvideo_core.film_edit import FilmSettings, drag_a_film
-from dragvideo_core.media.film import open_film
+from dragvideo_core.layers import find
+from dragvideo_core.media.film import Film, open_film
 from dragvideo_core.points.flow import DIS, Flow
 from dragvideo_core.stages.segment import segment
 from dragvideo_core.types import UserError, warnings_go_to
@@ -111,6 +113,25 @@ def test_without_any_mark_the_thing_is_guessed(film: Path, tmp_path: Path):
     assert abs(bare_frames - marked).mean() < 0.4 * abs(before - marked).mean()
 
 
+@pytest.mark.parametrize("picked, lost_in", [(0, "6 to 14"), (13, "1 to 8")])
+def test_a_guess_that_is_lost_stays_lost_and_that_is_said(film: Path, tmp_path: Path, monkeypatch, picked: int, lost_in: str):
+    """In the second of three windows, going forward and backward. Once it was put where the thing had been on the picked frame."""
+    bare = json.loads(points(picked)) | {"strokes": []}
+    held, asked = find.held, []
+
+    def lost(frames: Tensor, layer: Tensor, *more) -> Tensor | None:
+        asked.append(layer)
+        return None if len(asked) == 2 else held(frames, layer, *more)
+
+    monkeypatch.setattr(find, "held", lost)
+    texts: list[str] = []
+    with warnings_go_to(texts.append):
+        drag_a_film(film, json.dumps(bare), tmp_path / "bare.mkv", LOSSLESS)
+    said = f"the thing that was guessed could not be followed in frames {lost_in}: all that lies near the arrow bends there."
+    assert [text.split(" Paint")[0] for text in texts] == [said]
+    assert len(asked) == (2 if picked == 0 else 3)  # the picked frame and those after it are a window too
+
+
 def test_a_sam_is_asked_for_clicks_on_the_picked_frame_alone_and_its_answer_is_carried(film: Path, tmp_path: Path):
     class Clicked:
         masks, front, asks_points = None, None, True
@@ -155,6 +176,27 @@ def test_the_edit_ends_at_a_cut_and_the_rest_is_handed_on(tmp_path: Path):
     before, after = read(film), read(tmp_path / "out.mkv")
     assert all(np.array_equal(old, new) for old, new in zip(before[9:], after[9:], strict=True))
     assert not np.array_equal(before[8], after[8])
+
+
+def test_frames_that_are_written_are_forgotten_before_more_are_followed(tmp_path: Path, monkeypatch):
+    """In memory are one window that is drawn, one that is followed, with what is beside it, and what waits for the encoder."""
+    film, seen, alive = write(tmp_path / "long.mkv", pictures(25)), [], []
+    between, window = Film.between, film_window.FilmWork.window
+
+    def watched(self: Film, *span):
+        for frame in between(self, *span):
+            seen.append(weakref.ref(frame))
+            yield frame
+
+    def counted(self, *inputs):
+        alive.append(sum(one() is not None for one in seen))
+        return window(self, *inputs)
+
+    monkeypatch.setattr(film_edit, "WAITING", 1)
+    monkeypatch.setattr(Film, "between", watched)
+    monkeypatch.setattr(film_window.FilmWork, "window", counted)
+    drag_a_film(film, points(), tmp_path / "out.mkv", LOSSLESS)
+    assert len(alive) == 5 and max(alive) <= 2 * LOSSLESS.window + LOSSLESS.beside + 2
 
 
 def test_cancelled_work_leaves_no_file(film: Path, tmp_path: Path):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from dragvideo_core.region.windows import Start, Window, joined, turned_round, window_from
+from dragvideo_core.region.windows import Start, Window, joined, later_start, turned_round, window_from
 from dragvideo_core.types import PointPicks, PointTracks
 
 from ..tiny import tiny_tracks
@@ -89,3 +89,18 @@ def test_tensors_that_are_no_window_are_refused(name: str, value: torch.Tensor):
     tensors = window().as_tensors()
     assert read(tensors) is not None
     assert read(tensors | {name: value}) is None
+
+
+def test_the_next_window_starts_where_the_layer_is_still_known():
+    """It is lost in the last two of four frames; in the second a pair is hidden. Where it is lost in all, the last frame serves."""
+    tracks = with_layer(4)
+    tracks.layer[2:], tracks.visible[1, 0] = 1.0, False
+    pictures = [np.full((64, 64, 3), i, np.uint8) for i in range(4)]
+    first = start()
+    made = later_start(first, pictures, [7, 8, 9, 10], tracks)
+    assert made.index == 7 and made.picture is pictures[0] and torch.equal(made.layer, tracks.layer[0])
+    tracks.layer[:] = 1.0
+    assert later_start(first, pictures, [7, 8, 9, 10], tracks).index == 10
+    assert later_start(first, pictures, [7, 8, 9, 10], replace(tracks, layer=None)).index == 10
+    tracks.visible[:] = False
+    assert later_start(first, pictures, [7, 8, 9, 10], tracks) is first
