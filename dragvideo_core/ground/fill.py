@@ -19,7 +19,7 @@ from ..types import OnProgress, UserError, ignore_progress
 from .camera import Array, Mask
 from .motion import Box, GroundMotions, move
 from .smooth import Weights, best_weights, smooth_fill
-from .transfer import matched, sampled
+from .transfer import light, sampled
 
 MARGIN, MARGIN_SHARE = 12, 0.4  # px, and share of the hole's longer side: what is looked at around a hole
 MOST_ASKED = 6  # frames
@@ -81,12 +81,15 @@ def _take(i: int, hole: Mask, box: Box, filled: _Ground, source: _Ground, others
         match = motions.between(i, j, box)
         if match is None:
             continue
-        taken, shows = sampled(source.pictures[j], source.known[j], match.places)
-        new = wanted & shows & match.alike
+        part = _rows_and_columns(wanted)
+        shown = source.pictures[j], source.known[j]
+        taken, shows = sampled(*shown, match.places[part])
+        new = wanted[part] & shows & match.alike[part]
         if new.any():
-            picture[new] = matched(taken, shows, picture, known)[new]
-            known |= new
-            wanted &= ~new
+            lacks = light(*shown, match.places, picture, known)[part]
+            picture[part][new] = (taken[new] + lacks[new]).clip(0, 1)
+            known[part] |= new
+            wanted[part] &= ~new
         if not wanted.any():
             break
     all_taken = np.zeros_like(hole)
@@ -128,13 +131,18 @@ def _make(i: int, hole: Mask, filled: _Ground, weights: Weights | None) -> Weigh
 
 def _box(hole: Mask) -> Box:
     """Rows and columns of the hole (H, W) and of what is looked at around it."""
-    hit = [np.flatnonzero(hole.any(axis)) for axis in (1, 0)]
-    margin = max(MARGIN, round(MARGIN_SHARE * max(np.ptp(lines) for lines in hit)))
+    tight = _rows_and_columns(hole)
+    margin = max(MARGIN, round(MARGIN_SHARE * max(side.stop - side.start - 1 for side in tight)))
     rows, columns = (
-        slice(max(0, int(lines[0]) - margin), min(side, int(lines[-1]) + margin + 1))
-        for lines, side in zip(hit, hole.shape, strict=True)
+        slice(max(0, side.start - margin), min(most, side.stop + margin)) for side, most in zip(tight, hole.shape, strict=True)
     )
     return rows, columns
+
+
+def _rows_and_columns(hole: Mask) -> Box:
+    """The smallest box around the hole (H, W), which has a pixel at least."""
+    rows, columns = (np.flatnonzero(hole.any(axis)) for axis in (1, 0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
 def _check(frames: Tensor, covered: Tensor, freed: Tensor) -> None:

@@ -34,21 +34,44 @@ def sampled(source: Array, usable: Mask, places: Array) -> tuple[Array, Mask]:
     return picture.clip(0, 1), shows
 
 
-def matched(picture: Array, shows: Mask, wanted: Array, known: Mask) -> Array:
-    """`picture` (h, w, 3) with its light made that of `wanted` (h, w, 3), smoothly, from the pixels where both are right."""
+def light(source: Array, usable: Mask, places: Array, wanted: Array, known: Mask) -> Array:
+    """What `source` (H, W, 3) at places (h, w, 2) lacks to have the light of `wanted` (h, w, 3): (h, w, 3), continued smoothly from
+    the pixels where both are right: `usable` (H, W) and `known` (h, w). Of a large picture only some pixels are looked at.
+    """
+    step = max(1, _times(known) // 2)
+    some = np.s_[::step, ::step]
+    if step == 1:
+        shown, shows = sampled(source, usable, places)
+    else:
+        map_x, map_y = (np.ascontiguousarray(places[some][..., k]) for k in (0, 1))
+        shown = cv2.remap(source, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        shows = cv2.remap(usable.astype(np.float32), map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT) > 0.999
+    gap = _gap(shown, shows, wanted[some], known[some])
+    return cv2.resize(gap, known.shape[::-1], interpolation=cv2.INTER_LINEAR)
+
+
+def matched(picture: Array, wanted: Array, known: Mask) -> Array:
+    """`picture` (h, w, 3) with its light made that of `wanted` (h, w, 3), smoothly, from the pixels that are `known`."""
+    return (picture + _gap(picture, np.ones_like(known), wanted, known)).clip(0, 1)
+
+
+def _gap(picture: Array, shows: Mask, wanted: Array, known: Mask) -> Array:
+    """What the picture (h, w, 3) lacks to be the wanted one where both are right, continued smoothly; 0 if they are nowhere."""
     both = shows & known
-    if not both.any():
-        return picture
     gap = np.where(both[..., None], wanted - picture, 0)
     same = both & (reduce(np.maximum, np.abs(gap).transpose(2, 0, 1)) < MOST)  # ten times as fast as max(-1)
-    return (picture + _continued(gap, same.astype(np.float32))).clip(0, 1)
+    return _continued(gap, same.astype(np.float32))
+
+
+def _times(mask: Array | Mask) -> int:
+    """The side, in pixels, of the blocks that a change of light is worked out on."""
+    return max(1, min(mask.shape) // LARGE)
 
 
 def _continued(gap: Array, weight: Array) -> Array:
     """Differences (h, w, 3) where `weight` (h, w) is 1, continued to everywhere; in a large picture worked out on blocks."""
-    height, width = weight.shape
-    times = min(height, width) // LARGE
-    if times <= 1:
+    (height, width), times = weight.shape, _times(weight)
+    if times == 1:
         return spread(gap, weight)
     size = width // times, height // times
     share = cv2.resize(weight, size, interpolation=cv2.INTER_AREA)
