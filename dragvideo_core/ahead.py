@@ -15,17 +15,22 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def side_by_side(jobs: Iterable[Callable[[], T]]) -> Iterator[T]:
-    """The results of jobs, in order. While a thread works on one, the next is taken from `jobs`, and no more than that one."""
-    with ThreadPoolExecutor(1) as pool:
-        working: Future[T] | None = None
-        for job in jobs:
-            begun = pool.submit(copy_context().run, job)
-            if working is not None:
-                yield working.result()
-            working = begun
-        if working is not None:
-            yield working.result()
+def side_by_side(jobs: Iterable[Callable[[], T]], at_once: int = 1) -> Iterator[T]:
+    """The results of jobs, in order. While so many threads work, each on one, the next is taken from `jobs`, and no more than that
+    one."""
+    with ThreadPoolExecutor(at_once) as pool:
+        working: deque[Future[T]] = deque()
+        try:
+            for job in jobs:
+                working.append(pool.submit(copy_context().run, job))
+                del job  # who works on it has it
+                if len(working) > at_once:
+                    yield working.popleft().result()
+            while working:
+                yield working.popleft().result()
+        finally:
+            for one in working:
+                one.cancel()
 
 
 class InTurn:

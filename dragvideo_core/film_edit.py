@@ -3,7 +3,7 @@
 Points and layer are followed in every frame on a small copy. What the drag changes is rendered from the film's own pixels, inside a
 box around the edit mask, and put back; all else is handed on as it was. A window is some frames that are in memory together; the
 next one starts from the last frame that showed every pair, so memory does not grow with the film. The edit ends at hard cuts.
-While one window is drawn, the next is followed, and the last is encoded.
+While one window is drawn, or several by several processes, the next is followed, and the last is encoded.
 
 Windows before the picked frame are edited backward first, and what changed in them waits on disk until they are written. With
 `keep` every finished window stays there until the film is whole: after a crash the same work goes on behind them.
@@ -29,6 +29,7 @@ from .exchange.tracks import GivenTracks, corrections_from
 from .files.fingerprint import fingerprint
 from .files.kept_windows import KeptWindows
 from .files.unfinished import State
+from .film_drawing import Drawers
 from .film_window import FilmSettings, FilmWork, Followed
 from .media.film import Film, FilmFrame, open_film
 from .media.film_writer import FilmWriter
@@ -96,6 +97,7 @@ def drag_a_film(
     corrections: str = "",
     given: GivenTracks | None = None,
     flow: Flow = DIS,
+    drawers: Drawers | None = None,
 ) -> FilmReport:
     """Edit the film `source` and write it to `output`, with its size, rate, length, sound and colours.
 
@@ -104,9 +106,9 @@ def drag_a_film(
     (film, points, settings) goes on from there, whatever its output is called. corrections: where handles really are in other
     frames, as the player of Propagate Points writes it: the points go on from there. given: tracks of the film's first frames, in
     its pixels: where they show a spot they count in the place of our own; a pair that has corrections does without them. flow: what
-    our own are measured by, between small copies. Warns where the shot of the picked frame ends before the film does, where the
-    tracks do, and where the points are lost: the rest is handed on. UserError for points, files, masks, corrections and tracks that
-    do not fit.
+    our own are measured by, between small copies. drawers: other processes that draw windows too; the same film comes out. Warns
+    where the shot of the picked frame ends before the film does, where the tracks do, and where the points are lost: the rest is
+    handed on. UserError for points, files, masks, corrections and tracks that do not fit.
     """
     with each_said_once():
         film = open_film(source)
@@ -123,7 +125,7 @@ def drag_a_film(
         kept = KeptWindows(Path(output), _fingerprint(film, points, corrected, settings, segmenter, flow), keep)
         factor = factor_for(film.size)
         small = small_picks(picks, factor, small_size(film.size, factor)), small_corrections(corrected, factor)
-        walk = _Walk(FilmWork(film, settings, segmenter, *small, factor, flow), kept)
+        walk = _Walk(FilmWork(film, settings, segmenter, *small, factor, flow), kept, drawers or Drawers())
         total, written = count + picks.frame, 0
         try:
             with (
@@ -150,8 +152,8 @@ class _Walk:
     """The way over one film. `shot_first`, `shot_end`: the frames that begin the picked frame's shot and the next one, once they
     are known; `lost`: first frame and end of what shows no point, once that was met."""
 
-    def __init__(self, work: FilmWork, kept: KeptWindows):
-        self.work, self.film, self.settings, self.kept = work, work.film, work.settings, kept
+    def __init__(self, work: FilmWork, kept: KeptWindows, drawers: Drawers):
+        self.work, self.film, self.settings, self.kept, self.drawers = work, work.film, work.settings, kept, drawers
         self.shot_first = 0
         self.shot_end: int | None = None
         self.lost: list[tuple[int, int]] = []
@@ -178,7 +180,7 @@ class _Walk:
         """
         starts = [self.work.first_start()]
         self.shot_first = self.work.shot_start(starts[0].index)
-        for name, start, tensors in side_by_side(self._windows_before(starts)):
+        for name, start, tensors in side_by_side(self._windows_before(starts), self.drawers.count):
             if tensors is not None:
                 self.kept.write(name, tensors, is_needed=True)
             done(starts[0].index - start.index)
@@ -208,7 +210,7 @@ class _Walk:
             yield partial(self._drawn_before, name, start, Followed(frames[shown], copies[shown], tracks))
 
     def _drawn_before(self, name: str, start: Start, followed: Followed) -> tuple[str, Start, State]:
-        patch = self.work.patch(followed)
+        patch = self._patch(followed)
         return name, start, start.as_tensors() | ({} if patch is None else patch.as_tensors())
 
     def _has_patch(self, tensors: dict[str, Tensor], start: Start, later: Start) -> bool:
@@ -226,7 +228,7 @@ class _Walk:
             patch = patch_from(tensors, end - begin, self.film.size, self.film.dtype)
             yield from _patched(self.film.between(begin, end), patch)
         source = self.film.between(starts[0].index, None)
-        for name, frames, window in side_by_side(self._windows_after(starts[0], source)):
+        for name, frames, window in side_by_side(self._windows_after(starts[0], source), self.drawers.count):
             if name is not None and self.kept.keep:
                 self.kept.write(name, window.as_tensors())
             if frames and frames[0].index == starts[0].index and window.patch is not None:
@@ -267,7 +269,11 @@ class _Walk:
                 return
 
     def _drawn_after(self, name: str, window: Window, followed: Followed) -> Drawn:
-        return name, followed.frames, replace(window, patch=self.work.patch(followed))
+        return name, followed.frames, replace(window, patch=self._patch(followed))
+
+    def _patch(self, followed: Followed) -> Patch | None:
+        drawing = self.work.drawing(followed)
+        return None if drawing is None else self.drawers.draw(drawing)
 
 
 def _just(answer: T) -> T:

@@ -1,4 +1,4 @@
-"""One window of a film: its points and layer followed on small copies of its frames, and what changes in the frames themselves.
+"""One window of a film: its points and layer followed on small copies of its frames. `film_drawing.py` draws it.
 
 The two are apart, because the next window needs only the first: while one window is drawn, the next is followed.
 """
@@ -10,11 +10,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 
-from .displacement.bending import Bent
 from .displacement.checks import on_layer, pins
+from .film_drawing import Drawing
 from .layers.find import guess
 from .layers.guess import GuessedSegmenter
-from .layers.matte import matte
 from .layers.moving import STEPS
 from .media.cuts import NEIGHBOURS, cuts
 from .media.film import Film, FilmFrame
@@ -24,17 +23,15 @@ from .points.flow import Flow
 from .points.moves import in_window
 from .points.naming import WHERE, in_film, warn_of_frames
 from .points.sets import REFERENCE
-from .region.box import box_around, tracks_in
-from .region.patch import Patch
-from .region.scaled import as_frames, as_values, enlarged_masks, small_copy, small_size
+from .region.box import box_around
+from .region.scaled import as_frames, small_copy, small_size
 from .region.windows import Start, Window, joined, later_start, shows_everything
-from .stages.displace import DisplaceSettings, bend_layers, drawn, warn_of_folds
+from .stages.displace import DisplaceSettings
 from .stages.propagate import PropagateSettings, propagate
 from .stages.segment import segment
-from .types import Box, Correction, PointPicks, PointTracks, Segmenter, VideoClip, ignore_progress
+from .types import Correction, PointPicks, PointTracks, Segmenter, VideoClip, ignore_progress
 
 LEAST_BOX = 48  # px of the small copy
-EDGE = 16  # px of the film around what may change: so far the layer's edge is looked for in its own pixels
 
 
 @dataclass(frozen=True)
@@ -167,31 +164,18 @@ class FilmWork:
             tracks = replace(tracks, visible=tracks.visible & (pins(tracks) | on_layer(tracks.layer, tracks.handles))[..., None])
         return tracks.of_frames(slice(first, None))
 
-    def patch(self, followed: Followed) -> Patch | None:
-        """What changes in a window's frames, None for nothing."""
-        frames, shown, tracks = followed.frames, followed.shown, followed.tracks
-        if tracks is None:
+    def drawing(self, followed: Followed) -> Drawing | None:
+        """What it takes to draw a window, None for nothing."""
+        if followed.tracks is None:
             return None
-        with in_film(followed.numbers, self.factor):
-            bents = bend_layers(self._clip(followed.copies), tracks, self.settings.displace)
-            folded = [i for i, bent in enumerate(bents) if bent is not None and bent.had_folds]
-            warn_of_folds([i for i in folded if shown.start <= i < shown.stop])
-        bents, tracks = bents[shown], tracks.of_frames(shown)
-        box = box_around(tracks.edit_mask.any(0)[0].numpy(), self.settings.margin, LEAST_BOX)
-        if box is None or not any(bent is not None and bent.moved.any() for bent in bents):
-            return None
-        large = box.times(self.factor)
-        clip = VideoClip(as_frames([frame.rgb[large.rows, large.columns] for frame in frames]), torch.arange(len(frames)), 1.0)
-        cut = enlarged_masks(tracks_in(box, tracks), self.factor)
-        if cut.layer is not None and self.factor > 1:
-            edge = box_around(cut.edit_mask.any(0)[0].numpy(), EDGE, 1)
-            cut = replace(cut, layer=cut.layer if edge is None else _sharp(clip.frames, cut.layer, edge))
-        made, _, _ = drawn(clip, cut, [bent and _in_box(bent, box) for bent in bents])
-        changed = [(new != old).any(0).numpy() for new, old in zip(made, clip.frames, strict=True)]
-        values = [
-            as_values(one[:, where], self.film.dtype) for one, where in zip(made, map(torch.from_numpy, changed), strict=True)
-        ]
-        return Patch(large, changed, values)
+        mask = followed.tracks.of_frames(followed.shown).edit_mask
+        box = box_around(mask.any(0)[0].numpy(), self.settings.margin, LEAST_BOX)
+        pixels = []
+        if box is not None:
+            large = box.times(self.factor)
+            pixels = [frame.rgb[large.rows, large.columns] for frame in followed.frames]
+        numbers, shown, copies = followed.numbers, followed.shown, followed.copies
+        return Drawing(self.settings.displace, self.factor, numbers, shown, copies, followed.tracks, box, pixels)
 
     def _clip(self, copies: list[np.ndarray]) -> VideoClip:
         return VideoClip(as_frames(copies), torch.arange(len(copies)), float(self.film.header.rate))
@@ -213,19 +197,3 @@ def _cut(before: list[np.ndarray], copies: list[np.ndarray]) -> int | None:
     """Which of the copies begins another shot, None if none does."""
     jumps = [index - len(before) for index in cuts([*before, *copies])]
     return next((index for index in jumps if index >= 1 or (before and index == 0)), None)
-
-
-def _in_box(bent: Bent, box: Box) -> Bent:
-    """The bent mesh in the box's pixels."""
-    x, y = box.columns.start, box.rows.start
-    mesh = bent.mesh
-    corner = mesh.corner[0] - x, mesh.corner[1] - y
-    return replace(bent, mesh=replace(mesh, vertices=mesh.vertices - [x, y], corner=corner, size=box.size))
-
-
-def _sharp(frames: torch.Tensor, layer: torch.Tensor, box: Box) -> torch.Tensor:
-    """An enlarged layer (N, 1, H, W), in the box with its edge where the film's own pixels have it. Nothing is drawn elsewhere."""
-    sharp = (layer >= 0.5).to(layer.dtype)
-    for frame, one in zip(box.cut(frames), box.cut(sharp), strict=True):
-        one[0] = torch.from_numpy(matte(as_values(frame, np.dtype(np.uint8)), one[0].numpy()))
-    return sharp

@@ -14,6 +14,8 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+from threading import Lock
 from typing import Any
 
 import torch
@@ -86,6 +88,14 @@ class Group:
         """What the first rank says is so."""
         return list(claims)
 
+    def send(self, rank: int, state: State) -> None:
+        """Hand a state over to another rank, which has to `receive` it. It may be called from several threads, for a rank each."""
+        raise ValueError(f"there is no other rank {rank}")
+
+    def receive(self, rank: int) -> State:
+        """The state that another rank sends, on the CPU, however long that takes."""
+        raise ValueError(f"there is no other rank {rank}")
+
     def check_alike(self, what: str, text: Callable[[], str]) -> None:
         """UserError, on every rank, unless `text` is the same on all: what they share the work of has to be one and the same."""
 
@@ -103,8 +113,8 @@ class Ranks(Group):
         on_cuda = backend.get_backend() == "nccl"
         self.device = torch.device("cuda", torch.cuda.current_device()) if on_cuda else torch.device("cpu")
         self.sent_bytes = 0  # so far, by this rank: what it handed over, without what the network adds
-        self.waited = 0.0  # seconds so far, in which this rank did nothing but exchange
-        self._pulse = pulse
+        self.waited = 0.0  # seconds so far, in which this rank, or one of its threads, did nothing but exchange
+        self._pulse, self._lock, self._exchanges = pulse, Lock(), 0  # that go on at this moment, each in a thread
 
     def sum(self, tensors: list[Tensor]) -> list[Tensor]:
         flat = torch.cat([tensor.detach().float().flatten() for tensor in tensors]).to(self.device, copy=True)
@@ -173,6 +183,21 @@ class Ranks(Group):
     def first_says(self, *claims: bool) -> list[bool]:
         return [bool(claim) for claim in self.from_first(torch.tensor(claims, dtype=torch.uint8)).tolist()]
 
+    def send(self, rank: int, state: State) -> None:
+        octets = torch.frombuffer(bytearray(save(state)), dtype=torch.uint8).to(self.device)
+        for values in (torch.tensor([len(octets)]).to(self.device), octets):
+            with self._exchanging(values):
+                self._torch.isend(values, rank).wait(AGES)
+
+    def receive(self, rank: int) -> State:
+        count = torch.zeros(1, dtype=torch.int64, device=self.device)
+        with self._exchanging():
+            self._torch.irecv(count, rank).wait(AGES)
+        octets = torch.empty(int(count), dtype=torch.uint8, device=self.device)
+        with self._exchanging():
+            self._torch.irecv(octets, rank).wait(AGES)
+        return load(octets.cpu().numpy().tobytes())
+
     def check_alike(self, what: str, text: Callable[[], str]) -> None:
         rows = torch.zeros(1, TEXT_BYTES, dtype=torch.uint8)
         octets = text().encode()[:TEXT_BYTES]
@@ -188,12 +213,12 @@ class Ranks(Group):
     @contextmanager
     def _exchanging(self, *sent: Tensor | None) -> Iterator[None]:
         """Counts bytes and seconds. LostRank where another rank is gone."""
-        self.sent_bytes += sum(tensor.numel() * tensor.element_size() for tensor in sent if tensor is not None)
+        with self._lock:
+            self.sent_bytes += sum(tensor.numel() * tensor.element_size() for tensor in sent if tensor is not None)
         if self.device.type == "cuda":
             torch.cuda.current_stream().synchronize()  # what was computed before is no waiting for others
         began = time.perf_counter()
-        if self._pulse is not None:
-            self._pulse.is_waiting = True
+        self._now_exchanging(1)
         try:
             yield
             if self.device.type == "cuda":
@@ -201,12 +226,17 @@ class Ranks(Group):
         except RuntimeError as error:
             raise LostRank(_left(self.rank, self.size, "another one")) from error
         finally:
-            self.waited += time.perf_counter() - began
+            self._now_exchanging(-1, time.perf_counter() - began)
+
+    def _now_exchanging(self, more: int, seconds: float = 0.0) -> None:
+        with self._lock:
+            self._exchanges, self.waited = self._exchanges + more, self.waited + seconds
             if self._pulse is not None:
-                self._pulse.is_waiting = False
+                self._pulse.is_waiting = self._exchanges > 0
 
 
 TEXT_BYTES = 96  # of a text that is compared
+AGES = timedelta(days=7)  # that one waits for another which is there: how long its work takes nobody knows
 SMALL_RANGE, LARGEST_SMALL = 2**16, 2**15 - 1  # of whole numbers that travel in 16 bits
 
 

@@ -14,6 +14,7 @@ from . import embedded
 from .diffusion import single_file
 from .files.mask_file import read_mask
 from .files.unfinished import Unfinished
+from .film_drawing import Drawers, draw_for_the_first
 from .film_edit import drag_a_film
 from .group import ALONE, Group
 from .job_file import Job
@@ -47,7 +48,7 @@ def run_job(
 ) -> Report | None:
     """Make the edit. Broken off, it leaves no film; with a model it goes on where it was when it is run again.
 
-    With a model a `group` makes it together: the first rank writes the film, and the others get None.
+    A `group` makes it together: the first rank writes the film, and the others get None.
 
     UserError where the output is there already, and for all that the stages refuse.
     """
@@ -56,16 +57,16 @@ def run_job(
     container_for(job.output, "h264" if job.has_model else job.film_settings.codec, job.film_settings.quality)
     if not job.has_model:
         if not group.is_first:
+            draw_for_the_first(group)
             return None
-        if group.size > 1:
-            warn("a job without a model is made by one process: the others have ended. Start it without torchrun.")
         on_stage("film")
-        mask, front = (None if file is None else read_mask(file) for file in (job.mask, job.front))
-        sam = load_sam(job.sam) if job.sam and mask is None else None
-        segmenter = segment(mask, sam, front)
-        made = drag_a_film(
-            job.film, job.points, job.output, job.film_settings, segmenter, on_progress, keep=True, corrections=job.corrections
-        )
+        with Drawers(group) as drawers:
+            mask, front = (None if file is None else read_mask(file) for file in (job.mask, job.front))
+            sam = load_sam(job.sam) if job.sam and mask is None else None
+            segmenter = segment(mask, sam, front)
+            made = drag_a_film(
+                job.film, job.points, job.output, job.film_settings, segmenter, on_progress, True, job.corrections, drawers=drawers
+            )
         return Report(made.path, made.frames, None)
     if job.output.suffix.lower() != ".mp4":
         raise UserError(f"with a model the output must end in .mp4: got '{job.output.name}'. Rename it.")

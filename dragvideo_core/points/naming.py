@@ -42,29 +42,43 @@ def in_film(numbers: Sequence[int], factor: int = 1, is_first: bool = True) -> I
 @contextmanager
 def said_of_whole_film() -> Iterator[None]:
     """Inside, `warn_of_frames` waits until all of the film was seen, or the work was broken off."""
-    gathered: dict[str, set[int]] = {}
-    token = _gathered.set(gathered)
+    said: dict[str, set[int]] = {}
     try:
-        yield
+        with gathered() as said:
+            yield
+    finally:
+        for text, frames in said.items():
+            warn(text.replace(WHERE, _runs(sorted(frames))))
+
+
+@contextmanager
+def gathered() -> Iterator[dict[str, set[int]]]:
+    """Inside, `warn_of_frames` says nothing: gives what it would have said, and the numbers of the frames in the film."""
+    said: dict[str, set[int]] = {}
+    token = _gathered.set(said)
+    try:
+        yield said
     finally:
         _gathered.reset(token)
-        for text, frames in gathered.items():
-            warn(text.replace(WHERE, _runs(sorted(frames))))
 
 
 def warn_of_frames(text: str, frames: list[int]) -> None:
     """A warning about some frames of the clip, which are named in the place of `WHERE` in the text."""
-    gathered = _gathered.get()
-    if gathered is None:
-        warn(text.replace(WHERE, named(frames)))
+    warn_of_numbers(text, _in_film(frames))
+
+
+def warn_of_numbers(text: str, numbers: list[int]) -> None:
+    """A warning about the frames of these numbers in the film, in order, likewise."""
+    said = _gathered.get()
+    if said is None:
+        warn(text.replace(WHERE, _numbered(numbers)))
     else:
-        gathered.setdefault(text, set()).update(_in_film(frames))
+        said.setdefault(text, set()).update(numbers)
 
 
 def named(frames: list[int]) -> str:
     """Frames as people count them, from 1."""
-    frames = _in_film(frames)
-    return _listed([str(frame + 1) for frame in frames], is_one=len(frames) == 1)
+    return _numbered(_in_film(frames))
 
 
 def place_of(x: float, y: float) -> str:
@@ -89,6 +103,10 @@ def shows_picked_frame() -> bool:
 def _in_film(frames: list[int]) -> list[int]:
     window = _window.get()
     return frames if window is None else sorted(window.numbers[frame] for frame in frames)
+
+
+def _numbered(numbers: list[int]) -> str:
+    return _listed([str(number + 1) for number in numbers], is_one=len(numbers) == 1)
 
 
 def _runs(frames: list[int]) -> str:

@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from dragvideo_core import film_edit, film_window
+from dragvideo_core import film_drawing, film_edit, film_window
 from dragvideo_core.exchange.tracks import GivenTracks
 from dragvideo_core.film_edit import FilmSettings, drag_a_film
 from dragvideo_core.layers import find
@@ -332,14 +332,14 @@ def heights_of_the_handle(monkeypatch) -> dict[int, float]:
     """Where the handle was followed to on a copy of half the size: filled while a film is edited, by frame, px of the film."""
     monkeypatch.setattr(film_edit, "factor_for", lambda size: 2)
     seen: dict[int, float] = {}
-    bend_layers = film_window.bend_layers
+    bend_layers = film_drawing.bend_layers
 
     def watched(clip, tracks, settings):
         middle = tracks.handles[:, 0, 4]
         seen.update({round(2 * float(x) - 39.5): 2 * float(y) + 0.5 for x, y in middle})  # the disc goes 1 px a frame
         return bend_layers(clip, tracks, settings)
 
-    monkeypatch.setattr(film_window, "bend_layers", watched)
+    monkeypatch.setattr(film_drawing, "bend_layers", watched)
     return seen
 
 

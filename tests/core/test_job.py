@@ -209,24 +209,61 @@ def test_progress_is_one_line_at_a_time(capsys, monkeypatch):
     assert 5 <= len(given) <= 15 and given[-1] == {"event": "progress", "stage": "drag", "done": 100, "total": 100}
 
 
+def together(path: Path) -> subprocess.Popen:
+    """The job, begun by two processes."""
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    return subprocess.Popen(
+        [*launch, "-m", "dragvideo_core", "run", str(path), "--json"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        start_new_session=True,
+    )
+
+
 @pytest.mark.slow
 @pytest.mark.distributed
 def test_torchrun_makes_the_film_that_one_process_makes(folder):
     """Three frames on two ranks; one of them says what happens."""
     write_video(folder / "flower.mp4", demo_clip("flower", 101, 3).clip)
     path = drawing(folder, settings=FAST | {"tune": {"passes": 1, "batch": 2, "rank": 2}})
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    done = subprocess.run(
-        [*launch, "-m", "dragvideo_core", "run", str(path), "--json"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    done = together(path)
+    output, errors = done.communicate()
+    assert done.returncode == 0, errors[-3000:]
+    lines = [json.loads(line) for line in output.splitlines()]
     assert [line["event"] for line in lines].count("finished") == 1 and lines[-1]["frames"] == 3
     run_job(replace(read_job(path), output=folder / "own.mp4"))
-    together, alone = (np.stack(read(folder / name)).astype(int) for name in ("out.mp4", "own.mp4"))
-    assert together.shape == alone.shape and np.abs(together - alone).max() <= 2  # grey levels
+    shared, alone = (np.stack(read(folder / name)).astype(int) for name in ("out.mp4", "own.mp4"))
+    assert shared.shape == alone.shape and np.abs(shared - alone).max() <= 2  # grey levels
     assert not list(folder.glob(".out*"))
+
+
+@pytest.mark.slow
+@pytest.mark.distributed
+def test_torchrun_shares_a_whole_film_and_goes_on_after_ctrl_c(folder):
+    """Windows of three frames, on two ranks."""
+    write(folder / "disc.mkv", pictures(50))
+    path = job_file(folder, settings={"film": {"codec": "ffv1", "window": 3, "beside": 2}})
+    begun = together(path)
+    try:
+        for line in begun.stdout:
+            if json.loads(line).get("done", 0) > 6:
+                break
+        os.killpg(begun.pid, signal.SIGINT)  # as a terminal does: to the launcher and to both processes
+        rest, errors = begun.communicate(timeout=120)
+        assert begun.returncode != 0 and json.loads(rest.splitlines()[-1])["text"].startswith("stopped: no film was written")
+    finally:
+        begun.kill()
+        begun.wait()
+    kept = list(folder.glob(".*.unfinished/*"))
+    assert not (folder / "out.mkv").exists() and 2 <= len(kept) < 17
+    again = together(path)
+    output, errors = again.communicate(timeout=120)
+    lines = [json.loads(line) for line in output.splitlines()]
+    assert again.returncode == 0 and lines[-1]["event"] == "finished" and lines[-1]["frames"] == 50, errors[-3000:]
+    job = read_job(path)
+    drag_a_film(job.film, job.points, folder / "own.mkv", job.film_settings)
+    assert all((a == b).all() for a, b in zip(read(folder / "out.mkv"), read(folder / "own.mkv"), strict=True))
+    assert not list(folder.glob(".*"))

@@ -1,0 +1,181 @@
+"""What changes in the frames of one window, once its points are followed; who draws that: this process, or a group's others too.
+
+A `Drawing` has all that this takes, so another rank needs no film. Following is a chain, each window from where the one before
+ended, so the first rank follows all of them and gives each to whoever is free; only it reads the film and writes.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from queue import PriorityQueue
+from types import TracebackType
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .displacement.bending import Bent
+from .group import ALONE, Group, LostRank, State
+from .layers.matte import matte
+from .points.naming import gathered, in_film, warn_of_numbers
+from .region.box import box_around, tracks_in
+from .region.patch import Patch, is_patched, patch_from
+from .region.scaled import as_frames, as_values, enlarged_masks
+from .region.windows import tracks_as_tensors
+from .stages.displace import DisplaceSettings, bend_layers, drawn, warn_of_folds
+from .types import Box, PointTracks, UserError, VideoClip
+
+EDGE = 16  # px of the film around what may change: so far the layer's edge is looked for in its own pixels
+SAID, FAILED = "said", "failed"  # texts of an answer
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What it takes to draw a window."""
+
+    settings: DisplaceSettings
+    factor: int  # pixels of the film that make one of the small copy, along each side
+    numbers: range  # of all frames in the film
+    shown: slice  # the window's own frames among them
+    copies: list[np.ndarray]  # small copies of all frames
+    tracks: PointTracks  # of all frames, on the small copies
+    box: Box | None  # of the small copies: nothing else may change in the window's own frames; None: nothing at all
+    pixels: list[np.ndarray]  # of the window's own frames in the box, (h, w, 3) uint8 or uint16 at the film's size
+
+    def as_tensors(self) -> State:
+        """What is handed over to another rank."""
+        place = [self.factor, self.numbers.start, self.numbers.stop, self.shown.start, self.shown.stop]
+        tensors = {
+            "stiffness": torch.tensor(self.settings.stiffness, dtype=torch.float64),
+            "place": torch.tensor(place),
+            "copies": torch.from_numpy(np.stack(self.copies)),
+            **tracks_as_tensors(self.tracks),
+        }
+        if self.box is None:
+            return tensors
+        rows, columns, octets = self.box.rows, self.box.columns, np.stack(self.pixels).view(np.uint8)
+        box = torch.tensor([rows.start, rows.stop, columns.start, columns.stop])
+        return tensors | {"box": box, "pixels": torch.from_numpy(octets)}
+
+    @staticmethod
+    def of(tensors: State) -> Drawing:
+        """The one that `as_tensors` made."""
+        factor, begin, end, first, last = tensors["place"].tolist()
+        tracks = {name.removeprefix("tracks."): value for name, value in tensors.items() if name.startswith("tracks.")}
+        box, pixels = None, []
+        if "box" in tensors:
+            top, bottom, left, right = tensors["box"].tolist()
+            box, octets = Box(slice(top, bottom), slice(left, right)), tensors["pixels"].numpy()
+            pixels = list(octets.view(np.uint8 if octets.shape[-1] == 3 else np.uint16))
+        settings = DisplaceSettings(float(tensors["stiffness"]))
+        copies = list(tensors["copies"].numpy())
+        return Drawing(settings, factor, range(begin, end), slice(first, last), copies, PointTracks(**tracks), box, pixels)
+
+
+def draw(drawing: Drawing) -> Patch | None:
+    """What changes in a window's own frames, None for nothing."""
+    shown, box = drawing.shown, drawing.box
+    with in_film(drawing.numbers, drawing.factor):
+        bents = bend_layers(_clip(drawing.copies), drawing.tracks, drawing.settings)
+        folded = [i for i, bent in enumerate(bents) if bent is not None and bent.had_folds]
+        warn_of_folds([i for i in folded if shown.start <= i < shown.stop])
+    bents, tracks = bents[shown], drawing.tracks.of_frames(shown)
+    if box is None or not any(bent is not None and bent.moved.any() for bent in bents):
+        return None
+    clip = _clip(drawing.pixels)
+    cut = enlarged_masks(tracks_in(box, tracks), drawing.factor)
+    if cut.layer is not None and drawing.factor > 1:
+        edge = box_around(cut.edit_mask.any(0)[0].numpy(), EDGE, 1)
+        cut = replace(cut, layer=cut.layer if edge is None else _sharp(clip.frames, cut.layer, edge))
+    made, _, _ = drawn(clip, cut, [bent and _in_box(bent, box) for bent in bents])
+    changed = [(new != old).any(0).numpy() for new, old in zip(made, clip.frames, strict=True)]
+    dtype = drawing.pixels[0].dtype
+    values = [as_values(one[:, where], dtype) for one, where in zip(made, map(torch.from_numpy, changed), strict=True)]
+    return Patch(box.times(drawing.factor), changed, values)
+
+
+def _clip(pictures: list[np.ndarray]) -> VideoClip:
+    return VideoClip(as_frames(pictures), torch.arange(len(pictures)), 1.0)
+
+
+def _in_box(bent: Bent, box: Box) -> Bent:
+    """The bent mesh in the box's pixels."""
+    x, y = box.columns.start, box.rows.start
+    mesh = bent.mesh
+    corner = mesh.corner[0] - x, mesh.corner[1] - y
+    return replace(bent, mesh=replace(mesh, vertices=mesh.vertices - [x, y], corner=corner, size=box.size))
+
+
+def _sharp(frames: Tensor, layer: Tensor, box: Box) -> Tensor:
+    """An enlarged layer (N, 1, H, W), in the box with its edge where the film's own pixels have it. Nothing is drawn elsewhere."""
+    sharp = (layer >= 0.5).to(layer.dtype)
+    for frame, one in zip(box.cut(frames), box.cut(sharp), strict=True):
+        one[0] = torch.from_numpy(matte(as_values(frame, np.dtype(np.uint8)), one[0].numpy()))
+    return sharp
+
+
+# ----------------------------------------------------------------------------------------------- the ranks of a group
+
+
+class Drawers:
+    """The ranks of a group as the first one has them draw, each one window at a time. The others call `draw_for_the_first`, and
+    are let go at the end of the `with`."""
+
+    def __init__(self, group: Group = ALONE):
+        self.count, self._group = group.size, group
+        self._free: PriorityQueue[int] = PriorityQueue()  # ranks, negative: this one comes last, as it follows and writes besides
+        for rank in range(group.size):
+            self._free.put(-rank)
+
+    def draw(self, drawing: Drawing) -> Patch | None:
+        """`draw`, by whoever is free; for `count` threads at a time. UserError where another rank fails or is lost."""
+        rank = -self._free.get()
+        try:
+            return draw(drawing) if rank == 0 else self._asked(rank, drawing)
+        finally:
+            self._free.put(-rank)
+
+    def _asked(self, rank: int, drawing: Drawing) -> Patch | None:
+        self._group.send(rank, drawing.as_tensors())
+        answer = self._group.receive(rank)
+        if FAILED in answer:
+            raise UserError(_read(answer[FAILED]))
+        for text, numbers in json.loads(_read(answer[SAID])).items():
+            warn_of_numbers(text, numbers)
+        if not is_patched(answer) or drawing.box is None:
+            return None
+        large = drawing.box.times(drawing.factor)
+        corner = large.rows.stop, large.columns.stop
+        return patch_from(answer, len(drawing.pixels), corner, drawing.pixels[0].dtype)
+
+    def __enter__(self) -> Drawers:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for rank in range(1, self.count):
+            with suppress(LostRank):
+                self._group.send(rank, {})
+
+
+def draw_for_the_first(group: Group) -> None:
+    """Draw whatever the first rank asks for, until it asks for no more. What goes wrong here is said there."""
+    while asked := group.receive(0):
+        try:
+            with gathered() as said:
+                patch = draw(Drawing.of(asked))
+            answer = {SAID: _written(json.dumps({text: sorted(numbers) for text, numbers in said.items()}))}
+            answer |= {} if patch is None else patch.as_tensors()
+        except Exception as error:
+            text = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+            answer = {FAILED: _written(f"rank {group.rank} of {group.size} could not draw a part of the film: {text}")}
+        group.send(0, answer)
+
+
+def _written(text: str) -> Tensor:
+    return torch.frombuffer(bytearray(text.encode()), dtype=torch.uint8)
+
+
+def _read(octets: Tensor) -> str:
+    return bytes(octets.tolist()).decode()
