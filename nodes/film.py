@@ -31,6 +31,19 @@ def codec_input() -> io.Input:
     )
 
 
+def margin_input() -> io.Input:
+    """How far is looked."""
+    return sockets.setting(
+        FilmSettings,
+        "margin",
+        "How far the box that is looked at reaches beyond what may change, in pixels of a picture whose short side is about 300. "
+        "Ground that comes free is filled from there: more finds more ground, and is slower.",
+        4,
+        150,
+        advanced=True,
+    )
+
+
 class DragFilm(io.ComfyNode):
     """Edits a whole film without a model: every frame, at the film's own size and rate, with its sound and its colours. The part
     moves as a piece; what is outside of the edit stays as it is. Pick the points on a frame of the same VIDEO."""
@@ -60,15 +73,7 @@ class DragFilm(io.ComfyNode):
                 io.String.Input(
                     "save_as", default="drag-a-video/film", tooltip="The file's name in the output folder; a number is added."
                 ),
-                sockets.setting(
-                    FilmSettings,
-                    "margin",
-                    "How far the box that is looked at reaches beyond what may change, in pixels of a picture whose short side "
-                    "is about 300. Ground that comes free is filled from there: more finds more ground, and is slower.",
-                    4,
-                    150,
-                    advanced=True,
-                ),
+                margin_input(),
                 io.String.Input(
                     "corrections",
                     optional=True,

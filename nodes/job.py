@@ -20,7 +20,7 @@ from ..dragvideo_core.types import Segmenter, UserError
 from . import sockets
 from .comfy import folders, values
 from .comfy.run import run
-from .film import ENDINGS, codec_input
+from .film import ENDINGS, codec_input, margin_input
 from .model import ANYTHING
 
 NONE, EMBEDDED = "none", "embedded"
@@ -61,7 +61,7 @@ class SaveJob(io.ComfyNode):
                 sockets.Segmenter.Input(
                     "segmenter",
                     optional=True,
-                    tooltip="From SAM Segment, with a MASK: written beside the job. For model 'none'.",
+                    tooltip="From SAM Segment: its masks are written beside the job, its SAM is named in it. For model 'none'.",
                 ),
                 io.String.Input(
                     "corrections",
@@ -69,6 +69,7 @@ class SaveJob(io.ComfyNode):
                     force_input=True,
                     tooltip="Propagate Points' output 'corrections', of the same film. For model 'none'.",
                 ),
+                margin_input(),
             ],
             outputs=[io.String.Output("file", display_name="file", tooltip="The job's file.")],
         )
@@ -93,6 +94,7 @@ class SaveJob(io.ComfyNode):
         save_as: str,
         segmenter: Segmenter | None = None,
         corrections: str = "",
+        margin: int = FilmSettings.margin,
     ) -> io.NodeOutput:
         source = values.source_of(video)
         if not isinstance(source, str):
@@ -104,15 +106,15 @@ class SaveJob(io.ComfyNode):
         has_model = model == EMBEDDED
         if has_model and (segmenter is not None or corrections.strip()):
             raise UserError("a job with a model takes no segmenter and no corrections. Unwire them, or choose model 'none'.")
-        masks = run(_masks_beside, path, segmenter)
+        files = run(_files_of, path, segmenter)
         job = Job(
             film=Path(source),
             points=points,
             output=path.with_suffix(".mp4" if has_model else ENDINGS[codec]),
             subject=("" if subject == ANYTHING else subject) if has_model else None,
-            film_settings=FilmSettings(displace, codec=codec, quality=quality),
+            film_settings=FilmSettings(displace, margin=margin, codec=codec, quality=quality),
             corrections=corrections.strip(),
-            **masks,
+            **files,
         )
         if has_model:
             job = replace(job, settings=replace(job.settings, displace=displace))
@@ -120,17 +122,21 @@ class SaveJob(io.ComfyNode):
         return io.NodeOutput(str(path), ui={"text": [f'{folders.output_name(path)}\npython -m dragvideo_core run "{path}"']})
 
 
-def _masks_beside(path: Path, segmenter: Segmenter | None) -> dict[str, Path]:
-    """The segmenter's masks as files beside the job, by the job's names for them. UserError for a SAM: its file is not known."""
+def _files_of(path: Path, segmenter: Segmenter | None) -> dict[str, Path]:
+    """The segmenter's SAM checkpoint, and its masks as files beside the job, by the job's names for them. UserError for a SAM that
+    was not loaded by us: its file is not known."""
     if segmenter is None:
         return {}
-    if segmenter.asks_points:
-        raise UserError(
-            "a job names the file of a SAM checkpoint, and a segmenter does not know it: expected one with a MASK. Wire in a MASK, "
-            'or write the job without a segmenter and add "sam": "sam_vit_b_01ec64.pth" to the file.'
-        )
-    segmenter.check(1)
     files = {}
+    if segmenter.asks_points:
+        file = getattr(segmenter, "file", None)
+        if file is None:
+            raise UserError(
+                "a job names the file of a SAM checkpoint, and a SAM_MODEL of another pack does not know its own: expected SAM "
+                "Segment with a 'checkpoint' or a MASK. Choose one there, and unwire 'sam_model'."
+            )
+        files["sam"] = file
+    segmenter.check(1)
     for name, mask in (("mask", segmenter.masks), ("front", segmenter.front)):
         if mask is not None:
             files[name] = path.with_suffix(f".{name}.safetensors")

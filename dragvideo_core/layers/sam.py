@@ -50,6 +50,7 @@ def load_sam(path: str | Path, device: torch.device | str = "cpu") -> torch.nn.M
     sam.load_state_dict({name: value.float() for name, value in weights.items()}, assign=True)
     sam.pixel_mean = torch.tensor([123.675, 116.28, 103.53]).reshape(3, 1, 1)  # not in the checkpoint
     sam.pixel_std = torch.tensor([58.395, 57.12, 57.375]).reshape(3, 1, 1)
+    sam.file = path  # SamSegmenter tells where it comes from
     return sam.eval().requires_grad_(False).to(device)
 
 
@@ -103,7 +104,7 @@ class SamSegmenter:
         from segment_anything import SamPredictor
 
         self.front = front
-
+        self.file: Path | None = getattr(sam, "file", None)  # the checkpoint, where `load_sam` read it
         self._predictor = SamPredictor(sam)
         self._device = next(sam.parameters()).device
         self._embeddings: OrderedDict[tuple[int, bytes], tuple[Tensor, tuple[int, int]]] = OrderedDict()

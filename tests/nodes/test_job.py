@@ -23,7 +23,15 @@ def graph(comfy: Comfy, film: str, pair: dict = ARROW, **more) -> dict:  # noqa:
 
 @pytest.mark.parametrize("model, subject", [("none", None), ("embedded", "flower")])
 def test_the_job_that_is_written_is_the_graphs(comfy: Comfy, film: str, model: str, subject: str | None):  # noqa: F811
-    chosen = {"model": model, "subject": "flower", "stiffness": 0.75, "codec": "ffv1", "quality": 3, "save_as": "jobs/one"}
+    chosen = {
+        "model": model,
+        "subject": "flower",
+        "stiffness": 0.75,
+        "codec": "ffv1",
+        "quality": 3,
+        "margin": 40,
+        "save_as": "jobs/one",
+    }
     outcome = comfy.run(graph(comfy, film, **chosen))
     assert outcome.status == "success", outcome.error
     path = Path(outcome.values["job"][0])
@@ -33,7 +41,9 @@ def test_the_job_that_is_written_is_the_graphs(comfy: Comfy, film: str, model: s
     assert job.output == path.with_suffix(".mkv" if subject is None else ".mp4")
     assert json.loads(job.points)["pairs"] == [ARROW]
     if subject is None:
-        assert (job.film_settings.displace.stiffness, job.film_settings.codec, job.film_settings.quality) == (0.75, "ffv1", 3)
+        film_settings = job.film_settings
+        assert (film_settings.displace.stiffness, film_settings.margin) == (0.75, 40)
+        assert (film_settings.codec, film_settings.quality) == ("ffv1", 3)
     else:
         assert job.settings.displace.stiffness == 0.75 and job.settings.load.width == 128
     again = comfy.run(graph(comfy, film, **(chosen | {"stiffness": 0.5})))
@@ -73,6 +83,15 @@ def test_what_no_job_holds_is_refused_in_words(comfy: Comfy, film: str, monkeypa
     outcome = comfy.run(with_mask(comfy, film, save_as="refused"))
     assert outcome.status == "error" and "SAM checkpoint" in outcome.error["exception_message"]
     assert not list((comfy.base / "output").rglob("refused*"))
+
+
+def test_a_sam_is_named_by_its_file(comfy: Comfy, film: str, monkeypatch):  # noqa: F811
+    given = comfy.module("dragvideo_core.layers.given")
+    monkeypatch.setattr(given.MaskSegmenter, "asks_points", True)  # as a SAM
+    monkeypatch.setattr(given.MaskSegmenter, "file", comfy.base / "models" / "sams" / "vit.pth", raising=False)
+    outcome = comfy.run(with_mask(comfy, film, save_as="clicked"))
+    job = comfy.module("dragvideo_core.job_file").read_job(outcome.values["job"][0])
+    assert job.sam == comfy.base / "models" / "sams" / "vit.pth" and job.front is not None
 
 
 def _ui_texts(outcome) -> list[tuple[str, str]]:

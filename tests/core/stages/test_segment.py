@@ -293,6 +293,7 @@ def test_a_real_format_vit_b_checkpoint(tmp_path):
     assert torch.equal(sam.state_dict()[name], weights[name])
     assert torch.equal(sam.pixel_mean.flatten(), torch.tensor([123.675, 116.28, 103.53]))  # not in the file
     segmenter, asked = SamSegmenter(sam), []
+    assert segmenter.file == path
     sam.image_encoder.register_forward_hook(lambda module, inputs, output: asked.append(output.shape))
     mask = segmenter.foreground(0, FRAME, POINT)
     assert mask.shape == (64, 128) and mask.dtype == torch.bool
