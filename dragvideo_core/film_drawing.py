@@ -23,7 +23,7 @@ from .points.naming import gathered, in_film, warn_of_numbers
 from .region.box import box_around, tracks_in
 from .region.patch import Patch, is_patched, patch_from
 from .region.scaled import as_frames, as_values, enlarged_masks
-from .region.windows import tracks_as_tensors
+from .region.windows import tracks_as_tensors, tracks_of
 from .stages.displace import DisplaceSettings, bend_layers, drawn, warn_of_folds
 from .types import Box, PointTracks, UserError, VideoClip
 
@@ -63,7 +63,6 @@ class Drawing:
     def of(tensors: State) -> Drawing:
         """The one that `as_tensors` made."""
         factor, begin, end, first, last = tensors["place"].tolist()
-        tracks = {name.removeprefix("tracks."): value for name, value in tensors.items() if name.startswith("tracks.")}
         box, pixels = None, []
         if "box" in tensors:
             top, bottom, left, right = tensors["box"].tolist()
@@ -71,7 +70,7 @@ class Drawing:
             pixels = list(octets.view(np.uint8 if octets.shape[-1] == 3 else np.uint16))
         settings = DisplaceSettings(float(tensors["stiffness"]))
         copies = list(tensors["copies"].numpy())
-        return Drawing(settings, factor, range(begin, end), slice(first, last), copies, PointTracks(**tracks), box, pixels)
+        return Drawing(settings, factor, range(begin, end), slice(first, last), copies, tracks_of(tensors), box, pixels)
 
 
 def draw(drawing: Drawing) -> Patch | None:

@@ -24,8 +24,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from ..types import Size, size_of
-from . import dift
+from ..types import size_of
+from .features import Features
 from .flow import DIS, Flow
 from .sampling import lookup
 from .sets import REFERENCE
@@ -44,14 +44,6 @@ LEAST = 32.0  # px: around a point so much is looked at also in small pictures
 RELATIVE, ABSOLUTE = 0.01, 0.5  # of Sundaram et al. 2010: squared round trip <= 0.01 * squared flows + 0.5 px^2
 
 
-class Features(Protocol):
-    """DIFT features (C, h, w) of each frame; whether they are there already can be asked without making them."""
-
-    def __getitem__(self, i: int) -> Tensor: ...
-
-    def __contains__(self, i: int) -> bool: ...
-
-
 class Finder(Protocol):
     """Follows P points away from one frame."""
 
@@ -66,11 +58,11 @@ class Finder(Protocol):
 
 
 class DiftFinder:
-    """By descriptors: features (C, h, w) of every frame, of pictures of `size` (H, W), asked for when a frame is searched."""
+    """By descriptors: the features of a frame are asked for when it is searched."""
 
-    def __init__(self, features: Features, size: Size, i: int, places: Tensor, window: float, tolerance: float):
+    def __init__(self, features: Features, i: int, places: Tensor, window: float, tolerance: float):
         """window, tolerance: px that a point moves at most, and by which it may miss its origin on the way back."""
-        self.features, self.size, self.window, self.tolerance = features, size, window, tolerance
+        self.features, self.window, self.tolerance = features, window, tolerance
         self.restart(i, places, torch.ones(len(places), dtype=torch.bool))
         self.latest: Tensor | None = None
 
@@ -79,19 +71,18 @@ class DiftFinder:
         self.origin, self.start = places, i
 
     def find(self, i: int, previous: Tensor) -> tuple[Tensor, Tensor]:
-        features, source = self.features[i], self.features[self.start]
-        first = dift.sample(source, self.origin, self.size)
+        first = self.features.sample(self.start, self.origin)
         described = first + (first if self.latest is None else self.latest)
-        matched, _ = dift.match(described, features, self.size, around=previous, window=self.window)
-        again = dift.sample(features, matched, self.size)
-        back, _ = dift.match(again, source, self.size, around=self.origin, window=self.window)
+        matched = self.features.match(i, described, previous, self.window)
+        again = self.features.sample(i, matched)
+        back = self.features.match(self.start, again, self.origin, self.window)
         return matched, (back - self.origin).norm(dim=-1) <= self.tolerance
 
     def settle(self, i: int, places: Tensor, seen: Tensor) -> None:
         if i not in self.features:
             return
-        now = dift.sample(self.features[i], places, self.size)
-        before = dift.sample(self.features[self.start], self.origin, self.size) if self.latest is None else self.latest
+        now = self.features.sample(i, places)
+        before = self.features.sample(self.start, self.origin) if self.latest is None else self.latest
         self.latest = torch.where(seen[:, None], now, before)
 
 

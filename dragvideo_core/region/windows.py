@@ -145,7 +145,12 @@ def tracks_from(tensors: dict[str, Tensor], count: int, size: Size, shape: tuple
     wanted |= {name: masks for name in ("tracks.layer", "tracks.front") if name in tensors}
     if not _are_like(tensors, wanted):
         return None
-    return PointTracks(**{name.removeprefix("tracks."): tensors[name] for name in wanted})
+    return tracks_of({name: tensors[name] for name in wanted})
+
+
+def tracks_of(tensors: dict[str, Tensor]) -> PointTracks:
+    """The tracks that `tracks_as_tensors` made, among other tensors; nothing is checked."""
+    return PointTracks(**{name.removeprefix("tracks."): value for name, value in tensors.items() if name.startswith("tracks.")})
 
 
 def _are_like(tensors: dict[str, Tensor], wanted: dict[str, Tensor]) -> bool:

@@ -9,20 +9,21 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ..diffusion import batches, memory
 from ..exchange.corrections import check_corrections
 from ..group import ALONE, Group
 from ..layers import find as layers
 from ..layers.pixels import as_picture
 from ..layers.regions import Regions
 from ..media.cuts import shot_around
-from ..points import dift, finders
 from ..points import edit_mask as edit_masks
+from ..points import finders
 from ..points import sets as points
+from ..points.features import Features, answer
 from ..points.flow import DIS, Flow
 from ..points.moves import moves_of
 from ..points.naming import shows_picked_frame
 from ..points.pieces import as_pieces, carry_with_sets
+from ..region.windows import tracks_as_tensors, tracks_of
 from ..types import (
     Correction,
     DragModel,
@@ -84,9 +85,13 @@ def propagate(
 
     Warns when a target lies outside the mask, which cannot be reached: before the work for the picks' frame, afterwards for the
     others. UserError when picks, corrections, mask or the segmenter's masks do not belong to this clip, or the mask is black.
-    What the segmenter held in memory is given back in any case. With a `group` the tracker 'dift' shares the model's work by
-    frames; the rest is cheap, and all ranks get the first one's tracks.
+    What the segmenter held in memory is given back in any case. With a `group` the model's work is shared by frames; the rest is
+    done by the first rank, and all ranks get its tracks.
     """
+    if not group.is_first:
+        if model is not None and settings.tracker != "flow":
+            answer(clip, model, settings, group)
+        return tracks_of(group.state_from_first(None) or {})
     try:
         _check(clip, picks, corrections)
         _check_model(model, settings)
@@ -112,7 +117,10 @@ def propagate(
             corrected.setdefault(one.frame, {})[one.pair] = one.handle
         layer = layers.known_layer(clip, picks, segmenter, on_progress)
         regions = Regions(segmenter, clip, layer, len(picks.handles), settings.set_side**2)
-        followed = _follow(clip, start, picks.frame, regions, model, settings, scale, corrected, on_progress, flow, group)
+        features = Features(clip, model, settings, picks.frame, group) if model is not None and settings.tracker != "flow" else None
+        followed = _follow(clip, start, picks.frame, regions, features, settings, scale, corrected, on_progress, flow)
+        if features is not None:
+            features.close()
     finally:
         segmenter.free()
 
@@ -156,7 +164,9 @@ def propagate(
         layer=layer,
         front=layers.front_of(segmenter, clip),
     )
-    return tracks.each(group.from_first)
+    if group.size > 1:
+        group.state_from_first(tracks_as_tensors(tracks))
+    return tracks
 
 
 def _shot(clip: VideoClip, frame: int) -> Tensor:
@@ -200,13 +210,12 @@ def _follow(
     start: Tensor,
     frame: int,
     regions: Regions,
-    model: DragModel | None,
+    features: Features | None,
     settings: PropagateSettings,
     scale: float,
     corrected: dict[int, dict[int, Tensor]],
     on_progress: OnProgress,
     flow: Flow,
-    group: Group,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Points (P, 2) of one frame in all frames: places (N, P, 2), is_foreground (N, P), visible (N, P).
 
@@ -222,7 +231,7 @@ def _follow(
     visible[frame] = points.inside(start, clip.size)
     foreground[frame] = regions.of_picks(frame, start)
     together = [*[members] * regions.pairs, len(start) - sets]
-    new_finder, looked = _finders(clip, start, together, frame, model, settings, scale, on_progress, flow, group)
+    new_finder, looked = _finders(clip, start, together, frame, features, settings, scale, on_progress, flow)
     done, total = looked + 1, looked + count  # the frame of the picks is done
     for order in (range(frame + 1, count), range(frame - 1, -1, -1)):
         latest, before, source, finder = start, foreground[frame], frame, new_finder()
@@ -270,12 +279,11 @@ def _finders(
     start: Tensor,
     together: list[int],
     frame: int,
-    model: DragModel | None,
+    features: Features | None,
     settings: PropagateSettings,
     scale: float,
     on_progress: OnProgress,
     flow: Flow,
-    group: Group,
 ) -> tuple[Callable[[], finders.Finder], int]:
     """What makes the settings' finder for one direction, and how many frames had to be looked at for it already.
 
@@ -286,55 +294,13 @@ def _finders(
     def by_flow() -> finders.FlowFinder:
         return finders.FlowFinder(clip.frames, frame, start, together, window, flow)
 
-    if settings.tracker == "flow" or model is None:
+    if features is None:
         return by_flow, 0
-    features = _Features(clip, model, settings)
 
     def by_features() -> finders.DiftFinder:
-        return finders.DiftFinder(features, clip.size, frame, start, window, tolerance)
+        return finders.DiftFinder(features, frame, start, window, tolerance)
 
     if settings.tracker == "dift":
-        features.make_all(on_progress, group)
+        features.make_all(on_progress)
         return by_features, len(clip)
     return lambda: finders.SurestFinder(by_flow(), by_features()), 0
-
-
-class _Features:
-    """DIFT features of each frame, (C, h, w) on the CPU: made when they are first asked for, and kept."""
-
-    def __init__(self, clip: VideoClip, model: DragModel, settings: PropagateSettings):
-        self.clip, self.model, self.settings = clip, model, settings
-        self._made: dict[int, Tensor] = {}
-
-    def __contains__(self, i: int) -> bool:
-        return i in self._made
-
-    def __getitem__(self, i: int) -> Tensor:
-        if i not in self._made:
-            self._made[i] = self._make(range(i, i + 1), ignore_progress)[0]
-        return self._made[i]
-
-    def make_all(self, on_progress: OnProgress, group: Group) -> None:
-        """The features of all frames, each rank its share, as many at a time as fit into memory."""
-        mine = group.share(len(self.clip))
-        made = self._make(range(mine.start, mine.stop), on_progress)
-        shape = group.from_first(torch.tensor(made.shape[1:]))
-        made = group.gather_frames(made if len(made) else torch.zeros(0, *shape.tolist()), len(self.clip))
-        self._made.update(enumerate(made))
-
-    def _make(self, frames: range, on_progress: OnProgress) -> Tensor:
-        """The features of some frames, (n, C, h, w)."""
-        model, settings = self.model, self.settings
-        chunks = batches.Chunks(model, memory.cells_of(model, self.clip.size), max(1, len(frames)), settings.chunk)
-        latents = batches.encode(model, self.clip.frames[frames.start : frames.stop], chunks)
-
-        def describe(part: slice) -> Tensor:
-            generator = torch.Generator().manual_seed(settings.seed)  # the same noises for every chunk
-            recipe = dift.RECIPES[settings.recipe]
-            return dift.describe(model, latents[part].to(model.device), recipe, settings.ensemble, generator).cpu()
-
-        made = [torch.zeros(0, 1, 1, 1)]  # of a rank that has no frames
-        for part, described in chunks.map(describe, len(frames)):
-            made.append(described)
-            on_progress(part.stop, 2 * len(self.clip), None)
-        return torch.cat(made[1:] or made)

@@ -95,9 +95,9 @@ def inverts(frames: int, group: Group, chunk: int = 1) -> Results:
     return {"latents": made.latents, "timesteps": made.timesteps.float()}
 
 
-def propagates(frames: int, group: Group) -> Results:
-    settings = PropagateSettings(tracker="dift", ensemble=2, chunk=1)
-    followed = propagate(clip(frames), tiny_picks(), segment(), model(), settings, group=group)
+def propagates(frames: int, group: Group, tracker: str = "dift", picked: int = 0) -> Results:
+    settings = PropagateSettings(tracker=tracker, ensemble=2, chunk=1)
+    followed = propagate(clip(frames), tiny_picks(frame=picked), segment(), model(), settings, group=group)
     return {"handles": followed.handles, "visible": followed.visible.float(), "mask": followed.edit_mask.float()}
 
 
@@ -131,6 +131,8 @@ WORK: dict[str, Callable[[Group], Results]] = {
     "decode, smoothed": lambda group: decodes(5, DecodeSettings("off", smoothing=True, stride=4, chunk=1), group),
     "decode, a displacement": lambda group: decodes(5, DecodeSettings(stride=4, chunk=1), group, with_displaced=True),
     "propagate": lambda group: propagates(4, group),
+    "propagate, fewer frames than ranks": lambda group: propagates(1, group),
+    "propagate, the surer of two": lambda group: propagates(5, group, "auto", picked=2),
     "tune": lambda group: tunes(4, group),
 }
 

@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "files": {"types", "files"},
     "media": {"types", "media"},
     "exchange": {"types", "exchange"},
-    "points": {"types", "points", "diffusion"},
+    "points": {"types", "points", "diffusion", "group"},
     "temporal": {"types", "temporal", "points", "diffusion", "group"},
     "ground": {"types", "ground", "points"},
     "layers": {"types", "layers", "points"},
