@@ -55,7 +55,7 @@ def _for_drawings() -> Settings:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A Stable Diffusion 1.x checkpoint."""
+    """A Stable Diffusion 1.x or 2.x checkpoint."""
 
     file: Path
     prompt: str = ""  # what the film shows

@@ -1,4 +1,4 @@
-"""LoRA files, as other programs write them for Stable Diffusion 1.x, added into the weights of a model.
+"""LoRA files, as other programs write them for Stable Diffusion 1.x and 2.x, added into the weights of a model.
 
 A layer of W becomes W + strength * alpha / rank * up @ down. In the file the denoiser's layer `mid_block.attentions.0.proj_in` is
 `lora_unet_mid_block_attentions_0_proj_in`, and one of the text encoder begins with `lora_te_text_model_`; each has
@@ -39,7 +39,7 @@ def add(lora: Lora, denoiser: nn.Module, texts: nn.Module) -> None:
     named = {name.split(".", 1)[0] for name in given}
     known = [name for name in sorted(named) if name in layers]
     if not known:
-        raise _wrong(lora.file, "one with no layer of Stable Diffusion 1.x in the common names")
+        raise _wrong(lora.file, "one with no layer of the model in the common names")
     for name in known:
         _add(layers[name], name, given, lora)
     if len(known) < len(named):
@@ -77,5 +77,6 @@ def _read(path: Path) -> dict[str, Tensor]:
 
 def _wrong(path: Path, got: str) -> UserError:
     return UserError(
-        f"'{path.name}' cannot be used as a LoRA: expected a .safetensors file for Stable Diffusion 1.x, got {got}. Choose another."
+        f"'{path.name}' cannot be used as a LoRA: expected a .safetensors file for Stable Diffusion 1.x or 2.x, as the model is, got "
+        f"{got}. Choose another."
     )

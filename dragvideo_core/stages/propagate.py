@@ -89,9 +89,7 @@ def propagate(
     done by the first rank, and all ranks get its tracks.
     """
     if not group.is_first:
-        if model is not None and settings.tracker != "flow":
-            answer(clip, model, settings, group)
-        return tracks_of(group.state_from_first(None) or {})
+        return help_to_propagate(clip, model, settings, group)
     try:
         _check(clip, picks, corrections)
         _check_model(model, settings)
@@ -167,6 +165,13 @@ def propagate(
     if group.size > 1:
         group.state_from_first(tracks_as_tensors(tracks))
     return tracks
+
+
+def help_to_propagate(clip: VideoClip, model: DragModel | None, settings: PropagateSettings, group: Group) -> PointTracks:
+    """What the ranks that are not the first do of `propagate`: the model's work on their frames. The first one's tracks."""
+    if model is not None and settings.tracker != "flow":
+        answer(clip, model, settings, group)
+    return tracks_of(group.state_from_first(None) or {})
 
 
 def _shot(clip: VideoClip, frame: int) -> Tensor:

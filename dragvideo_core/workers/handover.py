@@ -25,12 +25,17 @@ from ..files.unfinished import Unfinished
 from ..stages.decode import DecodeSettings, decode
 from ..stages.drag import drag
 from ..stages.invert import InvertSettings, invert
+from ..stages.propagate import PropagateSettings, help_to_propagate
 from ..stages.tune import TuneSettings, tune
 from ..types import Box, Displacement, DragModel, DragResult, Inversion, PointTracks, Round, VideoClip
 
-STAGES: dict[str, Callable[..., Any]] = {stage.__name__: stage for stage in (tune, invert, drag, decode)}
+# What a worker does of a stage, with those of the stage's inputs that it takes.
+STAGES: dict[str, Callable[..., Any]] = {
+    "propagate": help_to_propagate,
+    **{stage.__name__: stage for stage in (tune, invert, drag, decode)},
+}
 VALUES = (Box, VideoClip, PointTracks, Displacement, DragModel, Inversion, DragResult, Round, Unfinished, LoraStore)
-SETTINGS = (TuneSettings, InvertSettings, DragSettings, DecodeSettings)
+SETTINGS = (PropagateSettings, TuneSettings, InvertSettings, DragSettings, DecodeSettings)
 KINDS = {kind.__name__: kind for kind in (*VALUES, *SETTINGS)}
 CALL, VALUE = "call.json", "value"
 

@@ -18,7 +18,7 @@ from . import memory
 from .sd_model import ComfyCodec
 
 VARIABLE = "DRAG_A_VIDEO_DEVICES"  # of the environment: names of devices with commas between, in the place of the other cards
-SHARED = ("tune", "invert", "drag", "decode")  # stages
+SHARED = ("propagate", "tune", "invert", "drag", "decode")  # stages
 NOT_HANDED_OVER = ("on_progress", "group")  # of their inputs
 
 
@@ -41,18 +41,22 @@ def others() -> list[torch.device]:
 @contextmanager
 def group_for(stage: Callable[..., Any], inputs: tuple, more: dict[str, Any]) -> Iterator[Group]:
     """Inside: the group that makes the call of the stage, if its model is to work on all devices and there are others."""
-    is_wanted = any(isinstance(value, DragModel) and value.on_all_devices for value in (*inputs, *more.values()))
-    devices = others() if is_wanted and stage.__name__ in SHARED else []
+    given = inspect.signature(stage).bind(*inputs, **more).arguments if stage.__name__ in SHARED else {}
+    is_wanted = any(isinstance(value, DragModel) and value.on_all_devices for value in given.values())
+    if stage.__name__ == "propagate":  # the other trackers ask the model now and then, or never: no worker is worth its start
+        is_wanted &= given["settings"].tracker == "dift"
+    devices = others() if is_wanted else []
     if devices and not torch.distributed.is_available():
         warn("this torch is built without torch.distributed, so one device does all the work.")
         devices = []
     if not devices:
         yield ALONE
         return
+    from ...dragvideo_core.workers.handover import STAGES
     from ...dragvideo_core.workers.start import workers
 
-    given = inspect.signature(stage).bind(*inputs, **more).arguments
-    handed = {name: _portable(value) for name, value in given.items() if name not in NOT_HANDED_OVER}
+    taken = inspect.signature(STAGES[stage.__name__]).parameters.keys() - {*NOT_HANDED_OVER}
+    handed = {name: _portable(value) for name, value in given.items() if name in taken}
     waiting = comfy.model_management.throw_exception_if_processing_interrupted
     with workers(stage.__name__, handed, devices, waiting) as group:
         yield group

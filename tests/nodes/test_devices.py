@@ -9,7 +9,7 @@ import torch
 from . import graphs
 from .executor import Comfy
 
-STAGES = ["tune", "invert", "drag", "decode"]
+STAGES = ["propagate", "tune", "invert", "drag", "decode"]
 
 
 @pytest.fixture
@@ -19,10 +19,11 @@ def nothing_kept(comfy: Comfy, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(comfy.module("nodes.comfy.folders"), "unfinished", lambda: kept)
 
 
-def edit_on(comfy: Comfy, devices: str) -> dict:
+def edit_on(comfy: Comfy, devices: str, tracker: str = "dift") -> dict:
     graph = graphs.whole_edit(comfy, frames=3)
     graph["model"]["inputs"]["devices"] = devices
-    for stage in ("invert", "drag", "decode"):
+    graph["propagate"]["inputs"]["tracker"] = tracker
+    for stage in ("propagate", "invert", "drag", "decode"):
         graph[stage]["inputs"]["chunk"] = 1  # batches of other sizes round differently
     return {name: inputs for name, inputs in graph.items() if name not in ("evaluate", "scores", "sheet", "mask")}
 
@@ -58,6 +59,14 @@ def test_with_one_device_all_is_this_one(comfy: Comfy, random_weights, nothing_k
     monkeypatch.delenv("DRAG_A_VIDEO_DEVICES", raising=False)
     assert comfy.module("nodes.comfy.devices").others() == []
     made = comfy.run(graphs.up_to(edit_on(comfy, "all"), "invert"))
+    assert made.status == "success", made.error
+
+
+def test_points_that_flow_follows_start_no_worker(comfy: Comfy, random_weights, nothing_kept, monkeypatch: pytest.MonkeyPatch):
+    start = comfy.module("dragvideo_core.workers.start")
+    monkeypatch.setattr(start, "workers", lambda *inputs: pytest.fail("a worker was started"))
+    monkeypatch.setenv("DRAG_A_VIDEO_DEVICES", "cpu")
+    made = comfy.run(graphs.up_to(edit_on(comfy, "all", "auto"), "propagate"))
     assert made.status == "success", made.error
 
 

@@ -34,6 +34,8 @@ class Layout:
 SD15 = Layout()
 SD21 = Layout(context=1024, linear=True)
 SMALL = Layout(mult=(1, 1, 1, 1), layers=1)  # still recognised as SD1.5, a fifteenth of its size
+SMALL_NEWER = Layout(context=1024, mult=(1, 1, 1, 1), layers=1, linear=True)
+NEWER_BLOCKS = 3  # of the 2.x text encoder, which has 24
 INPAINTING = Layout(mult=(1, 1, 1, 1), layers=1, inputs=9)
 
 
@@ -114,12 +116,26 @@ def text_shapes() -> Shapes:
     return shapes | _norm("final_layer_norm", 768)
 
 
+def newer_text_shapes() -> Shapes:
+    """The text encoder's tensors (OpenCLIP-H, but fewer blocks), without the prefix `cond_stage_model.model.`."""
+    shapes = {"token_embedding.weight": (49408, 1024), "positional_embedding": (77, 1024), "logit_scale": ()}
+    for block in range(NEWER_BLOCKS):
+        start = f"transformer.resblocks.{block}"
+        shapes |= {f"{start}.attn.in_proj_weight": (3072, 1024), f"{start}.attn.in_proj_bias": (3072,)}
+        shapes |= _layer(f"{start}.attn.out_proj", 1024, 1024)
+        shapes |= _layer(f"{start}.mlp.c_fc", 4096, 1024) | _layer(f"{start}.mlp.c_proj", 1024, 4096)
+        shapes |= _norm(f"{start}.ln_1", 1024) | _norm(f"{start}.ln_2", 1024)
+    return shapes | _norm("ln_final", 1024) | {"text_projection": (1024, 1024)}
+
+
 def checkpoint_shapes(layout: Layout, whole: bool) -> Shapes:
-    """All tensors of a single file; `whole`: with text encoder and VAE (those of 1.x)."""
+    """All tensors of a single file; `whole`: with text encoder and VAE."""
     shapes = {f"model.diffusion_model.{name}": shape for name, shape in denoiser_shapes(layout).items()}
     if whole:
         shapes |= {f"first_stage_model.{name}": shape for name, shape in vae_shapes().items()}
-        shapes |= {f"cond_stage_model.transformer.text_model.{name}": shape for name, shape in text_shapes().items()}
+        newer = {f"cond_stage_model.model.{name}": shape for name, shape in newer_text_shapes().items()}
+        older = {f"cond_stage_model.transformer.text_model.{name}": shape for name, shape in text_shapes().items()}
+        shapes |= newer if layout.linear else older
     return shapes
 
 
@@ -128,7 +144,7 @@ def write_checkpoint(path: Path, layout: Layout, whole: bool = True, seed: int =
     weights = RandomWeights(seed)
     shapes = checkpoint_shapes(layout, whole)
     tensors = {name: weights.draw(name, shape) for name, shape in shapes.items()}
-    if layout.linear:  # by its spread ComfyUI tells the 2.x models that predict v
+    if layout == SD21:  # by its spread ComfyUI tells the 2.x models that predict v
         tensors["model.diffusion_model.output_blocks.11.1.transformer_blocks.0.norm1.bias"] *= 10
     save_file(tensors, str(path))
     return path
@@ -164,7 +180,7 @@ class RandomWeights:
         count, start = math.prod(shape), int(torch.randint(self.POOL, (), generator=self._generator))
         repeats = (start + count) // self.POOL + 1
         numbers = self._pool.repeat(repeats)[start : start + count].reshape(shape)
-        if len(shape) == 1:
+        if len(shape) < 2:
             return numbers * 0.05 + float(name.endswith("weight"))  # of norms
         return numbers * (0.02 if "_embedding" in name else 1 / math.sqrt(math.prod(shape[1:])))
 

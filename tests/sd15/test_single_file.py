@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
 import pytest
 import torch
 from core.tiny import tiny_clip
+from safetensors import safe_open
 from safetensors.torch import save_file
 from sd15 import checkpoints
+from transformers import CLIPTokenizer
 
 from dragvideo_core.diffusion import added_lora, single_file
 from dragvideo_core.diffusion.added_lora import Lora
@@ -204,9 +207,46 @@ def test_what_is_no_such_checkpoint_is_refused(models, tmp_path, kind):
         single_file.load(path)
 
 
-@pytest.mark.faults
-def test_a_newer_checkpoint_is_called_what_it_is(tmp_path):
-    names = ("model.diffusion_model.a", "first_stage_model.a", "cond_stage_model.model.a")
-    save_file({name: torch.zeros(2) for name in names}, str(tmp_path / "model.safetensors"))
-    with pytest.raises(UserError, match=r"Stable Diffusion 2\.x, which only the nodes"):
-        single_file.load(tmp_path / "model.safetensors")
+@pytest.fixture(scope="module")
+def newer(models: Path, comfy: Comfy):
+    """A 2.x checkpoint: the file's path and the model."""
+    path = models / "checkpoints" / "random_sd21.safetensors"
+    checkpoints.write_checkpoint(path, checkpoints.SMALL_NEWER)
+    return path, single_file.load(path, WORDS, tokenizer(comfy), torch.device("cpu"))
+
+
+def test_a_newer_denoiser_is_comfyuis(newer, comfy):
+    from comfy import sd
+
+    path, ours = newer
+    model, _, vae, _ = sd.load_checkpoint_guess_config(str(path), output_clip=False)
+    text = [[torch.zeros(1, 77, 1024), {}]]
+    other = comfy.module("nodes.comfy.sd_model").drag_model(model, vae, text, text, precision="fp32")
+    latents, context = torch.randn(1, 4, 8, 8), ours.context
+    close(predict(ours, latents, 500), predict(replace(other, context=context), latents, 500))
+    assert ours.prediction == other.prediction == "epsilon" and not torch.equal(ours.context, ours.empty_context)
+
+
+def test_a_newer_text_encoder_is_open_clips(newer, comfy):
+    """Its blocks are torch's own transformer layers; the last of them is not used."""
+    path, ours = newer
+    with safe_open(str(path), "pt") as file:
+        weights = {name.removeprefix(single_file.NEWER_TEXT): file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+    words = CLIPTokenizer(str(tokenizer(comfy) / "vocab.json"), str(tokenizer(comfy) / "merges.txt"))(WORDS).input_ids
+    values = weights["token_embedding.weight"][torch.tensor([words + [0] * (77 - len(words))])] + weights["positional_embedding"]
+    for number in range(checkpoints.NEWER_BLOCKS - 1):
+        names = {"self_attn.in_proj_": "attn.in_proj_", "self_attn.out_proj.": "attn.out_proj.", "linear1.": "mlp.c_fc.",
+                 "linear2.": "mlp.c_proj.", "norm1.": "ln_1.", "norm2.": "ln_2."}  # fmt: skip
+        block = torch.nn.TransformerEncoderLayer(1024, 16, 4096, 0.0, "gelu", batch_first=True, norm_first=True)
+        block.load_state_dict(
+            {f"{own}{kind}": weights[f"transformer.resblocks.{number}.{theirs}{kind}"]
+             for own, theirs in names.items() for kind in ("weight", "bias")}
+        )  # fmt: skip
+        with torch.no_grad():
+            values = block(values, src_mask=torch.nn.Transformer.generate_square_subsequent_mask(77), is_causal=True)
+    close(ours.context, torch.nn.functional.layer_norm(values, (1024,), weights["ln_final.weight"], weights["ln_final.bias"]))
+
+
+@pytest.mark.parametrize("spread, wanted", [(0.2, "v_prediction"), (0.05, "epsilon")])
+def test_a_newer_model_tells_what_it_predicts_by_a_spread(spread: float, wanted: str):
+    assert single_file.prediction_of({single_file.PREDICTS: spread * torch.randn(320)}) == wanted
