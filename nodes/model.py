@@ -25,8 +25,8 @@ def devices_input() -> io.Input:
         options=[THIS_ONE, ALL],
         default=THIS_ONE,
         optional=True,
-        tooltip="all: every card of this machine takes part in Tune LoRA, DDIM Invert, Drag, Decode Edit, and Propagate Points with "
-        "tracker 'dift', each with some of the frames. With one card it is the same as 'this one'.",
+        tooltip="all: every card of this machine takes part in Tune LoRA, DDIM Invert, Drag, Decode Edit, and Propagate Points "
+        "with 'dift', each with some of the frames. With one card it is the same as 'this one'.",
     )
     widget.extra_dict = {"advanced": True}
     return widget

@@ -77,6 +77,6 @@ def _read(path: Path) -> dict[str, Tensor]:
 
 def _wrong(path: Path, got: str) -> UserError:
     return UserError(
-        f"'{path.name}' cannot be used as a LoRA: expected a .safetensors file for Stable Diffusion 1.x or 2.x, as the model is, got "
-        f"{got}. Choose another."
+        f"'{path.name}' cannot be used as a LoRA: expected a .safetensors file for this kind of Stable Diffusion, got {got}. "
+        "Choose another."
     )
