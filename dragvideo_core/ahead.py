@@ -17,14 +17,14 @@ T = TypeVar("T")
 
 def side_by_side(jobs: Iterable[Callable[[], T]], at_once: int = 1) -> Iterator[T]:
     """The results of jobs, in order. While so many threads work, each on one, the next is taken from `jobs`, and no more than that
-    one."""
+    one; results that are there do not wait for more."""
     with ThreadPoolExecutor(at_once) as pool:
         working: deque[Future[T]] = deque()
         try:
             for job in jobs:
                 working.append(pool.submit(copy_context().run, job))
                 del job  # who works on it has it
-                if len(working) > at_once:
+                while len(working) > at_once or (working and working[0].done()):
                     yield working.popleft().result()
             while working:
                 yield working.popleft().result()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
@@ -26,6 +28,32 @@ def test_the_next_job_is_made_while_one_is_at_work_and_no_more_than_that():
     results = side_by_side(jobs())
     assert next(results) == 0 and asked == [0, 1]
     assert list(results) == [1, 2, 3]
+
+
+def test_as_many_are_at_work_as_may_be_and_they_stay_in_order():
+    """Each of the first three jobs ends only once the others are at work too."""
+    meet = threading.Barrier(3, timeout=20)
+
+    def job(number: int) -> int:
+        if number < 3:
+            meet.wait()
+        return number
+
+    assert list(side_by_side((partial(job, number) for number in range(9)), at_once=3)) == list(range(9))
+
+
+def test_what_is_ready_does_not_wait_until_all_are_at_work():
+    asked: list[int] = []
+
+    def jobs() -> Iterator[Callable[[], int]]:
+        for number in range(20):
+            time.sleep(0.2 * (number == 1))  # time enough for job 0
+            asked.append(number)
+            yield lambda number=number: number
+
+    results = side_by_side(jobs(), at_once=10)
+    assert next(results) == 0 and len(asked) <= 2
+    assert list(results) == list(range(1, 20))
 
 
 def test_what_a_job_says_and_raises_comes_home():
