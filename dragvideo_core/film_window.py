@@ -107,7 +107,8 @@ class FilmWork:
         radius = settings.mask_radius * min(size) / REFERENCE
         ends = picks.handles.float()[None], picks.targets.float()[None]
         mask = edit_masks.may_change(picks.mask_points.float()[None], *ends, radius, size)
-        return guess(as_frames(copies), index, picks, mask[0, 0], segmenter.front)
+        found = guess(as_frames(copies), index, picks, mask[0, 0], segmenter.front)
+        return found if isinstance(found, GuessedSegmenter) else GuessedSegmenter(found.front)  # no window guesses anew
 
     def shot_start(self, index: int) -> int:
         """The first frame of the shot of frame `index`."""
@@ -158,7 +159,7 @@ class FilmWork:
             segmenter = segment(mask=start.layer, front=segmenter.front)
         with in_film(numbers, self.factor, is_first):
             tracks = propagate(clip, picks, segmenter, None, self.settings.propagate, ignore_progress, corrections, None, self.flow)
-            if isinstance(segmenter, GuessedSegmenter):
+            if isinstance(self.segmenter, GuessedSegmenter) and self.segmenter.layer is not None:
                 _warn_of_lost_guess(tracks, first)
         if tracks.layer is not None:
             tracks = replace(tracks, visible=tracks.visible & (pins(tracks) | on_layer(tracks.layer, tracks.handles))[..., None])

@@ -21,6 +21,7 @@ from dragvideo_core import film_drawing, film_edit, film_window
 from dragvideo_core.exchange.tracks import GivenTracks
 from dragvideo_core.film_edit import FilmSettings, drag_a_film
 from dragvideo_core.layers import find
+from dragvideo_core.layers.given import EverythingSegmenter
 from dragvideo_core.media.film import Film, open_film
 from dragvideo_core.points.flow import DIS, Flow
 from dragvideo_core.stages.segment import segment
@@ -111,6 +112,17 @@ def test_without_any_mark_the_thing_is_guessed(film: Path, tmp_path: Path):
         np.asarray(read(path)).astype(float) for path in (tmp_path / "bare.mkv", tmp_path / "marked.mkv", film)
     )
     assert abs(bare_frames - marked).mean() < 0.4 * abs(before - marked).mean()
+
+
+def test_where_no_thing_stands_out_on_the_picked_frame_no_window_guesses_one(film: Path, tmp_path: Path, monkeypatch):
+    """Else the film jumps where one does."""
+    bare = json.loads(points(6)) | {"strokes": []}
+    monkeypatch.setattr(film_window, "guess", lambda *inputs: EverythingSegmenter())
+    monkeypatch.setattr(find, "guess", lambda *inputs: pytest.fail("guessed"))
+    texts: list[str] = []
+    with warnings_go_to(texts.append):
+        report = drag_a_film(film, json.dumps(bare), tmp_path / "bare.mkv", LOSSLESS)
+    assert report.layer is None and not [text for text in texts if "guessed" in text]
 
 
 @pytest.mark.parametrize("picked, lost_in", [(0, "6 to 14"), (13, "1 to 8")])
