@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from io import BytesIO
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from ...dragvideo_core.exchange import tracks as given_tracks
 from ...dragvideo_core.layers.given import check_count
 from ...dragvideo_core.media.film import Film, FilmFrame, open_film
 from ...dragvideo_core.media.picture import clip_from_frames
+from ...dragvideo_core.media.webp import is_animated_webp
 from ...dragvideo_core.points.flow import Flow, by_raft
 from ...dragvideo_core.points.sets import REFERENCE
 from ...dragvideo_core.stages.segment import segment
@@ -36,9 +38,7 @@ def to_clip(video: Any, fps: float = DEFAULT_FPS) -> VideoClip:
 
     UserError for anything else, and for sizes that the core cannot work with.
     """
-    if hasattr(video, "get_components"):
-        components = video.get_components()
-        video, fps = components.images, float(components.frame_rate)
+    video, fps = _images_of(video, fps)
     if not isinstance(video, Tensor):
         raise UserError(f"expected an IMAGE batch or a VIDEO: got {type(video).__name__}. Check what is wired into 'video'.")
     return clip_from_frames(video, fps)
@@ -46,12 +46,27 @@ def to_clip(video: Any, fps: float = DEFAULT_FPS) -> VideoClip:
 
 def frames_of(video: Any, fps: float = DEFAULT_FPS) -> tuple[Tensor, float]:
     """The frames (N, 3, H, W) of an IMAGE batch or a VIDEO, of any size, and their rate. UserError for anything else."""
-    if hasattr(video, "get_components"):
-        components = video.get_components()
-        video, fps = components.images, float(components.frame_rate)
+    video, fps = _images_of(video, fps)
     if not isinstance(video, Tensor) or video.ndim != 4 or video.shape[-1] < 3 or 0 in video.shape:
         raise UserError(f"expected an IMAGE batch or a VIDEO: got {type(video).__name__}. Check what is wired in.")
     return video[..., :3].permute(0, 3, 1, 2).float(), fps
+
+
+def _images_of(video: Any, fps: float) -> tuple[Any, float]:
+    """The IMAGE batch in a VIDEO and its rate; anything else as it is."""
+    if not hasattr(video, "get_components"):
+        return video, fps
+    if (webp := _webp_of(video)) is not None:
+        film = open_film(webp)
+        return torch.stack([_as_frame(frame) for frame in film.frames()]).permute(0, 2, 3, 1), float(film.header.rate)
+    components = video.get_components()
+    return components.images, float(components.frame_rate)
+
+
+def _webp_of(video: Any) -> str | None:
+    """The animated WebP behind a VIDEO: core offers it and cannot read it."""
+    source = source_of(video)
+    return source if isinstance(source, str) and is_animated_webp(Path(source)) else None
 
 
 def source_of(video: Any) -> str | BytesIO | None:
@@ -65,7 +80,9 @@ def source_of(video: Any) -> str | BytesIO | None:
 def is_part(video: Any) -> bool:
     """Whether a VIDEO shows only some seconds of its file, as core's Video Slice makes it."""
     source = source_of(video)
-    return isinstance(source, str) and abs(type(video)(source).get_duration() - video.get_duration()) > SAME_SECONDS
+    if not isinstance(source, str) or _webp_of(video) is not None:
+        return False
+    return abs(type(video)(source).get_duration() - video.get_duration()) > SAME_SECONDS
 
 
 def long_film(video: Any, most: int) -> Film | None:

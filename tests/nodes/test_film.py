@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib
 import json
+from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from . import graphs
 from .executor import Comfy
@@ -28,6 +30,11 @@ def film(comfy: Comfy) -> str:
             file.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
         file.mux(stream.encode())
     return path.name
+
+
+def decoded(path: Path | str) -> list[av.VideoFrame]:
+    with av.open(str(path)) as file:
+        return list(file.decode(video=0))
 
 
 def graph(comfy: Comfy, film: str, pair: dict, strokes: tuple[dict, ...] = (), **more) -> dict:
@@ -84,6 +91,21 @@ def test_a_video_that_was_made_of_frames_is_edited_too(comfy: Comfy, film: str):
     assert outcome.status == "success", outcome.error
     components = outcome.values["film"][0].get_components()
     assert tuple(components.images.shape) == (COUNT, *SIDE, 3) and components.frame_rate == 8
+
+
+def test_an_animated_webp_that_core_cannot_read_is_picked_on_and_edited(comfy: Comfy, film: str):
+    """Core's Load Video offers it: it is what core's Save Animated WEBP makes."""
+    frames = [frame.to_ndarray(format="rgb24") for frame in decoded(comfy.base / "input" / film)]
+    pictures = [Image.fromarray(np.roll(one, i, 1)) for i, one in enumerate(frames)]  # Pillow makes one of two that are the same
+    path = comfy.base / "input" / "small.webp"
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=100, lossless=True)
+    whole = graph(comfy, path.name, ARROW, STROKES, codec="ffv1", save_as="films/webp")
+    picks = {"version": 1, "size": [SIDE[1], SIDE[0]], "frame": 0, "pairs": [ARROW], "mask_points": []}
+    whole["pick"] = graphs.node("DragAVideo_Pick", video=["load", 0], points=json.dumps(picks))
+    outcome = comfy.run(whole)
+    assert outcome.status == "success", outcome.error
+    assert outcome.values["pick"][0].size == SIDE and len(outcome.ui["pick"]["drag_a_video_frames"]) == COUNT
+    assert len(decoded(outcome.values["film"][1])) == COUNT
 
 
 def test_pick_points_reads_of_a_long_film_what_it_shows(comfy: Comfy, film: str, monkeypatch):
