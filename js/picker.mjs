@@ -132,6 +132,8 @@ export class PointPicker extends Editor {
     const frames = output?.drag_a_video_frames;
     const size = output?.drag_a_video_size?.[0];
     if (frames?.length && size) this.run = { frames, size, key: this.readGraph().source?.key ?? null };
+    const count = output?.drag_a_video_count?.[0];
+    if (count) this.info = `The film has ${count} frames. The first ${frames.length} are shown to draw on.`;
     this.after.ranWith = this.present.strokes;
     const seed = output?.drag_a_video_seed?.[0];
     if (seed && this.history.present.seed !== seed.key) {

@@ -9,6 +9,7 @@ import { rescaleStrokes } from "./strokes_state.mjs";
 
 /** Larger frames are shown displaced at a smaller size, so that the picture keeps up with the mouse. */
 const MOST_PIXELS = 640 * 640;
+const FINE = 512; // px, along the longer side, of what is laid over a small picture
 const HALF = 127; // of 255
 const RIM = [255, 255, 255, 255];
 const TINT = [86, 180, 233];
@@ -94,16 +95,28 @@ export function tinted(layer, size) {
 }
 
 /**
- * Makes a canvas of `size` [W, H] show bytes, each as the colour `shadeOf(byte)`. What is above `edge` has a white rim against
- * the rest, save in the first and the last row.
+ * Makes a canvas show bytes of `size` [W, H], each as the colour `shadeOf(byte)`. What is above `edge` has a white rim against
+ * the rest, save in the first and the last row. Small pictures are shown large: the canvas has more pixels, so that the rim is thin.
  */
-function overlay(canvas, values, size, shadeOf, edge) {
+function overlay(canvas, given, givenSize, shadeOf, edge) {
+  const [values, size] = enlarged(given, givenSize);
   const whole = (rgba) => new Uint32Array(Uint8ClampedArray.from(rgba).buffer)[0];
   const shades = Uint32Array.from({ length: 256 }, (_, value) => whole(shadeOf(value)));
   const pixels = new Uint32Array(values.length);
   for (let at = 0; at < pixels.length; at++) pixels[at] = shades[values[at]];
   drawRim(pixels, values, size[0], edge, whole(RIM));
   put(canvas, new Uint8ClampedArray(pixels.buffer), size);
+}
+
+/** Bytes of `size` [W, H] with each pixel as a square of some, so that the picture is about `FINE` pixels wide: `[bytes, size]`. */
+function enlarged(values, [width, height]) {
+  const times = Math.max(1, Math.round(FINE / Math.max(width, height)));
+  if (times === 1) return [values, [width, height]];
+  const made = new Uint8Array(times * times * values.length);
+  for (let row = 0, at = 0; row < times * height; row++)
+    for (let column = 0; column < times * width; column++)
+      made[at++] = values[Math.floor(row / times) * width + Math.floor(column / times)];
+  return [made, [times * width, times * height]];
 }
 
 function drawRim(pixels, values, width, edge, rim) {

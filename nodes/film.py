@@ -124,7 +124,7 @@ class DragFilm(io.ComfyNode):
         with tempfile.TemporaryDirectory() as scratch, messages.warnings_on_node(cls.hidden.unique_id):
             source = _file_of(video, Path(scratch))
             keep = source.parent != Path(scratch)  # a copy made for this run is gone with it
-            on_progress = progress(pictures=False)
+            on_progress = progress(show=messages.PictureOnNode(cls.hidden.unique_id))
             report = run(drag_a_film, source, points, path, settings, segmenter, on_progress, keep, corrections, tracks, flow)
         found = messages.layer_for_page(report.layer, report.picked) | messages.box_for_page(report.box, report.picked)
         ui = messages.film_on_node(path) | found

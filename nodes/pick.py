@@ -84,8 +84,8 @@ class Pick(io.ComfyNode):
         else:
             frames, size, count = values.first_frames(film, MOST_SHOWN), film.size, len(film.times)
         ui = {"drag_a_video_frames": messages.save_for_page(frames), "drag_a_video_size": [[size[1], size[0]]]}
-        if film is not None:
-            messages.write_on_node(f"the first {MOST_SHOWN} of {count} frames are shown to draw on", cls.hidden.unique_id)
+        if film is not None:  # said by the picker: a text on the node would make its picture smaller
+            ui["drag_a_video_count"] = [count]
         try:
             upstream = run(points_text, other_points, size, _mask_radius(size))
             if upstream:

@@ -21,6 +21,7 @@ from ...dragvideo_core.media.drawing import to_pil
 from ...dragvideo_core.types import Box, warnings_go_to
 
 MOST_SIDE = 1024  # px, of what the page is sent
+KEPT_PICTURES = 3  # of those shown one after the other: the page may still be fetching the last one
 
 _warned: ContextVar[list[str] | None] = ContextVar("drag_a_video_warned", default=None)  # of the stage that runs
 
@@ -64,6 +65,25 @@ def show_on_node(ui: dict, node_id: str | None) -> None:
     if server is not None and context is not None:
         message = {"node": node_id, "display_node": node_id, "output": ui, "prompt_id": context.prompt_id}
         server.send_sync("executed", message, server.client_id)
+
+
+class PictureOnNode:
+    """Shows a picture as what a node has put out so far, each in the place of the last one.
+
+    For nodes that show a video in the end: a preview would stay there beside it, and Nodes 2.0 takes it for the video.
+    """
+
+    def __init__(self, node_id: str | None) -> None:
+        self.node_id = node_id
+        self.shown: list[Path] = []
+
+    def __call__(self, picture: Tensor) -> None:
+        """Show a picture (3, H, W)."""
+        saved = save_for_page(_small(picture[None]))
+        show_on_node({"images": saved}, self.node_id)
+        self.shown.append(Path(folder_paths.get_temp_directory(), saved[0]["subfolder"], saved[0]["filename"]))
+        if len(self.shown) > KEPT_PICTURES:
+            self.shown.pop(0).unlink(missing_ok=True)
 
 
 def save_for_page(frames: Iterable[Tensor]) -> list[dict[str, str]]:

@@ -75,10 +75,10 @@ def normal(value: Any) -> Any:
 class Progress:
     """What the stages call `on_progress`: the node's bar, a preview about once a second, and the cancel button."""
 
-    def __init__(self, pictures: bool = True) -> None:
-        """`pictures`: off for nodes that show a video or have a player of their own: Nodes 2.0 keeps the last preview beside it,
-        and takes it for the video, which then "failed to load"."""
-        self.pictures = pictures
+    def __init__(self, pictures: bool = True, show: Callable[[Tensor], None] | None = None) -> None:
+        """`pictures`: off for nodes that have a player of their own: Nodes 2.0 keeps the last preview beside it. `show`: shows a
+        picture (3, H, W) otherwise than as a preview."""
+        self.pictures, self.show = pictures, show
         self.bar = comfy.utils.ProgressBar(1)
         self.last_preview = -PREVIEW_SECONDS  # when it was, s
         self.time_left = TimeLeft()
@@ -89,7 +89,10 @@ class Progress:
         comfy.model_management.throw_exception_if_processing_interrupted()
         preview = None
         if self.pictures and picture is not None and time.monotonic() - self.last_preview >= PREVIEW_SECONDS:
-            preview = ("JPEG", to_pil(picture()), PREVIEW_SIDE)
+            if self.show is not None:
+                self.show(picture())
+            else:
+                preview = ("JPEG", to_pil(picture()), PREVIEW_SIDE)
             self.last_preview = time.monotonic()
         self.bar.update_absolute(done, total, preview)
         text = self.time_left.after(done, total, time.monotonic())
@@ -111,6 +114,6 @@ class Progress:
         self.bar.update_absolute(self.bar.total, self.bar.total, preview)
 
 
-def progress(pictures: bool = True) -> Progress:
+def progress(pictures: bool = True, show: Callable[[Tensor], None] | None = None) -> Progress:
     """An `on_progress` for the node that runs now."""
-    return Progress(pictures)
+    return Progress(pictures, show)

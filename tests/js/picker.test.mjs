@@ -317,3 +317,10 @@ test("the strength of a frame is set in the full window and taken back", () => {
   picker.undo();
   assert.equal(data().strength, undefined);
 });
+
+test("of a long film it says how much is shown, until something is drawn", () => {
+  picker.executed({ drag_a_video_frames: FRAMES, drag_a_video_size: [[SIZE, SIZE]], drag_a_video_count: [250] });
+  assert.equal(picker.status.said.textContent, "The film has 250 frames. The first 4 are shown to draw on.");
+  drag([10, 10], [60, 60]);
+  assert.equal(picker.status.said.textContent, "");
+});

@@ -35,7 +35,10 @@ function bar(left, right) {
 }
 
 const PICKS = addPair(emptyPicks(SIZE), [48, 32], [52, 32]); // its mask reaches 6.4 px from the arrow, and the thing 9.6 px
-const alpha = (canvas, x, y) => canvas.drawn[4 * (y * WIDTH + x) + 3];
+const alpha = (canvas, x, y) => {
+  const times = canvas.width / WIDTH; // it may be finer than the picture
+  return canvas.drawn[4 * (times * y * canvas.width + times * x + (times >> 1) * (canvas.width + 1)) + 3];
+};
 
 test("the thing near the handle is shown as what may change, and so is its place at the target", () => {
   const locked = new PreviewCanvas().locked(bar(0, 0), PICKS, bar(45, 51));
@@ -45,6 +48,13 @@ test("the thing near the handle is shown as what may change, and so is its place
   assert.equal(alpha(locked, 47, 12), 128, "the thing far away");
   assert.equal(alpha(locked, 62, 24), 128, "the ground beside it");
   assert.ok(locked.drawn.some((value, at) => at % 4 === 3 && value === 255), "a rim");
+});
+
+test("what lies over a small picture is finer than it, so that its rim is thin", () => {
+  const locked = new PreviewCanvas().locked(bar(0, 0), PICKS, bar(45, 51));
+  assert.deepEqual([locked.width, locked.height], [5 * WIDTH, 5 * HEIGHT]);
+  const rims = locked.drawn.filter((value, at) => at % 4 === 3 && value === 255).length;
+  assert.ok(rims > 0 && rims < 0.04 * 25 * WIDTH * HEIGHT, `${rims} pixels`);
 });
 
 test("there is nothing to show where a mask was painted, no thing is known or nothing moves", () => {

@@ -63,10 +63,23 @@ def test_a_film_goes_in_and_a_file_with_all_its_frames_comes_out(comfy: Comfy, f
     ((frame, x, y, width, height),) = outcome.ui["film"]["drag_a_video_box"]
     assert frame == 0 and 0 <= x < 48 < x + width <= SIDE[1] and 0 <= y < 32 < y + height <= SIDE[0]
     assert outcome.previews == []  # Nodes 2.0 would take the last one for the film, and say that it failed to load
+    *meanwhile, at_last = [data["output"] for data in outcome.of("executed") if data["node"] == "film"]
+    assert meanwhile and "animated" not in meanwhile[0] and meanwhile[0]["images"][0]["type"] == "temp"
+    assert list(at_last["animated"]) == [True] and at_last["images"][0]["type"] == "output"
     components = edited.get_components()
     assert tuple(components.images.shape) == (COUNT, *SIDE, 3) and components.frame_rate == 10
     again = comfy.run(graph(comfy, film, {**ARROW, "target": [56, 30]}, codec="ffv1", save_as="films/one"))
     assert again.values["film"][1].endswith("one_00002.mkv")  # nothing is overwritten
+
+
+def test_of_the_pictures_that_are_shown_while_a_film_is_made_only_the_last_ones_are_kept(comfy: Comfy, film: str, monkeypatch):
+    monkeypatch.setattr(comfy.module("nodes.comfy.run"), "PREVIEW_SECONDS", 0.0)
+    outcome = comfy.run(graph(comfy, film, {**ARROW, "target": [55, 30]}, codec="ffv1"))
+    assert outcome.status == "success", outcome.error
+    *meanwhile, _ = [data["output"]["images"][0] for data in outcome.of("executed") if data["node"] == "film"]
+    kept = [(comfy.base / "temp" / one["subfolder"] / one["filename"]).is_file() for one in meanwhile]
+    most = comfy.module("nodes.comfy.messages").KEPT_PICTURES
+    assert len(kept) > most and kept == [False] * (len(kept) - most) + [True] * most
 
 
 @pytest.mark.parametrize("name", ["../out", "/tmp/out", "", "drag_a_video/unfinished/x"])
@@ -120,6 +133,7 @@ def test_pick_points_reads_of_a_long_film_what_it_shows(comfy: Comfy, film: str,
     outcome = comfy.run(picking)
     assert outcome.status == "success", outcome.error
     assert len(outcome.ui["pick"]["drag_a_video_frames"]) == 3 and outcome.ui["pick"]["drag_a_video_size"] == [[SIDE[1], SIDE[0]]]
+    assert outcome.ui["pick"]["drag_a_video_count"] == [COUNT] and outcome.listener.node_texts == []
     picks, _, preview = outcome.values["pick"][:3]
     assert picks.frame == 4 and picks.size == SIDE and preview.ndim == 4
     picking["pick"]["inputs"]["points"] = json.dumps({**points, "frame": COUNT})

@@ -1,0 +1,60 @@
+"""Drag a Film shows a picture of the edit while it works, and the film when it is done, on both pages."""
+
+import json
+
+import pytest
+
+from host.browser import open_page
+from host.newest_frontend import lay_over
+from host.picker_driver import build, pack_errors, run_from_page
+
+FILM = "drag-a-video_creature.mp4"  # that the pack puts into the input folder: 512 x 512
+# What the node shows, noted down whenever it changes.
+WATCH = """([id, renderer]) => {
+    const noted = (window.noted = []);
+    setInterval(() => {
+        const node = window.app.graph.getNodeById(id) ?? window.app.graph.getNodeById(Number(id));
+        const shell = document.querySelector(`[data-node-id="${id}"]`);
+        const isVideo = renderer === "nodes2" ? shell?.querySelector("video") : node.videoContainer?.querySelector("video");
+        const pictures = renderer === "nodes2" ? [...(shell?.querySelectorAll("img") ?? [])] : (node.imgs ?? []);
+        const isPicture = pictures.some(({ naturalWidth }) => naturalWidth > 64);
+        const shown = isVideo ? "film" : isPicture ? "picture" : "nothing";
+        if (noted.at(-1) !== shown) noted.push(shown);
+    }, 30);
+}"""
+
+SET_POINTS = """text => {
+    const node = window.app.graph.nodes.find(({ type }) => type === "DragAVideo_Pick");
+    node.widgets.find(({ name }) => name === "points").value = text;
+}"""
+# No picture lies beside the film, and the node did not grow for two.
+ALONE = """id => {
+    const node = window.app.graph.getNodeById(id) ?? window.app.graph.getNodeById(Number(id));
+    return !node.imgs?.length && !node.widgets.some(({ name }) => name.includes("canvas-image") || name.includes("animation"));
+}"""
+
+
+@pytest.mark.parametrize("version", ["own", "newest"])
+def test_a_picture_while_it_works_and_the_film_in_the_end(request, comfy, browser, renderer: str, artifacts, version: str):
+    newest = request.getfixturevalue("newest") if version == "newest" else None
+    prepare = None if newest is None else lambda context: lay_over(context, newest)
+    target = [210 + 4 * (version == "newest") + 8 * (renderer == "classic"), 100]  # else nothing runs
+    value = {"version": 2, "size": [512, 512], "frame": 0, "pairs": [{"handle": [196, 104], "target": target}], "mask_points": []}
+    with open_page(comfy, browser, renderer, prepare) as page:
+        film = ("film", "LoadVideo", (0, 0), {"file": FILM}, {})
+        pick = ("pick", "DragAVideo_Pick", (400, 0), {"points": json.dumps(value)}, {"video": ["film", 0]})
+        drag = ("drag", "DragAVideo_Film", (1000, 0), {}, {"video": ["film", 0], "points": ["pick", 1]})
+        node = build(page, [film, pick, drag])["drag"]
+        page.center_on(node)
+        page.page.evaluate(WATCH, [node, renderer])
+        assert run_from_page(page)["status"]["status_str"] == "success"
+        page.page.wait_for_function("() => window.noted.at(-1) === 'film'", timeout=10_000)
+        assert [shown for shown in page.page.evaluate("() => window.noted") if shown != "nothing"] == ["picture", "film"]
+        value["pairs"][0]["target"][1] += 2
+        page.page.evaluate(SET_POINTS, json.dumps(value))
+        assert run_from_page(page)["status"]["status_str"] == "success"
+        page.page.wait_for_function("() => window.noted.at(-1) === 'film'", timeout=10_000)
+        page.settle(1000)
+        page.screenshot(artifacts / f"film_picture_{version}_{renderer}.png")
+        assert page.page.evaluate(ALONE, node) and page.page.get_by_text("failed to load").count() == 0
+        assert not pack_errors(page)
