@@ -1,4 +1,4 @@
-/** Draws strokes over a picture, and what was found by them. Strokes are told apart by colour, and by the line along their middle, drawn through or dashed. */
+/** Draws strokes over a picture. They are told apart by colour, and by the line along their middle, drawn through or dashed. */
 
 import { toStage } from "./points_view.mjs";
 
@@ -6,11 +6,6 @@ const COLOURS = { thing: "#56b4e9", ground: "#d55e00" };
 const OPACITY = 0.45;
 const CLICK_RADIUS = 6;
 const CLICK_SIGN = 3;
-
-/** What the last run took for the thing: a canvas laid over the frame (picker_preview.mjs), or null. */
-export function drawFound(context, tint, { x, y, scale }) {
-  if (tint) context.drawImage(tint, x, y, tint.width * scale, tint.height * scale);
-}
 
 /** `isBroad`: as wide as it was painted; else its middle alone, so that the picture can be seen. */
 export function drawStroke(context, { kind, radius, points }, isBroad, view, k) {

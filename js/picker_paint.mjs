@@ -1,7 +1,7 @@
 /** Draws what the picker shows over the frame: mask, strokes, arrows, pins, what the tool would do, warnings. */
 
 import * as drawing from "./drawing.mjs";
-import { drawFound, drawStroke } from "./drawing_strokes.mjs";
+import { drawStroke } from "./drawing_strokes.mjs";
 import { reachOf } from "./edit_mask.mjs";
 import { paintThere } from "./other_frames.mjs";
 import { Brushes } from "./picker_tools.mjs";
@@ -22,8 +22,7 @@ export function paintPicker(picker, context, stage) {
   if (!picker.isDrawable) context.globalAlpha = GHOST;
   drawMask(picker, context, view, k);
   const isBroad = STROKE_TOOLS.includes(picker.tool);
-  if (isBroad && picker.isDrawable) drawFound(context, picker.after.tint, view);
-  if (isBroad && picker.isDrawable) drawing.drawBox(context, picker.after.box, view, k);
+  if (isBroad && picker.isDrawable) paintFound(picker.after, context, picks.size, view, k);
   for (const stroke of picks.strokes) drawStroke(context, stroke, isBroad, view, k);
   paintPoints(picker, context, view, k);
   context.restore();
@@ -32,6 +31,12 @@ export function paintPicker(picker, context, stage) {
   for (const warned of picker.warned)
     if (exists(picks, warned)) drawing.drawBadge(context, pointOf(picks, warned), view, k);
   if (stage.gesture?.loupe) drawing.drawLoupe(context, stage, stage.gesture.loupe(), k);
+}
+
+/** What the last run took for the thing, and the box that a film's edit looked at. */
+function paintFound({ tint, box }, context, size, view, k) {
+  if (tint) drawing.drawOver(context, tint, size, view);
+  drawing.drawBox(context, box, view, k);
 }
 
 /** What lies outside the mask is dimmed: outside the painted one, or away from the arrows, and the thing, where there is none. */
