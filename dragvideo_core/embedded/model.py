@@ -8,6 +8,7 @@ word table in the place of a text encoder. Schedule and prediction are Stable Di
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import torch
@@ -46,12 +47,13 @@ class PatchAutoencoder(nn.Module):
     """`AutoencoderKL` over 4 x 4 pixel patches: all its convolutions run at the latent's resolution.
 
     `encode` and `decode` speak unit-variance latents: the scaling factor of Stable Diffusion's VAE is inside.
+    layers: residual blocks of the encoder, and one more of the decoder, beside the two in the middle of each.
     """
 
     latent_mean: Tensor  # (4,) of raw latents
     latent_std: Tensor  # (4,)
 
-    def __init__(self) -> None:
+    def __init__(self, layers: int = 1) -> None:
         super().__init__()
         channels = 3 * PATCH * PATCH
         self.kl = AutoencoderKL(
@@ -61,7 +63,7 @@ class PatchAutoencoder(nn.Module):
             block_out_channels=(96,),
             down_block_types=("DownEncoderBlock2D",),
             up_block_types=("UpDecoderBlock2D",),
-            layers_per_block=1,
+            layers_per_block=layers,
             norm_num_groups=16,
             mid_block_add_attention=False,
         )
@@ -104,10 +106,11 @@ class WordTable(nn.Module):
 class EmbeddedModel(nn.Module):
     """Denoiser, autoencoder and word table together."""
 
-    def __init__(self) -> None:
+    def __init__(self, layers: int = 1) -> None:
+        """layers: of the autoencoder."""
         super().__init__()
         self.denoiser = build_denoiser()
-        self.vae = PatchAutoencoder()
+        self.vae = PatchAutoencoder(layers)
         self.words = WordTable()
 
     def context(self, prompt: str = "") -> Tensor:
@@ -137,7 +140,24 @@ def load(path: Path = WEIGHTS) -> EmbeddedModel:
             f"the embedded model's weights are missing: expected {path.name} in {path.parent.name}/. "
             "Restore it from the repository, or make it anew with: python -m dragvideo_core.embedded.train"
         )
+    weights = {name: value.float() for name, value in load_file(str(path)).items()}
     with torch.device("meta"):  # shapes without numbers: nothing is drawn at random only to be overwritten
-        model = EmbeddedModel()
-    model.load_state_dict({name: value.float() for name, value in load_file(str(path)).items()}, assign=True)
+        model = EmbeddedModel(_layers_of(weights))
+    model.load_state_dict(weights, assign=True)
     return model.eval().requires_grad_(False)
+
+
+def deepened(model: EmbeddedModel, layers: int) -> EmbeddedModel:
+    """The same model with more residual blocks in its autoencoder, to be trained: at first they hand on what they are given."""
+    deeper = EmbeddedModel(layers)
+    lacking, _ = deeper.load_state_dict(model.state_dict(), strict=False)
+    with torch.no_grad():
+        for name in lacking:
+            if ".conv2." in name:
+                deeper.get_parameter(name).zero_()
+    return deeper
+
+
+def _layers_of(weights: dict[str, Tensor]) -> int:
+    first = re.compile(r"vae\.kl\.encoder\.down_blocks\.0\.resnets\.\d+\.conv1\.weight")
+    return sum(first.fullmatch(name) is not None for name in weights)

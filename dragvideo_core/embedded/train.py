@@ -3,8 +3,9 @@
 Three steps, each resumable from DIR: draw pictures of all kinds (other seeds than every test and benchmark) and, with
 `--photographs`, cut others from a folder of photographs and films; train the autoencoder on them; train the denoiser on their
 latents. `--decoder-steps` afterwards sharpens the decoder alone; the latents do not move, so the denoiser stays right. The last
-line writes `embedded_model.safetensors`. With `--adapt-steps` the shipped autoencoder learns the photographs instead, and nothing
-else is trained (`adapt.py`). docs/model.md says what can be reached, and names pictures that may be used.
+line writes `embedded_model.safetensors`. With `--adapt-steps` the autoencoder of `--start` learns the photographs instead
+(`adapt.py`), and its denoiser the latents of drawings that come of it. docs/model.md says what can be reached, and names pictures
+that may be used.
 """
 
 from __future__ import annotations
@@ -26,11 +27,12 @@ from torch.nn import functional
 from .adapt import adapt
 from .drawn_clips import draw
 from .drawn_world import KINDS, SIZE, random_pose, random_scene
-from .model import WEIGHTS, EmbeddedModel, PatchAutoencoder, load, save, word_ids
+from .model import WEIGHTS, EmbeddedModel, PatchAutoencoder, deepened, load, save, word_ids
 from .photographs import photographs, random_crop
 
 TRAINING_SEED = 1_000_000_000  # pictures have seeds from here on; tests and benchmarks stay far below
 BATCH = 16
+TUNE_RATE = 1.5e-4  # learning rate of a denoiser that gets used to other latents
 
 
 def main() -> None:
@@ -44,8 +46,10 @@ def main() -> None:
     words = torch.where(torch.arange(len(pictures)) < drawn, torch.arange(len(pictures)) % len(KINDS) + 1, 0)
 
     if options.adapt_steps:
-        model = load().to(device)
+        model = deepened(load(options.start), options.layers).to(device)
         adapt(model.vae, pictures, drawn, options.adapt_steps, work / "adapted.pt")
+        latents = _latents(model.vae, pictures[:drawn], work / "adapted_latents.pt")
+        _train_denoiser(model, latents, words[:drawn], options.tune_steps, TUNE_RATE, work / "tuned.pt")
         _write(model, options)
         return
     model = EmbeddedModel().to(device)
@@ -58,7 +62,7 @@ def main() -> None:
 
 
 def _write(model: EmbeddedModel, options: argparse.Namespace) -> None:
-    told = ("adapt_steps",) if options.adapt_steps else ("vae_steps", "steps", "decoder_steps")
+    told = ("layers", "adapt_steps", "tune_steps") if options.adapt_steps else ("vae_steps", "steps", "decoder_steps")
     said = {name: getattr(options, name) for name in ("pictures", *told, "seed")} | {"batch": BATCH}
     save(model, options.out, metadata={"training": json.dumps(said)})
     print(f"wrote {options.out} ({options.out.stat().st_size / 1e6:.2f} MB)")
@@ -73,7 +77,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--vae-steps", type=int, default=2_700)
     parser.add_argument("--steps", type=int, default=6_800, help="of the denoiser")
     parser.add_argument("--decoder-steps", type=int, default=400)
-    parser.add_argument("--adapt-steps", type=int, default=0, help="of the shipped autoencoder on photographs, and nothing else")
+    parser.add_argument("--adapt-steps", type=int, default=0, help="of the autoencoder of --start on photographs")
+    parser.add_argument("--tune-steps", type=int, default=600, help="of the denoiser of --start afterwards")
+    parser.add_argument("--layers", type=int, default=1, help="residual blocks of the autoencoder, with --adapt-steps")
+    parser.add_argument("--start", type=Path, default=WEIGHTS, help="weights that --adapt-steps goes on from")
     parser.add_argument("--rate", type=float, default=6e-4, help="learning rate of the denoiser")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()

@@ -12,7 +12,7 @@ from dragvideo_core.diffusion.ddim import Ddim
 from dragvideo_core.diffusion.denoiser import predict
 from dragvideo_core.embedded import drawn_world
 from dragvideo_core.embedded.demo_clip import demo_clip
-from dragvideo_core.embedded.model import WEIGHTS, load, word_ids
+from dragvideo_core.embedded.model import WEIGHTS, deepened, load, save, word_ids
 from dragvideo_core.stages.decode import DecodeSettings, decode
 from dragvideo_core.stages.drag import DragSettings, drag
 from dragvideo_core.stages.evaluate import EvaluateSettings, evaluate
@@ -45,6 +45,18 @@ def test_weights_fit_into_the_repository():
 def test_words_are_known_and_others_left_out():
     assert word_ids(["a Creature and a flower"]).tolist() == [[1, 2, 0, 0]]
     assert not torch.equal(load().context("robot"), load().context(""))
+
+
+def test_a_deeper_autoencoder_begins_as_the_one_it_comes_from_and_its_file_says_how_deep_it_is(tmp_path):
+    shallow, frames = load(), demo_clip("flower", 101, 1).clip.frames
+    deep = deepened(shallow, 3).requires_grad_(False)
+    assert sum(value.numel() for value in deep.state_dict().values()) > sum(v.numel() for v in shallow.state_dict().values())
+    latents = shallow.vae.encode(frames)
+    torch.testing.assert_close(deep.vae.encode(frames), latents)
+    torch.testing.assert_close(deep.vae.decode(latents), shallow.vae.decode(latents))
+    save(deep, tmp_path / "deep.safetensors")
+    again = load(tmp_path / "deep.safetensors")
+    assert again.state_dict().keys() == deep.state_dict().keys()
 
 
 @pytest.mark.slow
