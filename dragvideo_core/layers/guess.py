@@ -19,12 +19,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .colours import blurred_lab, distance, main_colours
 from .given import EverythingSegmenter
 from .grabcut import cut
 from .matte import matte
 from .moving import moving_region
 from .outline import share_on_edges
-from .pixels import Coverage, Picture, Region, as_picture, box_of, grown, opencv, solid, touching
+from .pixels import Coverage, Picture, Region, as_picture, box_of, grown, solid, touching
 
 THING = 4.0  # % of the picture's short side: within this radius of a handle are the thing's colours
 CERTAIN = 1.0  # % of the same: within this radius the thing is certain
@@ -32,7 +33,6 @@ RIM = 2.5  # % of the same: width of the rim with the ground's colours
 MARGIN = 0.1  # of the longer side of the edit mask's box, around it
 OF_THING, OF_GROUND = 3, 5  # colours on each side
 ROUNDS = 2  # of GrabCut
-SMOOTH = 0.4  # % of the short side: colours are compared in a picture blurred by so much
 LEAST, MOST = 0.005, 0.95  # share of the edit mask that a layer fills
 BESIDE = 3.0  # % of the short side: a layer that a handle has ahead of it so far, and not behind, is what it is pushed into
 WITHIN, COVERED = 2.0, 0.75  # % of the short side, share: of the disc of this radius around a handle so much is layer
@@ -54,8 +54,8 @@ class Colours:
 
     def are_in(self, picture: Picture) -> Region:
         """(H, W): which pixels are nearer to the thing's colours than to the ground's."""
-        smooth = _blurred_lab(picture)
-        return _distance(smooth, self.thing) < _distance(smooth, self.ground)
+        smooth = blurred_lab(picture)
+        return distance(smooth, self.thing) < distance(smooth, self.ground)
 
 
 @dataclass(frozen=True)
@@ -118,8 +118,8 @@ def _by_colours(picture: Picture, away: np.ndarray, edit_mask: Region) -> Region
     rim[width:-width, width:-width] = False
     if not near.any() or not (rim & ~near).any():
         return None
-    smooth = _blurred_lab(picture)[box]
-    colours = Colours(_main_colours(smooth[near], OF_THING), _main_colours(smooth[rim & ~near], OF_GROUND))
+    smooth = blurred_lab(picture)[box]
+    colours = Colours(main_colours(smooth[near], OF_THING), main_colours(smooth[rim & ~near], OF_GROUND))
     is_alike = colours.are_in(picture)
     layer = is_alike.astype(np.float32)
     layer[box] = cut(picture[box], thing, np.zeros_like(thing), touching(near | is_alike[box], thing), ROUNDS)
@@ -137,7 +137,7 @@ def _lies_on_ground(smooth: np.ndarray, layer: Region, colours: Colours, short: 
     smooth: (H, W, 3), CIE Lab; short: 1 % of the picture's short side, px.
     """
     around = grown(layer, 2 * SIDE * short) & ~grown(layer, SIDE * short)
-    return float((_distance(smooth, colours.ground)[around] < OF_ITS_COLOUR).mean()) >= MOSTLY if around.any() else False
+    return float((distance(smooth, colours.ground)[around] < OF_ITS_COLOUR).mean()) >= MOSTLY if around.any() else False
 
 
 def _are_at_its_edge(layer: Region, handles: np.ndarray, moves: np.ndarray, gaps: list[np.ndarray]) -> bool:
@@ -157,22 +157,3 @@ def _are_at_its_edge(layer: Region, handles: np.ndarray, moves: np.ndarray, gaps
         )
         count += bool((len(disc) and disc.mean() < COVERED) or (ahead and not behind))
     return 2 * count > len(handles)
-
-
-def _blurred_lab(picture: Picture) -> np.ndarray:
-    """CIE Lab colours (H, W, 3) float32, blurred a little."""
-    cv2, sigma = opencv(), max(SMOOTH / 100 * min(picture.shape[:2]), 0.3)
-    return cv2.GaussianBlur(cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), (0, 0), sigma)
-
-
-def _main_colours(colours: np.ndarray, count: int) -> np.ndarray:
-    """The middles (at most count, 3) of the groups that the colours (K, 3) fall into."""
-    cv2 = opencv()
-    cv2.setRNGSeed(0)  # the same picture gives the same layer
-    ends = cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 20, 1.0
-    return cv2.kmeans(np.ascontiguousarray(colours), min(count, len(colours)), None, ends, 3, cv2.KMEANS_PP_CENTERS)[2]
-
-
-def _distance(colours: np.ndarray, middles: np.ndarray) -> np.ndarray:
-    """From each colour (H, W, 3) to the nearest middle (K, 3): (H, W)."""
-    return np.min([np.linalg.norm(colours - middle, axis=-1) for middle in middles], 0)

@@ -1,8 +1,9 @@
 """What moves with the dragged handles and unlike the ground: where a film shows this, it finds a thing of many colours.
 
-The ground's motion is an affine map that most of the picture agrees on. What departs from it about as far as the handles do, and
-hangs together with them, is the thing and a rim of ground, as optical flow carries plain ground along. GrabCut takes that rim off:
-the ground's colours are known from where nothing departs. Our addition; chosen on drawn clips and on DAVIS's masks.
+The ground's motion is an affine map that most of the picture agrees on. What departs from it by more than a small part of the
+handles' departure, and hangs together with them, is the thing and a rim of ground, as optical flow carries plain ground along.
+GrabCut takes that rim off: the ground's colours are known from where nothing departs, and what has them in the rim is taken for
+ground to begin with. Our addition; chosen on drawn clips and on DAVIS's masks.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ import torch
 from torch import Tensor
 
 from ..points.flow import optical_flow
+from .colours import blurred_lab, distance, main_colours
 from .grabcut import cut
-from .pixels import Picture, Region, box_of, grown, opencv, resized, solid, touching
+from .pixels import Picture, Region, box_of, grown, opencv, resized, shrunk, solid, touching
 
 STEPS = (-16, -8, -4, -2, -1, 1, 2, 4, 8, 16)  # frames before and after the picture that it is compared with, slow and fast
 WORKING = 256  # px, short side of the pictures that flow is measured on, at most; the sizes below are px of these
@@ -25,11 +27,14 @@ FEWEST = 16  # such places
 AGREES = 1.0  # px: a place follows the ground's motion
 MOSTLY = 0.3  # of the places follow it, or it is none: there is a cut in between, or all moves
 LEAST, MOST = 1.5, 12.0  # px that the handles depart from the ground; flow loses what departs further
-PART, STILL = 0.4, 0.7  # of the handles' departure, and px: what departs by more than both moves with them
+PART, STILL = 0.15, 0.7  # of the handles' departure, and px: what departs by more than both moves with them
+JOINT = 2.0  # % of the short side: what moves hangs together across twice this: a neck between a head and a body that part
 HANDLE = 1.5  # % of the short side: the handles' motion is their median in this radius
 CERTAIN = 1.0  # % of the same: within this radius the thing is certain, and so far from all that moves the ground is
 MARGIN = 0.3  # of the longer side of the edit mask's box, around it: in there the rim is taken off
 ROUNDS = 3  # of GrabCut
+COLOURS, LITTLE = 8, 0.03  # of the ground, and the share of it that each fills, or it is no ground's
+ALIKE = 5.0  # CIE Lab: what is as near to one of them is taken for ground at first; what is not is not certain to be ground
 
 
 def moving_region(picture: Picture, others: Sequence[Picture], handles: np.ndarray, edit_mask: Region) -> Region | None:
@@ -43,11 +48,25 @@ def moving_region(picture: Picture, others: Sequence[Picture], handles: np.ndarr
     if votes is None:
         return None
     start = away <= max(1.0, CERTAIN * short)
-    region = solid(touching((votes > 0.5) | start, start))
+    gap = JOINT * short
+    moves = shrunk(grown((votes > 0.5) | start, gap), gap) | start
+    region = solid(touching(moves, start))
     box = box_of(edit_mask, MARGIN)
-    ground = ~grown(region, CERTAIN * short)[box]
-    region[box] = cut(np.ascontiguousarray(picture[box]), start[box], ground, region[box], ROUNDS) >= 0.5
+    ground, part = ~grown(region, CERTAIN * short)[box], np.ascontiguousarray(picture[box])
+    is_plain = _looks_like(part, ground)
+    region[box] = cut(part, start[box], ground & is_plain, region[box] & ~is_plain, ROUNDS) >= 0.5
     return solid(touching(region | start, start))
+
+
+def _looks_like(picture: Picture, region: Region) -> Region:
+    """The pixels (H, W) whose colour is one of the region's main ones, which fill more than a little of it."""
+    if not region.any():
+        return np.zeros_like(region)
+    smooth = blurred_lab(picture)
+    middles = main_colours(smooth[region], COLOURS)
+    nearest = np.linalg.norm(smooth[region][:, None] - middles, axis=-1).argmin(1)
+    main = np.bincount(nearest, minlength=len(middles)) > LITTLE * len(nearest)
+    return distance(smooth, middles[main]) < ALIKE
 
 
 def _gaps(handles: np.ndarray, size: tuple[int, ...]) -> np.ndarray:

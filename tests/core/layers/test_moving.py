@@ -4,9 +4,13 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
+from dragvideo_core.embedded.demo_clip import demo_clip
+from dragvideo_core.embedded.demo_film import FRAMES, KIND, SEED, demo_film
 from dragvideo_core.layers.guess import guessed_layer
 from dragvideo_core.layers.moving import STEPS, moving_region
+from dragvideo_core.layers.pixels import as_picture
 
 SIDE, SPEED = 128, 3.0  # px; px a frame
 ROWS, COLUMNS = np.mgrid[:SIDE, :SIDE]
@@ -87,3 +91,16 @@ def test_the_same_film_gives_the_same_region():
 def test_tiny_pictures_are_no_error(size: tuple[int, int]):
     pictures = [np.random.default_rng(i).integers(0, 255, (*size, 3), np.uint8) for i in range(3)]
     moving_region(pictures[0], pictures[1:], np.array([[1.0, 1.0]]), np.ones(size, bool))
+
+
+def test_a_head_whose_body_goes_the_other_way_comes_with_its_neck_and_body():
+    """The pack's own film, as *Drag a Film* sees it: the middle of the neck stands still, its bands have the body's colours."""
+    demo = demo_clip(KIND, SEED, FRAMES)
+    pictures = [as_picture(frame) for frame in functional.avg_pool2d(demo_film().frames, 2)]
+    true = functional.interpolate(demo.layer[:1], scale_factor=2, mode="bilinear")[0, 0].numpy() >= 0.5
+    y, x = np.mgrid[:256, :256]
+    edit_mask = np.hypot(x - 122, y - 50) < 80
+    others = [pictures[step] for step in STEPS if 0 <= step < len(pictures)]
+    found = moving_region(pictures[0], others, np.array([[97.75, 51.75]]), edit_mask)
+    part = np.s_[:180]  # legs swing, and lie outside of the box that is looked at
+    assert (found & true)[part].sum() / (found | true)[part].sum() > 0.85
