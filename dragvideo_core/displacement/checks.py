@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -55,6 +57,8 @@ def _check_on_layer(share: Tensor, handles: Tensor, moves: Tensor) -> None:
         raise UserError("the layer is empty in every frame: expected the thing that is dragged. Check the mask that is wired in.")
     reach = 2.0 * spacing_for(size_of(layer))
     for j in moves.nonzero().flatten().tolist():
+        if any(_is_near(layer[i], handles[i, j].mean(0), reach) for i in range(len(layer))):
+            continue
         nearest = []
         for i in range(len(layer)):
             places = layer[i].nonzero().flip(1).float()
@@ -62,9 +66,16 @@ def _check_on_layer(share: Tensor, handles: Tensor, moves: Tensor) -> None:
                 gap = (places - handles[i, j].mean(0)).norm(dim=1)
                 nearest.append((gap.min().item(), i, places[gap.argmin()]))
         gap, i, place = min(nearest, key=lambda one: one[0])
-        if gap > reach:
-            raise UserError(
-                f"the handle of pair {j + 1} lies on no layer in any frame: expected it on the thing that is dragged. "
-                f"The nearest place of the layer is {place_of(*place.tolist())} in {named([i])}, {length_of(gap)} away. "
-                "Put the handle there, or paint the layer there."
-            )
+        raise UserError(
+            f"the handle of pair {j + 1} lies on no layer in any frame: expected it on the thing that is dragged. "
+            f"The nearest place of the layer is {place_of(*place.tolist())} in {named([i])}, {length_of(gap)} away. "
+            "Put the handle there, or paint the layer there."
+        )
+
+
+def _is_near(layer: Tensor, place: Tensor, reach: float) -> bool:
+    """Whether the layer (H, W) bool has a pixel within `reach` px of a place (2,) px. Only the square around it is looked at."""
+    x, y = place.tolist()
+    left, top = max(0, math.floor(x - reach)), max(0, math.floor(y - reach))
+    rows, columns = layer[top : max(0, math.ceil(y + reach) + 1), left : max(0, math.ceil(x + reach) + 1)].nonzero(as_tuple=True)
+    return bool((torch.hypot(columns + left - x, rows + top - y) <= reach).any())

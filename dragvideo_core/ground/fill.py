@@ -23,6 +23,7 @@ from .transfer import light, sampled
 
 MARGIN, MARGIN_SHARE = 12, 0.4  # px, and share of the hole's longer side: what is looked at around a hole
 MOST_ASKED = 6  # frames
+SEEN = 300  # of a hole's pixels are looked for in other frames, to tell which of them show it
 FRESH = 0.1  # a frame is asked only if it shows this share of what is still missing
 DEAR = 0.05  # a frame one further away must show so much more
 
@@ -100,7 +101,7 @@ def _take(i: int, hole: Mask, box: Box, filled: _Ground, source: _Ground, others
 def _asked(i: int, hole: Mask, source: _Ground, others: Sequence[int], motions: GroundMotions) -> Iterator[int]:
     """The frames that show most of the hole of frame i, and near ones before far ones; then those that show most of the rest."""
     y, x = np.nonzero(hole)
-    step = max(1, len(x) // 1000)
+    step = max(1, len(x) // SEEN)
     places = np.stack([x, y], -1)[::step].astype(np.float64)
     shows = {}
     for j in others:

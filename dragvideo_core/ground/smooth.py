@@ -21,7 +21,7 @@ from .transfer import matched
 Weights = tuple[float, float]
 WEIGHTS = (1.0, 1.0), (4.0, 1.0), (20.0, 1.0), (1.0, 4.0), (1.0, 20.0)  # of neighbours in the row and in the column
 BAND = 6  # the larger hole is larger by one of so many parts of the hole's side
-TRIED, SOLVED = 1500, 10_000  # unknown pixels at most; larger holes are made smaller by halves: to try weights, to fill
+TRIED, SOLVED = 1500, 6_000  # unknown pixels at most; larger holes are made smaller by halves: to try weights, to fill
 AROUND = 12  # px: so far around a hole, and half the side of its area further, other unknown pixels take part in its fill
 LEAK = 1e-7  # weight of the mean colour: decides where no known pixel can be reached
 
