@@ -42,7 +42,8 @@ def drag_again(group: Group, folder: Path | None, on_iteration=lambda done: None
         on_iteration(done)
 
     kept = NOT_KEPT if folder is None else Unfinished(folder, seconds=-1.0)
-    made = drag(inversion(FRAMES), tracks(FRAMES), model(), SETTINGS, report, unfinished=kept, group=group)
+    with patch("dragvideo_core.files.unfinished.SHARE", 0.0):  # written after every iteration, however long writing takes
+        made = drag(inversion(FRAMES), tracks(FRAMES), model(), SETTINGS, report, unfinished=kept, group=group)
     return dragged(made), reports
 
 
