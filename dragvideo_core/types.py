@@ -251,7 +251,7 @@ class Displacement:
     backward: Tensor  # (N, H, W, 2) float32 px, (x, y): where in the same frame each pixel comes from; itself where nothing moved
     matte: Tensor  # (N, 1, H, W) float32 in [0, 1]: how much of each pixel the displaced layer covers
     freed: Tensor  # (N, 1, H, W) bool: ground that the layer covered and covers no more
-    shown_elsewhere: Tensor  # (N, 1, H, W) bool: freed ground that another frame shows; the rest of it is a smooth fill
+    shown_elsewhere: Tensor  # (N, 1, H, W) bool: freed ground that another frame shows; the rest of it is made up
     stretch: (
         Tensor  # (N, 1, H, W) float32: how many times as long the layer is there, along its most stretched direction; 1 = as it was
     )
@@ -290,7 +290,7 @@ class DragModel:
     lora: dict[str, Tensor] | None = None  # weights that `tune` trained and fused, in peft's names
     lora_losses: tuple[float, ...] = ()  # of the training's steps
     most_noise_error: float | None = None  # `familiar.noise_error` on pictures that it was made for, at most; None: for any
-    paint_from: int = 10  # step of 50 from which it paints freed ground over its smooth fill; 0: it does that no better
+    paint_from: int = 10  # step of 50 from which it paints freed ground over the fill; 0: it does that no better
     on_all_devices: bool = False  # whether the stages that work with it are to be shared by all devices of the machine
 
     @property

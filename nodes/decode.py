@@ -63,8 +63,8 @@ class Decode(io.ComfyNode):
                 ),
                 setting(
                     "paint_from",
-                    "With a displacement: at which of 50 steps the model starts to paint freed ground over its smooth fill. "
-                    "Higher: it invents more. 0: the smooth fill stays. -1: what suits the model: 10, with the embedded model 0.",
+                    "With a displacement: at which of 50 steps the model starts to paint freed ground over its fill. "
+                    "Higher: it invents more. 0: the fill stays. -1: what suits the model: 10, with the embedded model 0.",
                     -1,
                     50,
                     advanced=True,

@@ -1,4 +1,4 @@
-"""The freed ground: from other frames that show it, and a smooth fill where none does.
+"""The freed ground: from other frames that show it; made up where none does, of pieces of the ground beside it or smoothly.
 
 Every frame takes its ground straight from the frames that show it, so each pixel is interpolated once at most. What no
 frame shows is made up once, in the frame where most of it is missing, and carried from there to the others: the same
@@ -19,6 +19,7 @@ from ..types import OnProgress, UserError, ignore_progress
 from .camera import Array, Mask
 from .motion import Box, GroundMotions, move
 from .smooth import Weights, best_weights, smooth_fill
+from .stamp import stamped
 from .transfer import light, sampled
 
 MARGIN, MARGIN_SHARE = 12, 0.4  # px, and share of the hole's longer side: what is looked at around a hole
@@ -120,12 +121,12 @@ def _asked(i: int, hole: Mask, source: _Ground, others: Sequence[int], motions: 
 
 
 def _make(i: int, hole: Mask, filled: _Ground, weights: Weights | None) -> Weights | None:
-    """Fill the hole (H, W) of frame i smoothly from the ground around it, by these weights or the best ones: those used."""
+    """Fill the hole (H, W) of frame i from the ground around it, first smoothly, by these weights or the best ones: those used."""
     if hole.any():
         box = _box(hole)
         picture, known = filled.pictures[i][box], filled.known[i][box]
         weights = weights or best_weights(picture, known)
-        picture[...] = smooth_fill(picture, known, hole[box], weights)
+        picture[...] = stamped(picture, known, hole[box], smooth_fill(picture, known, hole[box], weights))
         known |= hole[box]
     return weights
 
