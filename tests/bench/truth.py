@@ -66,7 +66,7 @@ def gain_inside(demo: DemoClip, edited: VideoClip, mask: Tensor) -> float:
 
 
 def sharpness(edited: Tensor, true: Tensor, where: Tensor) -> float:
-    """Energy of the gradients inside the moved layer: the edited clip's / the true edit's. 1: as sharp; NaN for no such pixel."""
+    """Energy of the gradients in some pixels: the edited clip's / the true edit's. 1: as sharp; NaN for no such pixel."""
     wanted = _gradient_energy(true)[where].mean().item()
     return _gradient_energy(edited)[where].mean().item() / wanted if wanted > 0 else math.nan
 
