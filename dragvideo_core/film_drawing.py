@@ -24,7 +24,7 @@ from .region.box import box_around, tracks_in
 from .region.patch import Patch, is_patched, patch_from
 from .region.scaled import as_frames, as_values, enlarged_masks
 from .region.windows import tracks_as_tensors, tracks_of
-from .stages.displace import DisplaceSettings, bend_layers, drawn, warn_of_folds
+from .stages.displace import DisplaceSettings, Sketch, bend_layers, warn_of_folds
 from .types import Box, PointTracks, UserError, VideoClip
 
 EDGE = 16  # px of the film around what may change: so far the layer's edge is looked for in its own pixels
@@ -83,16 +83,28 @@ def draw(drawing: Drawing) -> Patch | None:
     bents, tracks = bents[shown], drawing.tracks.of_frames(shown)
     if box is None or not any(bent is not None and bent.moved.any() for bent in bents):
         return None
-    clip = _clip(drawing.pixels)
     cut = enlarged_masks(tracks_in(box, tracks), drawing.factor)
     if cut.layer is not None and drawing.factor > 1:
         edge = box_around(cut.edit_mask.any(0)[0].numpy(), EDGE, 1)
-        cut = replace(cut, layer=cut.layer if edge is None else _sharp(clip.frames, cut.layer, edge))
-    made, _, _ = drawn(clip, cut, [bent and _in_box(bent, box) for bent in bents])
-    changed = [(new != old).any(0).numpy() for new, old in zip(made, clip.frames, strict=True)]
-    dtype = drawing.pixels[0].dtype
-    values = [as_values(one[:, where], dtype) for one, where in zip(made, map(torch.from_numpy, changed), strict=True)]
-    return Patch(box.times(drawing.factor), changed, values)
+        cut = replace(cut, layer=cut.layer if edge is None else _sharp(drawing.pixels, cut.layer, edge))
+    sketch = Sketch.of(drawing.pixels, cut, [bent and _in_box(bent, box) for bent in bents])
+    changes = [_changes(sketch, i) for i in range(len(drawing.pixels))]
+    return Patch(box.times(drawing.factor), *(list(of_all) for of_all in zip(*changes, strict=True)))
+
+
+def _changes(sketch: Sketch, i: int) -> tuple[np.ndarray, np.ndarray]:
+    """Where (h, w) frame i is drawn otherwise than it was, and what it shows there, (P, 3) of its own type."""
+    picture, warp = sketch.pictures[i], sketch.warps[i]
+    changed = np.zeros(picture.shape[:2], bool)
+    if warp is None:
+        return changed, np.zeros((0, 3), picture.dtype)
+    touched, colours = sketch.drawn(i)
+    values = as_values(torch.from_numpy(colours.T), picture.dtype)
+    differs = values != picture[warp.box][touched]
+    is_new = differs[:, 0] | differs[:, 1] | differs[:, 2]  # ten times as fast as `any`
+    touched[touched] = is_new
+    changed[warp.box] = touched
+    return changed, values[is_new]
 
 
 def _clip(pictures: list[np.ndarray]) -> VideoClip:
@@ -107,12 +119,14 @@ def _in_box(bent: Bent, box: Box) -> Bent:
     return replace(bent, mesh=replace(mesh, vertices=mesh.vertices - [x, y], corner=corner, size=box.size))
 
 
-def _sharp(frames: Tensor, layer: Tensor, box: Box) -> Tensor:
-    """An enlarged layer (N, 1, H, W), in the box with its edge where the film's own pixels have it. Nothing is drawn elsewhere."""
-    sharp = (layer >= 0.5).to(layer.dtype)
-    for frame, one in zip(box.cut(frames), box.cut(sharp), strict=True):
-        one[0] = torch.from_numpy(matte(as_values(frame, np.dtype(np.uint8)), one[0].numpy()))
-    return sharp
+def _sharp(pixels: list[np.ndarray], layer: Tensor, box: Box) -> Tensor:
+    """An enlarged layer (N, 1, H, W), in the box with its edge where the film's own pixels have it. Nothing is drawn elsewhere.
+    In its own memory, as it is large and nobody else has it."""
+    layer.ge_(0.5)
+    for picture, one in zip(pixels, box.cut(layer), strict=True):
+        part = picture[box.rows, box.columns]
+        one[0] = torch.from_numpy(matte(part if part.dtype == np.uint8 else (part >> 8).astype(np.uint8), one[0].numpy()))
+    return layer
 
 
 # ----------------------------------------------------------------------------------------------- the ranks of a group

@@ -17,6 +17,7 @@ from .mesh import Mesh
 TRIANGLES = ((0, 1, 2), (1, 3, 2))  # of a cell's corners
 STILL = 1 / 32  # px: less is no move
 MARGIN = 8  # px around all that changes
+NOTHING = 1e-9  # a share that is less below zero is none: pixels on the edge between two triangles belong to one of them
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,9 @@ def backward(mesh: Mesh, moved: np.ndarray, size: Size, scale: float = 1.0) -> W
     corners = np.concatenate([mesh.cells[:, list(three)] for three in TRIANGLES])
     order = np.argsort(np.linalg.norm(moved, axis=1)[corners].mean(1), kind="stable")
     at_rest, now = rest[corners[order]], bent[corners[order]]
-    pixel, triangle, shares = _drawn(now - corner, shape)
+    pixel, triangle, place = _drawn(now - corner, at_rest, shape)
     places, stretch, lands = own.reshape(-1, 2).copy(), np.ones(len(own) * own.shape[1], np.float32), np.zeros(own.shape[:2], bool)
-    places[pixel] = np.einsum("pc,pcd->pd", shares, at_rest[triangle])
+    places[pixel] = place
     stretch[pixel] = stretches(at_rest, now)[triangle]
     lands.reshape(-1)[pixel] = True
     places = places.reshape(own.shape)
@@ -81,25 +82,38 @@ def _box(places: np.ndarray, size: Size) -> tuple[slice, slice]:
     return rows, columns
 
 
-def _drawn(triangles: np.ndarray, size: Size) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Every pixel of every triangle (T, 3, 2), in their order: flat pixel numbers, triangle numbers, shares (P, 3)."""
+def _drawn(triangles: np.ndarray, rest: np.ndarray, size: Size) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Every pixel of every triangle (T, 3, 2), in their order: flat pixel numbers, triangle numbers, and the places (P, 2) float32
+    that these pixels have in the triangles at rest (T, 3, 2).
+
+    Row by row: of each row of a triangle it is worked out from which pixel to which the three shares are not negative, and at which
+    place the first one is. From pixel to pixel the place goes on by the same step.
+    """
     height, width = size
-    low = np.ceil(triangles.min(1)).clip(0).astype(int)
-    high = np.minimum(np.floor(triangles.max(1)).astype(int), [width - 1, height - 1])
-    columns, rows = np.maximum(high - low + 1, 0).T
-    count = columns * rows
-    number = np.repeat(np.arange(len(triangles)), count)
-    nth = np.arange(len(number)) - np.repeat(np.cumsum(count) - count, count)
-    y, x = np.divmod(nth, columns[number])
-    x, y = x + low[number, 0], y + low[number, 1]
+    first, last = np.ceil(triangles[..., 1].min(1)).clip(0).astype(int), np.floor(triangles[..., 1].max(1)).clip(max=height - 1)
+    triangle, y = _counted(first, np.maximum(last.astype(int) - first + 1, 0))
     a, b, c = triangles.transpose(1, 0, 2)
     inverse = np.linalg.inv(np.stack([b - a, c - a], -1))
-    dx, dy = x - a[number, 0], y - a[number, 1]
-    second = inverse[number, 0, 0] * dx + inverse[number, 0, 1] * dy
-    third = inverse[number, 1, 0] * dx + inverse[number, 1, 1] * dy
-    inside = (second >= -1e-9) & (third >= -1e-9) & (second + third <= 1 + 1e-9)
-    second, third = second[inside], third[inside]
-    return (y * width + x)[inside], number[inside], np.stack([1 - second - third, second, third], -1)
+    across, down = np.concatenate([-inverse.sum(1, keepdims=True), inverse], 1).transpose(2, 0, 1)  # (T, 3): of each share
+    at_zero = [1, 0, 0] - across * a[:, :1] - down * a[:, 1:]
+    shares, slope = at_zero[triangle] + down[triangle] * y[:, None], across[triangle]  # at x = 0, and from there on
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ends = -(shares + NOTHING) / slope
+    start = np.ceil(np.where(slope > 0, ends, -np.inf).max(1)).clip(0, width).astype(int)
+    stop = np.floor(np.where(slope < 0, ends, np.inf).min(1)).clip(-1, width - 1).astype(int) + 1
+    misses = ((slope == 0) & (shares < -NOTHING)).any(1)
+    row, x = _counted(start, np.where(misses, 0, np.maximum(stop - start, 0)))
+    places = np.einsum("sk,skd->sd", shares + slope * start[:, None], rest[triangle]).astype(
+        np.float32
+    )  # of each row's first pixel
+    steps, number = np.einsum("tk,tkd->td", across, rest).astype(np.float32), triangle[row]
+    return y[row] * width + x, number, places[row] + steps[number] * (x - start[row]).astype(np.float32)[:, None]
+
+
+def _counted(starts: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For numbers that begin at `starts` (K,) and are `counts` (K,) many: which of the K each is of, and the number."""
+    which = np.repeat(np.arange(len(starts)), counts)
+    return which, np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts - starts, counts)
 
 
 def _left(mesh: Mesh, busy: np.ndarray, box: tuple[slice, slice], scale: float) -> np.ndarray:

@@ -23,6 +23,7 @@ from .rigid import bend
 MOST_ROUNDS = 30  # of the rigid solver, for a stiffness of 1
 NOTICED = 1.0  # % of the shorter side: where undoing folds moves a vertex by more, it shows
 WATCHED = 128  # px: flow is measured on pictures whose shorter side is at most this
+LARGE = 256  # px: of clips whose shorter side is at least this, to the pixels of pictures half as large
 AROUND = 20  # px of these pictures: flow is measured no further around the meshes
 
 
@@ -85,7 +86,7 @@ def _flows(frames: Tensor, meshes: list[Mesh]) -> tuple[list[np.ndarray], list[n
 
     def between(one: Tensor, other: Tensor) -> np.ndarray:
         found = whole.copy()
-        found[:, rows, columns] = flow.optical_flow(one, other).numpy() * scale
+        found[:, rows, columns] = flow.optical_flow(one, other, halved=int(shorter >= LARGE)).numpy() * scale
         return found
 
     to_next, to_last = [between(a, b) for a, b in pairwise(small)], [between(b, a) for a, b in pairwise(small)]

@@ -8,87 +8,103 @@ place of the ground keeps its look from frame to frame.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
-import torch
-from einops import rearrange
-from torch import Tensor
 
 from ..types import OnProgress, UserError, ignore_progress
 from .camera import Array, Mask
-from .motion import Box, GroundMotions, move
+from .motion import GroundMotions, move
+from .pictures import Box, Picture, as_floats, box_around
 from .smooth import Weights, best_weights, smooth_fill
 from .stamp import stamped
-from .transfer import light, sampled
+from .transfer import REACH, every, light, sampled
 
 MARGIN, MARGIN_SHARE = 12, 0.4  # px, and share of the hole's longer side: what is looked at around a hole
 MOST_ASKED = 6  # frames
 SEEN = 300  # of a hole's pixels are looked for in other frames, to tell which of them show it
 FRESH = 0.1  # a frame is asked only if it shows this share of what is still missing
+READ = REACH + 2  # px around the places that are read
 DEAR = 0.05  # a frame one further away must show so much more
 
 
 @dataclass(frozen=True)
 class _Ground:
-    """Pictures (H, W, 3) of the frames, and where each shows ground (H, W)."""
+    """Pictures (H, W, 3) of the frames, and where each shows ground (H, W), the ground that was filled included."""
 
-    pictures: list[Array]
+    pictures: Sequence[Picture]
     known: list[Mask]
+    boxes: dict[int, Box] = field(default_factory=dict)  # of the frames with holes: what is looked at around them
+    filled: dict[int, Array] = field(default_factory=dict)  # what is there in these boxes, holes that are filled included
+
+    def part(self, j: int, box: Box) -> tuple[Array, Mask]:
+        """What frame j shows in a box, (h, w, 3) in [0, 1], and where that is ground (h, w)."""
+        picture = as_floats(self.pictures[j][box])
+        if j in self.boxes:
+            shared = [slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(box, self.boxes[j], strict=True)]
+            if all(side.start < side.stop for side in shared):
+                here, there = (
+                    tuple(slice(side.start - whole.start, side.stop - whole.start) for side, whole in zip(shared, of, strict=True))
+                    for of in (box, self.boxes[j])
+                )
+                picture = picture.copy()
+                picture[here] = self.filled[j][there]
+        return picture, self.known[j][box]
 
 
-def fill_freed(frames: Tensor, covered: Tensor, freed: Tensor, on_progress: OnProgress = ignore_progress) -> tuple[Tensor, Tensor]:
-    """The ground behind the `freed` (N, 1, H, W) bool pixels of the frames (N, 3, H, W) in [0, 1].
+def fill_freed(
+    pictures: Sequence[Picture], covered: Mask, freed: Mask, on_progress: OnProgress = ignore_progress
+) -> tuple[list[Array], Mask]:
+    """The ground behind the `freed` (N, H, W) bool pixels of N pictures (H, W, 3), uint8, uint16, or float32 in [0, 1].
 
-    covered: (N, 1, H, W) bool, pixels that show something else than ground: never taken for ground. Returns the frames
-    with the ground filled in, bit for bit the same elsewhere, and which freed pixels another frame truly shows,
-    (N, 1, H, W) bool. UserError for shapes that do not belong together.
+    covered: (N, H, W) bool, pixels that show something else than ground: never taken for ground. Returns what the freed pixels of
+    each picture show, (P, 3) float32 in [0, 1], row by row; and which of them another frame truly shows, (N, H, W) bool. UserError
+    for shapes that do not belong together.
     """
-    _check(frames, covered, freed)
-    holes = [mask[0].numpy() for mask in freed.cpu()]
-    busy = [i for i, hole in enumerate(holes) if hole.any()]
+    _check(pictures, covered, freed)
+    busy = [i for i, hole in enumerate(freed) if hole.any()]
+    shown_elsewhere, nothing = np.zeros(freed.shape, bool), np.zeros((0, 3), np.float32)
     if not busy:
-        return frames.clone(), torch.zeros_like(freed)
-    shown = _Ground(
-        [np.ascontiguousarray(picture) for picture in rearrange(frames.float().cpu().numpy(), "n c h w -> n h w c")],
-        [~mask[0].numpy() for mask in (covered | freed).cpu()],
-    )
-    filled = _Ground([picture.copy() for picture in shown.pictures], [known.copy() for known in shown.known])
-    motions = GroundMotions(shown.pictures, shown.known, holes)
-    boxes = {i: _box(holes[i]) for i in busy}
-    shown_elsewhere = torch.zeros_like(freed)
+        return [nothing] * len(pictures), shown_elsewhere
+    shown = _Ground(pictures, list(~(covered | freed)))
+    boxes = {i: _box(freed[i]) for i in busy}
+    around = {i: np.array(as_floats(pictures[i][box])) for i, box in boxes.items()}
+    filled = _Ground(pictures, [known.copy() for known in shown.known], boxes, around)
+    motions = GroundMotions(pictures, shown.known, list(freed))
     for done, i in enumerate(busy):
-        others = [j for j in range(len(frames)) if j != i]
-        shown_elsewhere[i, 0] = torch.from_numpy(_take(i, holes[i], boxes[i], filled, shown, others, motions))
+        others = [j for j in range(len(pictures)) if j != i]
+        shown_elsewhere[i] = _take(i, freed[i], filled, shown, others, motions)
         on_progress(done + 1, 2 * len(busy), None)
-    missing = {i: holes[i] & ~filled.known[i] for i in busy}
+    missing = {i: freed[i] & ~filled.known[i] for i in busy}
     made: list[int] = []
     weights: Weights | None = None  # of the smooth fill: tried once, where most is missing, since the ground is the same
     for done, i in enumerate(sorted(busy, key=lambda i: -int(missing[i].sum()))):
         if missing[i].any():
-            _take(i, missing[i], boxes[i], filled, filled, made, motions)
+            _take(i, missing[i], filled, filled, made, motions)
             weights = _make(i, missing[i] & ~filled.known[i], filled, weights)
             made.append(i)
         on_progress(len(busy) + done + 1, 2 * len(busy), None)
-    ground = frames.clone()
-    for i in busy:
-        ground[i][:, freed[i, 0]] = torch.from_numpy(filled.pictures[i][holes[i]].T).to(frames)
-    return ground, shown_elsewhere
+    return [around[i][freed[i][boxes[i]]] if i in around else nothing for i in range(len(pictures))], shown_elsewhere
 
 
-def _take(i: int, hole: Mask, box: Box, filled: _Ground, source: _Ground, others: Sequence[int], motions: GroundMotions) -> Mask:
+def _take(i: int, hole: Mask, filled: _Ground, source: _Ground, others: Sequence[int], motions: GroundMotions) -> Mask:
     """Fill the hole (H, W) of frame i from the ground that other frames show, as far as they do: (H, W) of what was filled."""
-    wanted, picture, known = hole[box].copy(), filled.pictures[i][box], filled.known[i][box]
+    box, picture = filled.boxes[i], filled.filled[i]
+    wanted, known = hole[box].copy(), filled.known[i][box]
+    rows, columns = (np.arange(side.start, side.stop) for side in box)
+    step = every(known)
     for j in _asked(i, hole, source, others, motions):
         match = motions.between(i, j, box)
         if match is None:
             continue
         part = _rows_and_columns(wanted)
-        shown = source.pictures[j], source.known[j]
-        taken, shows = sampled(*shown, match.places[part])
-        new = wanted[part] & shows & match.alike[part]
+        wide, places = match.places(rows[::step], columns[::step]), match.places(rows[part[0]], columns[part[1]])
+        there = box_around([wide, places], READ, hole.shape)
+        shown, corner = source.part(j, there), np.array([there[1].start, there[0].start], np.float32)
+        taken, shows = sampled(*shown, places - corner)
+        new = wanted[part] & shows & match.alike(rows[part[0]], columns[part[1]])
         if new.any():
-            lacks = light(*shown, match.places, picture, known)[part]
+            lacks = light(*shown, wide - corner, picture, known)[part]
             picture[part][new] = (taken[new] + lacks[new]).clip(0, 1)
             known[part] |= new
             wanted[part] &= ~new
@@ -101,32 +117,37 @@ def _take(i: int, hole: Mask, box: Box, filled: _Ground, source: _Ground, others
 
 def _asked(i: int, hole: Mask, source: _Ground, others: Sequence[int], motions: GroundMotions) -> Iterator[int]:
     """The frames that show most of the hole of frame i, and near ones before far ones; then those that show most of the rest."""
+    if not others:
+        return
     y, x = np.nonzero(hole)
     step = max(1, len(x) // SEEN)
     places = np.stack([x, y], -1)[::step].astype(np.float64)
-    shows = {}
-    for j in others:
-        there = np.rint(move(motions.guess(i, j), places)).astype(int)
-        inside = (there >= 0).all(-1) & (there < hole.shape[::-1]).all(-1)
-        inside[inside] = source.known[j][there[inside, 1], there[inside, 0]]
-        shows[j] = inside
+    there = np.rint([move(motions.guess(i, j), places) for j in others]).astype(int)  # (J, P, 2)
+    shows = np.array(((there >= 0) & (there < hole.shape[::-1])).all(-1))
+    for k, j in enumerate(others):
+        across, down = there[k, shows[k]].T
+        shows[k, shows[k]] = source.known[j][down, across]
+    nearness = 1 + DEAR * np.abs(np.array(others) - i)
     left = np.ones(len(places), bool)
     for _ in range(MOST_ASKED):
-        worth = {j: (seen & left).mean() / (1 + DEAR * abs(i - j)) for j, seen in shows.items()}
-        best = max(worth, key=worth.__getitem__, default=None)
-        if best is None or worth[best] < FRESH * left.mean() or worth[best] == 0:
+        worth = (shows & left).mean(1) / nearness
+        best = int(worth.argmax())
+        if worth[best] < FRESH * left.mean() or worth[best] == 0:
             return
-        yield best
-        left &= ~shows.pop(best)
+        yield others[best]
+        left &= ~shows[best]
+        shows[best] = False
 
 
 def _make(i: int, hole: Mask, filled: _Ground, weights: Weights | None) -> Weights | None:
     """Fill the hole (H, W) of frame i from the ground around it, first smoothly, by these weights or the best ones: those used."""
     if hole.any():
-        box = _box(hole)
-        picture, known = filled.pictures[i][box], filled.known[i][box]
+        box, whole = _box(hole), filled.boxes[i]  # of a part of the hole: within the box of all of it
+        rows, columns = (slice(side.start - of.start, side.stop - of.start) for side, of in zip(box, whole, strict=True))
+        picture, known = filled.filled[i][rows, columns], filled.known[i][box]
         weights = weights or best_weights(picture, known)
-        picture[...] = stamped(picture, known, hole[box], smooth_fill(picture, known, hole[box], weights))
+        made = stamped(picture, known, hole[box], smooth_fill(picture, known, hole[box], weights))
+        np.copyto(picture, made, where=hole[box][..., None])
         known |= hole[box]
     return weights
 
@@ -147,10 +168,10 @@ def _rows_and_columns(hole: Mask) -> Box:
     return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
-def _check(frames: Tensor, covered: Tensor, freed: Tensor) -> None:
-    wanted = (frames.shape[0], 1, *frames.shape[2:])
-    if frames.ndim != 4 or frames.shape[1] != 3 or covered.shape != wanted or freed.shape != wanted:
+def _check(pictures: Sequence[Picture], covered: Mask, freed: Mask) -> None:
+    wanted = (*pictures[0].shape[:2], 3)
+    if any(one.shape != wanted for one in pictures) or not covered.shape == freed.shape == (len(pictures), *wanted[:2]):
         raise UserError(
-            "the freed ground needs frames (N, 3, H, W) and two masks (N, 1, H, W) of the same size: "
-            f"got {tuple(frames.shape)}, {tuple(covered.shape)} and {tuple(freed.shape)}. Make the masks from the same frames."
+            "the freed ground needs N pictures (H, W, 3) and two masks (N, H, W) of the same size: "
+            f"got {len(pictures)} of {pictures[0].shape}, {covered.shape} and {freed.shape}. Make the masks from the same frames."
         )

@@ -17,9 +17,8 @@ import numpy as np
 
 from . import camera
 from .camera import Array, Mask, Matrix, Seen
+from .pictures import Box, Picture, as_floats
 from .spread import spread
-
-Box = tuple[slice, slice]  # rows, columns
 
 LARGE = 160  # px: pictures whose shorter side is a multiple of this are compared made smaller so many times
 REACH = 24  # px: so far around a guessed place the ground is looked for
@@ -41,19 +40,41 @@ OUTLIER = 0.15  # brightness: larger differences count as this one
 
 @dataclass(frozen=True)
 class Match:
-    """Where the ground of a box of h x w pixels lies in another frame."""
+    """Where the ground of a box of one frame lies in another, known for pixels that are so many `times` as large."""
 
-    places: Array  # (h, w, 2) px
-    alike: Mask  # (h, w): the two frames look alike around there
+    shift: Array  # (h, w, 2) px: how far away
+    same: Mask  # (h, w): the two frames look alike around there
+    rows: slice  # of the large pixels
+    columns: slice
+    times: int
+
+    def places(self, rows: np.ndarray, columns: np.ndarray) -> Array:
+        """Where the pixels in these rows (R,) and columns (C,) of the one frame are in the other, (R, C, 2) px."""
+        down, across = self._inside(rows, self.rows), self._inside(columns, self.columns)
+        moved = (
+            _sampled(self.shift, _grid(across, down))
+            if self.times > 1
+            else self.shift[np.ix_(down.astype(int), across.astype(int))]
+        )
+        return _grid(columns.astype(np.float32), rows.astype(np.float32)) + np.float32(self.times) * moved
+
+    def alike(self, rows: np.ndarray, columns: np.ndarray) -> Mask:
+        """Whether the two frames look alike around the pixels in these rows (R,) and columns (C,), (R, C)."""
+        lines = zip((self._inside(rows, self.rows), self._inside(columns, self.columns)), self.same.shape, strict=True)
+        return self.same[np.ix_(*(np.rint(line).astype(int).clip(0, most - 1) for line, most in lines))]
+
+    def _inside(self, line: np.ndarray, side: slice) -> Array:
+        """Rows or columns of the frame as those of the match."""
+        return ((line.astype(np.float32) + np.float32(0.5)) / self.times - 0.5 - side.start).astype(np.float32)
 
 
 class GroundMotions:
     """Matches between any two frames; each is made when it is first asked for, and kept."""
 
-    def __init__(self, pictures: Sequence[Array], known: Sequence[Mask], holes: Sequence[Mask]):
-        """Pictures (H, W, 3) in [0, 1], where (H, W) each shows ground, and where (H, W) the ground is wanted."""
+    def __init__(self, pictures: Sequence[Picture], known: Sequence[Mask], holes: Sequence[Mask]):
+        """Pictures (H, W, 3), where (H, W) each shows ground, and where (H, W) the ground is wanted."""
         self._times = times = max(1, min(known[0].shape) // LARGE)
-        self._pictures = [_smaller(picture, times) for picture in pictures]
+        self._pictures = [as_floats(_smaller(picture, times)) for picture in pictures]
         self._known = [_smaller(mask.astype(np.float32), times) > 0.999 if times > 1 else mask for mask in known]
         holes = [_smaller(mask.astype(np.float32), times) > 0 if times > 1 else mask for mask in holes]
         self._matches: dict[tuple, Match | None] = {}
@@ -77,8 +98,7 @@ class GroundMotions:
                 slice(min(side.start // times, most - 1), min(-(-side.stop // times), most))
                 for side, most in zip(box, size, strict=True)
             )
-            match = self._between(i, j, (rows, columns))
-            self._matches[key] = match if match is None or times == 1 else _larger(match, (rows, columns), box, times)
+            self._matches[key] = self._between(i, j, (rows, columns))
         return self._matches[key]
 
     def _guess(self, i: int, j: int) -> Matrix:
@@ -89,7 +109,12 @@ class GroundMotions:
         there = _around(move(self._guess(i, j), _corners(box)), self._known[j].shape)
         if there is None:
             return None
-        return _match(self._target(i, box), _Look(self._pictures[j], self._known[j], there), self._guess(i, j))
+        found = _match(self._target(i, box), _Look(self._pictures[j], self._known[j], there), self._guess(i, j))
+        if found is None:
+            return None
+        places, alike = found
+        y, x = (np.arange(side.start, side.stop, dtype=np.float32) for side in box)
+        return Match(places - _grid(x, y), alike, *box, self._times)
 
     def _target(self, i: int, box: Box) -> _Look:
         """The look of the latest target, which is compared with several frames in turn."""
@@ -103,25 +128,11 @@ def move(matrix: Matrix, places: np.ndarray) -> np.ndarray:
     return places @ matrix[:, :2].T + matrix[:, 2]
 
 
-def _smaller(picture: Array, times: int) -> Array:
+def _smaller(picture: Picture, times: int) -> Picture:
     """A picture (H, W) or (H, W, 3), made smaller by a whole number; what is left over at the right and below goes."""
     height, width = picture.shape[0] // times, picture.shape[1] // times
     part = picture[: height * times, : width * times]
-    return part if times == 1 else cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA)
-
-
-def _larger(match: Match, small: Box, box: Box, times: int) -> Match:
-    """A match of the box `small` of pictures that were made smaller, as the match of the `box` of the pictures."""
-    y, x = (np.arange(side.start, side.stop, dtype=np.float32) for side in small)
-    shift = match.places - _grid(x, y)
-    row, column = (np.arange(side.start, side.stop, dtype=np.float32) for side in box)
-    across, down = ((line + 0.5) / times - 0.5 - side.start for line, side in ((column, small[1]), (row, small[0])))
-    places = _grid(column, row) + times * _sampled(shift, _grid(across, down))
-    nearest = (
-        np.rint(line).astype(int).clip(0, most - 1) for line, most in ((down, match.alike.shape[0]), (across, match.alike.shape[1]))
-    )
-    alike = match.alike[np.ix_(*nearest)]
-    return Match(places, alike)
+    return part if times == 1 else cv2.resize(np.ascontiguousarray(part), (width, height), interpolation=cv2.INTER_AREA)
 
 
 def _grid(x: Array, y: Array) -> Array:
@@ -151,7 +162,8 @@ class _Look:
         return EXACT * float(np.abs(self.slope[-1][self.clear > 0]).mean()) if self.clear.any() else 0.0
 
 
-def _match(target: _Look, source: _Look, guess: Matrix) -> Match | None:
+def _match(target: _Look, source: _Look, guess: Matrix) -> tuple[Array, Mask] | None:
+    """Where the target's pixels lie in the source's frame, (h, w, 2) px, and where (h, w) both look alike."""
     local = np.concatenate([guess[:, :2], (move(guess, target.origin) - source.origin)[:, None]], 1)
     height, width = target.clear.shape
     grid = _grid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
@@ -170,7 +182,7 @@ def _match(target: _Look, source: _Look, guess: Matrix) -> Match | None:
             bent = _compared(target, source, bent_places, gain, light)
             if _difference(target, *bent) < BETTER * left:
                 places, compared = bent_places, bent
-    return Match(places + source.origin.astype(np.float32), _alike(target, *compared))
+    return places + source.origin.astype(np.float32), _alike(target, *compared)
 
 
 def _refined(target: _Look, source: _Look, matrix: Matrix) -> tuple[Matrix, float, float] | None:

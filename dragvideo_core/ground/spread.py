@@ -20,6 +20,6 @@ def spread(values: Array, weight: Array) -> Array:
     for total, share in zip(sums[-2::-1], weights[-2::-1], strict=True):
         size = share.shape[1], share.shape[0]
         above = cv2.resize(result, size, interpolation=cv2.INTER_LINEAR).reshape(*share.shape, -1)
-        sure = np.minimum(share, 1)[..., None]
-        result = np.where(share[..., None] > 0, total / np.maximum(share, 1e-6)[..., None], 0) * sure + above * (1 - sure)
+        sure = np.minimum(share, 1)
+        result = total * (sure / np.maximum(share, 1e-6))[..., None] + above * (1 - sure)[..., None]
     return result.astype(np.float32, copy=False)

@@ -35,19 +35,25 @@ def sampled(source: Array, usable: Mask, places: Array) -> tuple[Array, Mask]:
 
 
 def light(source: Array, usable: Mask, places: Array, wanted: Array, known: Mask) -> Array:
-    """What `source` (H, W, 3) at places (h, w, 2) lacks to have the light of `wanted` (h, w, 3): (h, w, 3), continued smoothly from
-    the pixels where both are right: `usable` (H, W) and `known` (h, w). Of a large picture only some pixels are looked at.
+    """What `source` (H, W, 3) lacks to have the light of `wanted` (h, w, 3): (h, w, 3), continued smoothly from the pixels where
+    both are right: `usable` (H, W) and `known` (h, w). places: (h', w', 2), of the wanted picture's rows and columns those that
+    are asked for by `every`.
     """
-    step = max(1, _times(known) // 2)
+    step = every(known)
     some = np.s_[::step, ::step]
     if step == 1:
         shown, shows = sampled(source, usable, places)
     else:
-        map_x, map_y = (np.ascontiguousarray(places[some][..., k]) for k in (0, 1))
+        map_x, map_y = (np.ascontiguousarray(places[..., k]) for k in (0, 1))
         shown = cv2.remap(source, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         shows = cv2.remap(usable.astype(np.float32), map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT) > 0.999
     gap = _gap(shown, shows, wanted[some], known[some])
     return cv2.resize(gap, known.shape[::-1], interpolation=cv2.INTER_LINEAR)
+
+
+def every(known: Mask) -> int:
+    """Of a picture of this size (h, w) the light is compared in every so many rows and columns."""
+    return max(1, _times(known) // 2)
 
 
 def matched(picture: Array, wanted: Array, known: Mask) -> Array:
@@ -57,10 +63,8 @@ def matched(picture: Array, wanted: Array, known: Mask) -> Array:
 
 def _gap(picture: Array, shows: Mask, wanted: Array, known: Mask) -> Array:
     """What the picture (h, w, 3) lacks to be the wanted one where both are right, continued smoothly; 0 if they are nowhere."""
-    both = shows & known
-    gap = np.where(both[..., None], wanted - picture, 0)
-    same = both & (reduce(np.maximum, np.abs(gap).transpose(2, 0, 1)) < MOST)  # ten times as fast as max(-1)
-    return _continued(gap, same.astype(np.float32))
+    same = shows & known & (reduce(cv2.max, cv2.split(cv2.absdiff(wanted, picture))) < MOST)  # far faster than max(-1)
+    return _continued(wanted - picture, same.astype(np.float32))
 
 
 def _times(mask: Array | Mask) -> int:
@@ -75,5 +79,6 @@ def _continued(gap: Array, weight: Array) -> Array:
         return spread(gap, weight)
     size = width // times, height // times
     share = cv2.resize(weight, size, interpolation=cv2.INTER_AREA)
-    means = cv2.resize(gap * weight[..., None], size, interpolation=cv2.INTER_AREA) / np.maximum(share, 1e-6)[..., None]
+    counted = gap * cv2.merge([weight] * 3)  # several times as fast as with `weight[..., None]`
+    means = cv2.resize(counted, size, interpolation=cv2.INTER_AREA) / np.maximum(share, 1e-6)[..., None]
     return cv2.resize(spread(means, share), (width, height), interpolation=cv2.INTER_LINEAR)

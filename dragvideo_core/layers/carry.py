@@ -23,6 +23,7 @@ RIM = 2.0  # px of the layer along its edge in which flow is not trusted
 NEAR, FAR = 1.5, 9.0  # px: the motion is continued from what is about so near, and where nothing is, from what is about so far
 LITTLE = 0.02  # weight of the far motion: a fiftieth of a layer that is all near
 RELATIVE, ABSOLUTE = 0.01, 0.5  # of Sundaram et al. 2010: squared round trip <= 0.01 * squared flow + 0.5 px^2
+BESIDE = 32.0  # px around the layer and where it goes: so far the way back is measured
 SEEKS = 3  # rounds in which a pixel looks for where it came from
 MOST_STEP = 0.25  # of the short side: a thing moves less from one frame to the next, and flow is measured no further around it
 LEAST = 16  # px of sure motion, below which all of the layer's counts
@@ -53,10 +54,12 @@ def moved(source: Tensor, frame: Tensor, layer: Coverage) -> Coverage:
     box = _around(layer >= 0.5, math.ceil(MOST_STEP * min(size)))
     one, other = source[:, box[0], box[1]], frame[:, box[0], box[1]]
     halved = int(min(size) >= REFERENCE)  # the motion is averaged over the layer anyway
-    there, back = (optical_flow(*pair, halved).numpy() for pair in ((one, other), (other, one)))
-    motion = layer_motion(layer[box], there, back, min(size))
+    there = optical_flow(one, other, halved).numpy()
+    rows, columns = near = _on_the_way(layer[box] >= 0.5, there, math.ceil(BESIDE * max(0.5, min(size) / REFERENCE)))
+    back = optical_flow(other[:, rows, columns], one[:, rows, columns], halved).numpy()
+    motion = layer_motion(layer[box][near], there[:, rows, columns], back, min(size))
     pushed = np.zeros_like(layer)
-    pushed[box] = _pushed(layer[box], motion)
+    pushed[box][near] = _pushed(layer[box][near], motion)
     return matte(as_picture(frame), pushed)
 
 
@@ -82,6 +85,17 @@ def _around(region: Region, margin: int) -> tuple[slice, slice]:
     lines = region.any(1).nonzero()[0], region.any(0).nonzero()[0]
     first, second = (slice(max(0, int(at[0]) - margin), int(at[-1]) + 1 + margin) for at in lines)
     return first, second
+
+
+def _on_the_way(region: Region, there: np.ndarray, margin: int) -> tuple[slice, slice]:
+    """Rows and columns of what lies within `margin` px of a region, of where the flow (2, H, W) takes it, or between."""
+    lines = []
+    for axis, (side, flow) in enumerate(zip(region.shape, there[::-1], strict=True)):
+        at = region.nonzero()[axis]
+        goes = at + flow[region]
+        first, last = min(at.min(), goes.min()), max(at.max(), goes.max())
+        lines.append(slice(max(0, math.floor(first) - margin), min(side, math.ceil(last) + 1 + margin)))
+    return lines[0], lines[1]
 
 
 def _pushed(layer: Coverage, motion: np.ndarray) -> Coverage:

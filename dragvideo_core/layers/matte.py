@@ -15,6 +15,7 @@ from .pixels import Coverage, Picture, box_of, distance_to, opencv
 BAND = 1.5  # px on each side of the edge at 256 px, more in larger pictures
 REFERENCE = 256  # px, short side
 REACH = 2  # half side of the filter's window, in bands
+COARSE = 3  # px of that half side, each, for which the filter's lines are fitted on a picture made smaller by so many times
 SMOOTH = 1e-4  # the filter's epsilon: squared colour differences below this, of colours in [0, 1], are no edge
 
 
@@ -35,7 +36,26 @@ def matte(picture: Picture, region: Coverage) -> Coverage:
 
 
 def _guided(picture: np.ndarray, region: Coverage, radius: int) -> np.ndarray:
-    """The guided filter with a colour guide (H, W, 3) in [0, 1], Eqs. 19 to 21 of the extended paper (2013)."""
+    """The guided filter with a colour guide (H, W, 3) in [0, 1], Eqs. 19 to 21 of the extended paper (2013).
+
+    With a large window the lines are fitted on smaller pictures (the fast guided filter: He and Sun 2015).
+    """
+    cv2 = opencv()
+    times = max(1, radius // COARSE)
+    if times == 1:
+        slope, rest = _lines(picture, region, radius)
+    else:
+        height, width = region.shape
+        size = -(-width // times), -(-height // times)
+        guide, small = (cv2.resize(values, size, interpolation=cv2.INTER_AREA) for values in (picture, region))
+        lines = cv2.merge(_lines(guide, small, round(radius / times)))
+        lines = cv2.resize(lines, (width, height), interpolation=cv2.INTER_LINEAR)
+        slope, rest = lines[..., :3], lines[..., 3]
+    return _product(slope, picture) + rest
+
+
+def _lines(picture: np.ndarray, region: Coverage, radius: int) -> tuple[np.ndarray, np.ndarray]:
+    """The guided filter's line of each pixel, averaged: how the region goes with the colours (h, w, 3), and the rest (h, w)."""
     cv2 = opencv()
 
     def mean(values: np.ndarray) -> np.ndarray:
@@ -53,7 +73,7 @@ def _guided(picture: np.ndarray, region: Coverage, radius: int) -> np.ndarray:
     rows = minors, cv2.merge([minors[..., 1], *rest[:2]]), cv2.merge([minors[..., 2], *rest[1:]])
     determinant = xx * minors[..., 0] + xy * minors[..., 1] + xz * minors[..., 2]
     slope = cv2.merge([_product(row, joint) for row in rows]) / determinant[..., None]
-    return _product(mean(slope), picture) + mean(target - _product(slope, average))
+    return mean(slope), mean(target - _product(slope, average))
 
 
 def _product(one: np.ndarray, other: np.ndarray) -> np.ndarray:

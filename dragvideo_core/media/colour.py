@@ -12,7 +12,7 @@ import av
 import numpy as np
 
 from ..types import Size, UserError
-from .filters import FilterChain, bits_of, planes_of
+from .filters import KeptChain, bits_of, views_of
 
 # Numbers of ITU-T H.273, as FFmpeg counts them.
 UNSPECIFIED = 2
@@ -48,25 +48,25 @@ def colour_tags(frame: av.VideoFrame, context: av.VideoCodecContext) -> ColourTa
     return ColourTags(int(frame.colorspace), colour_range, int(primaries), int(transfer))
 
 
-def to_rgb(frame: av.VideoFrame, size: Size | None = None) -> tuple[np.ndarray, bool]:
+def to_rgb(frame: av.VideoFrame, size: Size | None = None, chain: KeptChain | None = None) -> tuple[np.ndarray, bool]:
     """A decoded frame as (H, W, 3 or 4) RGB, uint8, or uint16 where it has more than 8 bits, scaled to `size` (H, W) if
-    that is given; and whether the fourth channel, alpha, is there. Not turned yet. Raises `UserError` for a pixel
-    format that has no way to RGB.
+    that is given; and whether the fourth channel, alpha, is there. Not turned yet, and not to be written to. `chain`: what
+    is kept from frame to frame of a film. Raises `UserError` for a pixel format that has no way to RGB.
     """
     is_deep = bits_of(frame.format) > 8
     has_alpha = frame.format.has_palette or any(c.is_alpha for c in frame.format.components)
     layout = ("rgba64le" if has_alpha else "rgb48le") if is_deep else ("rgba" if has_alpha else "rgb24")
     height, width = size or (frame.height, frame.width)
     scaling = f"{width}:{height}:flags={'area' if size else 'bicubic'}"
+    filters = ("scale", scaling + _source_of(frame)), ("format", layout)
     try:
-        chain = FilterChain(frame, ("scale", scaling + _source_of(frame)), ("format", layout))
-        (rgb,) = chain.push(frame)
+        rgb = (chain or KeptChain()).convert(frame, *filters)
     except (av.FFmpegError, ValueError) as error:
         raise UserError(
             f"a frame of {frame.width} x {frame.height} px in the pixel format '{frame.format.name}' cannot be turned "
             f"into RGB ({error}). Convert the video to H.264 mp4."
         ) from error
-    return planes_of(rgb)[0], has_alpha
+    return views_of(rgb)[0], has_alpha
 
 
 def over_black(values: np.ndarray) -> np.ndarray:

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from functools import reduce
 
 import numpy as np
-from einops import reduce
 
 SIDE = 48  # px of the small copy's short side
 NEIGHBOURS = 4  # pairs before and after that a change is compared with
@@ -69,7 +69,9 @@ def _small(frame: np.ndarray) -> np.ndarray:
     step = max(1, min(frame.shape[:2]) // SIDE)
     height, width = frame.shape[0] // step, frame.shape[1] // step
     whole = frame[: height * step, : width * step].astype(np.float32)
-    return reduce(whole, "(h y) (w x) c -> h w c", "mean", y=step, x=step) / np.float32(np.iinfo(frame.dtype).max)
+    rows = reduce(np.add, (whole[i::step] for i in range(step)))  # several times as fast as a mean over two axes
+    total = reduce(np.add, (rows[:, i::step] for i in range(step)))
+    return total / np.float32(step**2 * np.iinfo(frame.dtype).max)
 
 
 def _histogram(picture: np.ndarray) -> np.ndarray:

@@ -28,7 +28,7 @@ from ..types import Size, warn, warnings_go_to
 from .colour import ColourTags, over_black, to_rgb
 from .container import VideoHeader, VideoWarning, open_container, read_header, seconds_of, sound_streams, video_stream
 from .decoding import DecodedFrame, decoded_frames
-from .filters import FilterChain
+from .filters import FilterChain, KeptChain
 from .hdr import to_sdr
 from .joins import CLOCKS_JUMP, Part, Parts
 from .orientation import Orientation, orientation_of
@@ -51,7 +51,7 @@ class FilmFrame:
     def rgb(self) -> np.ndarray:
         """(H, W, 3) uint8, or uint16 (0 to 65535) of films with more than 8 bits: upright, over black where it is
         transparent, in BT.709 where the film is HDR, unless it was opened with `keep_hdr`. Not to be written to."""
-        values, has_alpha = to_rgb(self.stored)
+        values, has_alpha = to_rgb(self.stored, chain=self.film.to_rgb)
         values = self.film.orientation.apply(over_black(values) if has_alpha else values)
         values = to_sdr(values, self.film.colours.transfer) if self.film.is_toned else np.ascontiguousarray(values)
         values.flags.writeable = False
@@ -84,6 +84,11 @@ class Film:
         """The first frame, decoded."""
         with warnings_go_to(lambda text: None):  # whoever walks over the frames is warned
             return next(self.decoded())
+
+    @cached_property
+    def to_rgb(self) -> KeptChain:
+        """What turns its frames into RGB."""
+        return KeptChain()
 
     @cached_property
     def metadata(self) -> dict[str, str]:

@@ -6,6 +6,8 @@ them do not, so every conversion of pixels goes through a filter graph, and plan
 
 from __future__ import annotations
 
+from threading import Lock
+
 import av
 import numpy as np
 from av.filter import Graph
@@ -38,6 +40,25 @@ class FilterChain:
                 return ready
 
 
+class KeptChain:
+    """A `FilterChain` for one frame after another, by any thread. While frames are alike the same one is used, and with it the
+    memory of results that nobody has any more: to ask for that anew takes several times as long as a conversion."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._kept: tuple[tuple, FilterChain] | None = None
+
+    def convert(self, frame: av.VideoFrame, *filters: tuple[str, str]) -> av.VideoFrame:
+        """The frame, filtered: by filters that give one frame for one. Raises what they raise."""
+        made_for = kind_of(frame), filters
+        with self._lock:
+            kept, self._kept = self._kept, None  # where it raises, nothing is kept
+            chain = kept[1] if kept is not None and kept[0] == made_for else FilterChain(frame, *filters)
+            (made,) = chain.push(frame)
+            self._kept = made_for, chain
+        return made
+
+
 def kind_of(frame: av.VideoFrame) -> tuple:
     """What must not change within one `FilterChain`."""
     return frame.width, frame.height, frame.format.name, int(frame.colorspace), int(frame.color_range)
@@ -45,12 +66,16 @@ def kind_of(frame: av.VideoFrame) -> tuple:
 
 def planes_of(frame: av.VideoFrame) -> list[np.ndarray]:
     """Each plane (rows, columns) or, of packed formats, (rows, columns, channels): copies, uint8 or little-endian uint16."""
+    return [plane.copy() for plane in views_of(frame)]
+
+
+def views_of(frame: av.VideoFrame) -> list[np.ndarray]:
+    """The same as views of the frame's own memory, which they keep: only for whoever made the frame to write to."""
     dtype = np.dtype("<u2") if bits_of(frame.format) > 8 else np.dtype("u1")
-    values = []
+    channels, values = _channels(frame.format), []
     for plane in frame.planes:
-        channels = _channels(frame.format)
         lines = np.frombuffer(plane, np.uint8).reshape(-1, abs(plane.line_size))[: plane.height]
-        lines = lines[:, : plane.width * channels * dtype.itemsize].copy().view(dtype)
+        lines = lines[:, : plane.width * channels * dtype.itemsize].view(dtype)
         values.append(lines.reshape(plane.height, plane.width, channels) if channels > 1 else lines)
     return values
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..types import Box, Size
 from .colour import UNSPECIFIED, ColourTags, is_grey, is_ycbcr, matrix_and_range
-from .filters import FilterChain, frame_of, planes_of
+from .filters import FilterChain, frame_of, planes_of, views_of
 from .orientation import Orientation
 
 BESIDE = 16  # px around an edit that are converted with it: chroma is averaged over fewer
@@ -56,13 +56,13 @@ def with_edit(
     inside = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
     whole[inside[0].start + y : inside[0].stop + y, inside[1].start + x : inside[1].stop + x] = changed[inside]
     part[whole] = values
-    changed, edited = whole, planes_of(from_rgb(part, pixels, tags))
-    planes = planes_of(own)  # copies
-    for ours, theirs in zip(planes, edited, strict=True):
+    changed, edited = whole, views_of(from_rgb(part, pixels, tags))
+    frame = frame_of(views_of(own), own.format.name, width, height)
+    for ours, theirs in zip(views_of(frame), edited, strict=True):  # of our own frame, which is written to
         y, x = (top * ours.shape[0] // height, left * ours.shape[1] // width)
         part = ours[y : y + theirs.shape[0], x : x + theirs.shape[1]]
         np.copyto(part, theirs, where=_cells(changed, theirs.shape))
-    return frame_of(planes, own.format.name, width, height)
+    return frame
 
 
 def _around(places: np.ndarray, side: int) -> tuple[int, int]:

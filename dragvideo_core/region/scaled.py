@@ -39,7 +39,7 @@ def as_frames(pictures: list[np.ndarray]) -> Tensor:
     """Pictures (H, W, 3) uint8 or uint16 as frames (N, 3, H, W) float32 in [0, 1]: channels last in memory, as they were."""
     frames = np.empty((len(pictures), *pictures[0].shape), np.float32)
     for frame, picture in zip(frames, pictures, strict=True):
-        np.divide(picture.astype(np.float32), np.float32(np.iinfo(picture.dtype).max), out=frame)
+        np.divide(picture, np.float32(np.iinfo(picture.dtype).max), out=frame, dtype=np.float32)
     return rearrange(torch.from_numpy(frames), "n h w c -> n c h w")
 
 
@@ -78,8 +78,10 @@ def enlarged_masks(tracks: PointTracks, factor: int) -> PointTracks:
     def soft(masks: Tensor | None) -> Tensor | None:
         if masks is None or factor == 1:
             return masks
-        large = [cv2.resize(mask[0].numpy(), None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC) for mask in masks]
-        return torch.from_numpy(np.stack(large)[:, None]).clamp_(0, 1)
+        large = np.empty((len(masks), 1, masks.shape[2] * factor, masks.shape[3] * factor), np.float32)
+        for one, mask in zip(large, masks, strict=True):
+            cv2.resize(mask[0].numpy(), large.shape[:1:-1], one[0], interpolation=cv2.INTER_CUBIC)
+        return torch.from_numpy(np.clip(large, 0, 1, large))
 
     hard = tracks.edit_mask
     if factor > 1:

@@ -19,6 +19,7 @@ from ..displacement.bending import Bent
 from ..displacement.checks import check_tracks
 from ..displacement.rims import without_rims
 from ..ground.fill import fill_freed
+from ..ground.pictures import Picture, as_floats
 from ..points.edit_mask import warn_of_handles
 from ..points.naming import WHERE, warn_of_frames
 from ..types import Displacement, OnProgress, PointTracks, Size, UserError, VideoClip, ignore_progress, showing
@@ -83,47 +84,73 @@ def warn_of_folds(frames: list[int]) -> None:
 def render(
     clip: VideoClip, tracks: PointTracks, bents: list[Bent | None], on_progress: OnProgress = ignore_progress
 ) -> Displacement:
-    """Draw the bent layer over the ground, as `drawn` does, and say where everything came from."""
-    frames, warps, masks = drawn(clip, tracks, bents, on_progress)
-    return Displacement(frames, **masks, **_maps(warps, clip.size))
-
-
-def drawn(
-    clip: VideoClip, tracks: PointTracks, bents: list[Bent | None], on_progress: OnProgress = ignore_progress
-) -> tuple[Tensor, list[Warp | None], dict[str, Tensor]]:
-    """The frames (N, 3, H, W) with the bent layer over the ground; the map of each; the masks of `Displacement` by their names.
-
-    The clip may be larger than the one that `bend_layers` saw, by the same factor in height and width; of the tracks only the edit
-    mask, the layer and what is in front are read, at the size of the clip.
-    """
-    scene = _Scene.of(tracks)
-    warps = [None if bent is None else _warp(bent, clip.size) for bent in bents]
-    mattes, freed = scene.matte.copy(), np.zeros_like(scene.touchable)
-    for i, warp in enumerate(warps):
-        if warp is not None:
-            before = scene.matte[i][warp.box]
-            mattes[i][warp.box] = compose.displaced_matte(before, warp)
-            if tracks.layer is not None:
-                freed[i][warp.box] = compose.freed(before, mattes[i][warp.box], scene.touchable[i][warp.box], warp)
-    ground, shown_elsewhere = fill_freed(clip.frames, _mask(scene.hides | freed), _mask(freed))
-    whole = _whole_layer(clip.frames, scene)
+    """Draw the bent layer over the ground, and say where everything came from."""
+    pictures = [np.ascontiguousarray(picture) for picture in rearrange(clip.frames.numpy(), "n c h w -> n h w c")]
+    sketch = Sketch.of(pictures, tracks, bents)
     frames = clip.frames.clone()
-    for i, warp in enumerate(warps):
+    for i, warp in enumerate(sketch.warps):
         if warp is not None:
-            rows, columns = warp.box
-            picture, own, below = (_picture(one[i, :, rows, columns]) for one in (clip.frames, whole, ground))
-            front = None if scene.front is None else scene.front[i][warp.box]
-            after = mattes[i][warp.box]
-            made = compose.composed(picture, own, below, scene.matte[i][warp.box], after, front, warp)
-            touched = scene.touchable[i][warp.box] & (freed[i][warp.box] | (warp.moves & (after > 0)))
-            frames[i, :, rows, columns] = torch.from_numpy(rearrange(np.where(touched[..., None], made, picture), "h w c -> c h w"))
+            touched, colours = sketch.drawn(i)
+            frames[i, :, warp.box[0], warp.box[1]].numpy()[:, touched] = colours.T
         on_progress(i + 1, len(clip), showing(frames[i]))
-    return frames, warps, {"matte": _mask(mattes), "freed": _mask(freed), "shown_elsewhere": shown_elsewhere}
+    masks = {"matte": sketch.mattes(), "freed": sketch.freed, "shown_elsewhere": sketch.shown_elsewhere}
+    return Displacement(frames, **{name: _mask(mask) for name, mask in masks.items()}, **_maps(sketch.warps, clip.size))
 
 
-def _warp(bent: Bent, size: Size) -> Warp | None:
-    """The map of a picture of `size` (H, W), which may be larger than the one that was bent."""
-    return backward(bent.mesh, bent.moved, size, size[0] / bent.mesh.size[0])
+@dataclass(frozen=True)
+class Sketch:
+    """All that it takes to draw N frames one by one: only what changes in them is ever drawn.
+
+    The pictures may be larger than those that `bend_layers` saw, by the same factor in height and width.
+    """
+
+    pictures: list[Picture]  # (H, W, 3)
+    whole: list[Picture]  # the same, with the layer's own look where things in front hide it
+    scene: _Scene
+    warps: list[Warp | None]  # None: nothing changes
+    after: list[np.ndarray | None]  # (h, w) float32: the layer's matte after the move, in the box of the warp
+    freed: np.ndarray  # (N, H, W) bool: ground that came free
+    ground: list[np.ndarray]  # of each frame (P, 3): what the freed pixels show
+    shown_elsewhere: np.ndarray  # (N, H, W) bool: freed ground that another frame shows
+
+    @staticmethod
+    def of(pictures: list[Picture], tracks: PointTracks, bents: list[Bent | None]) -> Sketch:
+        """Of the tracks only the edit mask, the layer and what is in front are read, at the size of the pictures."""
+        scene, size = _Scene.of(tracks), pictures[0].shape[:2]
+        warps = [None if bent is None else backward(bent.mesh, bent.moved, size, size[0] / bent.mesh.size[0]) for bent in bents]
+        after: list[np.ndarray | None] = [None] * len(warps)
+        freed = np.zeros(scene.touchable.shape, bool)
+        for i, warp in enumerate(warps):
+            if warp is not None:
+                before = scene.matte[i][warp.box]
+                after[i] = moved = compose.displaced_matte(before, warp)
+                if tracks.layer is not None:
+                    freed[i][warp.box] = compose.freed(before, moved, scene.touchable[i][warp.box], warp)
+        ground, shown_elsewhere = fill_freed(pictures, scene.hides | freed, freed)
+        return Sketch(pictures, _whole_layer(pictures, scene), scene, warps, after, freed, ground, shown_elsewhere)
+
+    def mattes(self) -> np.ndarray:
+        """(N, H, W) float32: the layer after the move."""
+        mattes = self.scene.matte.copy()
+        for matte, warp, after in zip(mattes, self.warps, self.after, strict=True):
+            if warp is not None:
+                matte[warp.box] = after
+        return mattes
+
+    def drawn(self, i: int) -> tuple[np.ndarray, np.ndarray]:
+        """Which pixels of the box of a frame's warp are drawn, (h, w) bool, and what they show, (P, 3) in [0, 1]. ValueError for a
+        frame without a warp."""
+        warp, after, scene = self.warps[i], self.after[i], self.scene
+        if warp is None or after is None:
+            raise ValueError(f"nothing changes in frame {i}: expected one that has a warp")
+        freed = self.freed[i][warp.box]
+        picture, own = (as_floats(one[i][warp.box]) for one in (self.pictures, self.whole))
+        ground = picture.copy()
+        ground[freed] = self.ground[i]
+        front = None if scene.front is None else scene.front[i][warp.box]
+        made = compose.composed(picture, own, ground, scene.matte[i][warp.box], after, front, warp)
+        touched = scene.touchable[i][warp.box] & (freed | (warp.moves & (after > 0)))
+        return touched, made[touched]
 
 
 @dataclass(frozen=True)
@@ -153,8 +180,9 @@ class _Scene:
                 border[...] = False
             region = np.stack([compose.widened(one, 1) for one in touchable])
             return _Scene(region.astype(np.float32), region, front, region, np.zeros_like(region), touchable, False)
-        matte = seen = _array(tracks.layer[:, 0]).clip(0, 1)
-        hides, is_guessed = np.zeros_like(touchable), np.zeros_like(touchable)
+        seen = _array(tracks.layer[:, 0])
+        matte = seen = seen if seen.min() >= 0 and seen.max() <= 1 else seen.clip(0, 1)
+        hides, is_guessed = np.zeros(touchable.shape, bool), np.zeros(touchable.shape, bool)
         if front is not None:
             matte = np.stack([hidden.completed(*one) for one in zip(seen, front, strict=True)])
             hides = np.stack([compose.covered(one) for one in front])
@@ -163,12 +191,18 @@ class _Scene:
         return _Scene(matte, region, front, hides | region, is_guessed, touchable, True)
 
 
-def _whole_layer(frames: Tensor, scene: _Scene) -> Tensor:
-    """The frames with the layer's own look where it is hidden behind things in front: as other frames show it, or a smooth fill."""
+def _whole_layer(pictures: list[Picture], scene: _Scene) -> list[Picture]:
+    """The pictures with the layer's own look where things in front hide it: as other frames show it, or a smooth fill."""
     if not scene.is_guessed.any():
-        return frames
+        return pictures
     elsewhere = scene.is_guessed | (scene.hides & (scene.matte < 0.5)) | (scene.matte < compose.WHOLE)
-    return fill_freed(frames, _mask(elsewhere), _mask(scene.is_guessed))[0]
+    looks, _ = fill_freed(pictures, elsewhere, scene.is_guessed)
+    whole = list(pictures)
+    for i, guessed in enumerate(scene.is_guessed):
+        if guessed.any():
+            whole[i] = np.array(as_floats(pictures[i]))
+            whole[i][guessed] = looks[i]
+    return whole
 
 
 def _maps(warps: list[Warp | None], size: Size) -> dict[str, Tensor]:
@@ -180,10 +214,6 @@ def _maps(warps: list[Warp | None], size: Size) -> dict[str, Tensor]:
             places[i][warp.box] = np.where(warp.moves[..., None], warp.places, places[i][warp.box])
             stretch[i][warp.box] = warp.stretch
     return {"backward": torch.from_numpy(places), "stretch": _mask(stretch)}
-
-
-def _picture(frame: Tensor) -> np.ndarray:
-    return np.ascontiguousarray(rearrange(frame.numpy(), "c h w -> h w c"))
 
 
 def _mask(masks: np.ndarray) -> Tensor:

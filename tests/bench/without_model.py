@@ -11,7 +11,6 @@ from unittest.mock import patch
 
 import cv2
 import numpy as np
-import torch
 from torch import Tensor
 
 from dragvideo_core import embedded
@@ -48,14 +47,14 @@ def _layered(clip: VideoClip, tracks: PointTracks) -> Displacement:
     return displace(clip, tracks)
 
 
-def _telea(frames: Tensor, covered: Tensor, freed: Tensor) -> tuple[Tensor, Tensor]:
+def _telea(pictures: list[np.ndarray], covered: np.ndarray, freed: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
     """OpenCV's Telea (2004) in the place of `fill_freed`: frame by frame, from all that is not covered."""
     filled = []
-    for frame, hole in zip(frames, covered | freed, strict=True):
-        picture = np.ascontiguousarray((frame.permute(1, 2, 0).numpy() * 255).round().clip(0, 255).astype(np.uint8))
-        made = cv2.inpaint(picture, hole[0].numpy().astype(np.uint8), inpaint4drag.FILL_RADIUS, cv2.INPAINT_TELEA)
-        filled.append(torch.from_numpy(made).permute(2, 0, 1).float() / 255)
-    return torch.where(freed, torch.stack(filled), frames), torch.zeros_like(freed)
+    for picture, taken, hole in zip(pictures, covered | freed, freed, strict=True):
+        octets = np.ascontiguousarray((picture * 255).round().clip(0, 255).astype(np.uint8))
+        made = cv2.inpaint(octets, taken.astype(np.uint8), inpaint4drag.FILL_RADIUS, cv2.INPAINT_TELEA)
+        filled.append(made[hole].astype(np.float32) / 255)
+    return filled, np.zeros_like(freed)
 
 
 def layered_with_telea(clip: VideoClip, tracks: PointTracks) -> Displacement:

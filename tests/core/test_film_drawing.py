@@ -50,6 +50,16 @@ def test_a_drawing_that_travelled_is_drawn_alike(alone: Path, tmp_path: Path, mo
             assert all(np.array_equal(*pair) for pair in zip(getattr(wanted, name), getattr(made, name), strict=True))
 
 
+def test_pixels_that_are_drawn_as_they_were_are_not_kept(alone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    seen: list[Drawing] = []
+    monkeypatch.setattr(film_drawing, "draw", lambda drawing: seen.append(drawing) or draw(drawing))
+    drag_a_film(alone / "plain.mkv", points(), tmp_path / "out.mkv", SHORT)
+    patch = draw(seen[0])
+    assert sum(len(values) for values in patch.values) > 100
+    for own, changed, values in zip(seen[0].pixels, patch.changed, patch.values, strict=True):
+        assert changed.sum() == len(values) and (own[changed] != values).any(1).all()
+
+
 def test_where_nothing_may_change_nothing_travels_and_nothing_is_drawn(alone: Path, tmp_path: Path, monkeypatch):
     seen: list[Drawing] = []
     monkeypatch.setattr(film_drawing, "draw", lambda drawing: seen.append(drawing) or draw(drawing))

@@ -1,14 +1,27 @@
 """The freed ground: what other frames show comes back exactly, the rest is filled, nothing else changes."""
 
+import numpy as np
 import pytest
 import torch
+from einops import rearrange
 from torch.nn import functional
 
-from dragvideo_core.ground import motion
-from dragvideo_core.ground.fill import fill_freed
-from dragvideo_core.types import UserError
+from dragvideo_core.ground import fill, motion
+from dragvideo_core.types import OnProgress, UserError, ignore_progress
 
 THING = torch.tensor([1.0, 0.0, 1.0])[:, None, None]  # a colour that the ground has nowhere
+
+
+def fill_freed(
+    frames: torch.Tensor, covered: torch.Tensor, freed: torch.Tensor, on_progress: OnProgress = ignore_progress
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """`fill.fill_freed` for frames (N, 3, H, W) and masks (N, 1, H, W): the frames with the ground in them, and the mask."""
+    pictures = list(rearrange(frames.numpy(), "n c h w -> n h w c"))
+    colours, shown = fill.fill_freed(pictures, covered[:, 0].numpy(), freed[:, 0].numpy(), on_progress)
+    ground = frames.clone()
+    for picture, hole, values in zip(ground, freed[:, 0], colours, strict=True):
+        picture[:, hole] = torch.from_numpy(values.T)
+    return ground, torch.from_numpy(shown)[:, None]
 
 
 def world(height: int = 96, width: int = 160, seed: int = 0) -> torch.Tensor:
@@ -138,6 +151,18 @@ def test_frames_that_are_covered_all_over():
     everything = torch.ones_like(covered)
     ground, shown = fill_freed(frames, everything, covered)
     assert not shown.any() and torch.isfinite(ground).all() and ((ground >= 0) & (ground <= 1)).all()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_pictures_in_bytes_are_filled_as_those_in_floats(dtype: type):
+    frames, covered, _ = shot(world(), [(0, 0), (3, -1), (6, -2), (9, -3)], [(60, 30), (42, 30), (30, 30), (14, 30)])
+    most = np.iinfo(dtype).max
+    octets = [(picture * most).round().astype(dtype) for picture in rearrange(frames.numpy(), "n c h w -> n h w c")]
+    floats = [picture.astype(np.float32) / np.float32(most) for picture in octets]
+    masks = covered[:, 0].numpy(), covered[:, 0].numpy()
+    (made, shown), (wanted, as_wanted) = (fill.fill_freed(pictures, *masks) for pictures in (octets, floats))
+    assert np.array_equal(shown, as_wanted)
+    assert all(one.dtype == np.float32 and np.abs(one - two).max() < 1e-6 for one, two in zip(made, wanted, strict=True))
 
 
 def test_nothing_freed_is_the_same_clip():

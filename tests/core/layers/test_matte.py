@@ -1,8 +1,12 @@
 """The matte: where an edge runs through a pixel, the colours say how far."""
 
+from unittest.mock import patch
+
+import cv2
 import numpy as np
 
 from dragvideo_core.embedded.demo_clip import demo_clip
+from dragvideo_core.layers import matte as matte_file
 from dragvideo_core.layers.matte import matte
 from dragvideo_core.layers.pixels import as_picture
 
@@ -26,6 +30,18 @@ def test_an_edge_that_is_a_pixel_off_is_moved_towards_the_colours():
     picture = (255 * (true[..., None] * [0.9, 0.3, 0.1] + (1 - true[..., None]) * [0.1, 0.4, 0.7])).round().astype(np.uint8)
     wide = (disc(18.4) >= 0.5).astype(np.float32)
     assert np.abs(matte(picture, wide) - true).mean() < 0.65 * np.abs(wide - true).mean()
+
+
+def test_in_a_large_picture_the_lines_are_fitted_on_a_smaller_one_and_the_edge_is_found_as_well():
+    true = cv2.resize(disc(24.0), (640, 640), interpolation=cv2.INTER_CUBIC).clip(0, 1)
+    picture = true[..., None] * [0.9, 0.3, 0.1] + (1 - true[..., None]) * [0.1, 0.4, 0.7]
+    picture = (255 * picture + np.random.default_rng(0).normal(0, 3, picture.shape)).round().clip(0, 255).astype(np.uint8)
+    hard = (np.roll(true, 2, 0) >= 0.5).astype(np.float32)
+    errors = []
+    for coarse in (3, 10**9):
+        with patch.object(matte_file, "COARSE", coarse):
+            errors.append(np.abs(matte(picture, hard) - true).sum())
+    assert errors[0] < 1.05 * errors[1] and errors[0] < 0.8 * np.abs(hard - true).sum()
 
 
 def test_on_drawn_things_a_third_of_the_error_of_the_hard_edge_is_left_at_most():
