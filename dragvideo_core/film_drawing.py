@@ -14,9 +14,11 @@ from types import TracebackType
 
 import numpy as np
 import torch
+from einops import rearrange
 from torch import Tensor
 
 from .displacement.bending import Bent
+from .ground.plate import Plate
 from .group import ALONE, Group, LostRank, State
 from .layers.matte import matte
 from .points.naming import gathered, in_film, warn_of_numbers
@@ -43,6 +45,7 @@ class Drawing:
     tracks: PointTracks  # of all frames, on the small copies
     box: Box | None  # of the small copies: nothing else may change in the window's own frames; None: nothing at all
     pixels: list[np.ndarray]  # of the window's own frames in the box, (h, w, 3) uint8 or uint16 at the film's size
+    plate: Plate | None = None  # of the same box at the film's size: ground that no frame of the window shows
 
     def as_tensors(self) -> State:
         """What is handed over to another rank."""
@@ -57,7 +60,8 @@ class Drawing:
             return tensors
         rows, columns, octets = self.box.rows, self.box.columns, np.stack(self.pixels).view(np.uint8)
         box = torch.tensor([rows.start, rows.stop, columns.start, columns.stop])
-        return tensors | {"box": box, "pixels": torch.from_numpy(octets)}
+        plate = {} if self.plate is None else self.plate.as_tensors()
+        return tensors | {"box": box, "pixels": torch.from_numpy(octets)} | plate
 
     @staticmethod
     def of(tensors: State) -> Drawing:
@@ -70,11 +74,31 @@ class Drawing:
             pixels = list(octets.view(np.uint8 if octets.shape[-1] == 3 else np.uint16))
         settings = DisplaceSettings(float(tensors["stiffness"]))
         copies = list(tensors["copies"].numpy())
-        return Drawing(settings, factor, range(begin, end), slice(first, last), copies, tracks_of(tensors), box, pixels)
+        numbers, shown = range(begin, end), slice(first, last)
+        return Drawing(settings, factor, numbers, shown, copies, tracks_of(tensors), box, pixels, Plate.of(tensors))
 
 
 def draw(drawing: Drawing) -> Patch | None:
     """What changes in a window's own frames, None for nothing."""
+    sketch = _sketch(drawing)
+    if sketch is None or drawing.box is None:
+        return None
+    changes = [_changes(sketch, i) for i in range(len(drawing.pixels))]
+    return Patch(drawing.box.times(drawing.factor), *(list(of_all) for of_all in zip(*changes, strict=True)))
+
+
+def first_plate(drawing: Drawing) -> Plate | None:
+    """The clean plate of a drawing's first frame, None where no ground comes free in it."""
+    sketch = _sketch(drawing)
+    if sketch is None or drawing.box is None or not sketch.freed[0].any():
+        return None
+    known, ground = sketch.ground_of(0)
+    picture = as_values(rearrange(torch.from_numpy(ground), "h w c -> c h w"), drawing.pixels[0].dtype)
+    return Plate(drawing.box.times(drawing.factor), picture, known)
+
+
+def _sketch(drawing: Drawing) -> Sketch | None:
+    """What there is to draw in a window's own frames, None for nothing."""
     shown, box = drawing.shown, drawing.box
     with in_film(drawing.numbers, drawing.factor):
         bents = bend_layers(_clip(drawing.copies), drawing.tracks, drawing.settings)
@@ -87,9 +111,7 @@ def draw(drawing: Drawing) -> Patch | None:
     if cut.layer is not None and drawing.factor > 1:
         edge = box_around(cut.edit_mask.any(0)[0].numpy(), EDGE, 1)
         cut = replace(cut, layer=cut.layer if edge is None else _sharp(drawing.pixels, cut.layer, edge))
-    sketch = Sketch.of(drawing.pixels, cut, [bent and _in_box(bent, box) for bent in bents])
-    changes = [_changes(sketch, i) for i in range(len(drawing.pixels))]
-    return Patch(box.times(drawing.factor), *(list(of_all) for of_all in zip(*changes, strict=True)))
+    return Sketch.of(drawing.pixels, cut, [bent and _in_box(bent, box) for bent in bents], drawing.plate)
 
 
 def _changes(sketch: Sketch, i: int) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 
 from .displacement.checks import on_layer, pins
-from .film_drawing import Drawing
+from .film_drawing import Drawing, first_plate
+from .ground.plate import Plate
 from .layers.find import guess
 from .layers.guess import GuessedSegmenter
 from .layers.moving import STEPS
@@ -87,17 +88,27 @@ class FilmWork:
             self.corrections.setdefault(one.frame, []).append(one)
         self.is_carried = not segmenter.asks_points  # the layer goes from window to window; else a SAM is asked in each frame
         self.layer: torch.Tensor | None = None  # (h, w) in the picked frame, once it was found
+        self.plate: Plate | None = None  # of the picked frame: ground that no frame of a window shows is the same in all
 
     def first_start(self) -> Start:
         """The picked frame. Where nobody marked the thing, a guess is made there: the same for all windows."""
         index = self.picks.frame
         first = max(0, index + STEPS[0])
-        copies = self.copies(list(self.film.between(first, index + STEPS[-1] + 1)))
+        frames = list(self.film.between(first, index + STEPS[-1] + 1))
+        copies = self.copies(frames)
         picture = copies[index - first]
         picks = replace(self.picks, frame=0, keys=(), strength=())
         self.segmenter = self._guess(copies, index - first, picks)
         self.is_carried |= bool(picks.strokes)
-        return Start(index, picture, picks, None)
+        start = Start(index, picture, picks, None)
+        self.plate = self._plate(start, frames[index - first])
+        return start
+
+    def _plate(self, start: Start, frame: FilmFrame) -> Plate | None:
+        """The clean plate of the picked frame, None where nothing moves in it."""
+        tracks = self.followed(start, [], [], is_first=True, with_start=True)
+        drawing = self.drawing(Followed([frame], [start.picture], tracks if bool(tracks.visible.any()) else None))
+        return None if drawing is None else first_plate(drawing)
 
     def _guess(self, copies: list[np.ndarray], index: int, picks: PointPicks) -> Segmenter:
         settings, segmenter = self.settings.propagate, self.segmenter
@@ -171,12 +182,13 @@ class FilmWork:
             return None
         mask = followed.tracks.of_frames(followed.shown).edit_mask
         box = box_around(mask.any(0)[0].numpy(), self.settings.margin, LEAST_BOX)
-        pixels = []
+        pixels, plate = [], None
         if box is not None:
             large = box.times(self.factor)
             pixels = [frame.rgb[large.rows, large.columns] for frame in followed.frames]
+            plate = None if self.plate is None else self.plate.seen_in(large)
         numbers, shown, copies = followed.numbers, followed.shown, followed.copies
-        return Drawing(self.settings.displace, self.factor, numbers, shown, copies, followed.tracks, box, pixels)
+        return Drawing(self.settings.displace, self.factor, numbers, shown, copies, followed.tracks, box, pixels, plate)
 
     def _clip(self, copies: list[np.ndarray]) -> VideoClip:
         return VideoClip(as_frames(copies), torch.arange(len(copies)), float(self.film.header.rate))

@@ -16,6 +16,7 @@ from ..types import OnProgress, UserError, ignore_progress
 from .camera import Array, Mask
 from .motion import GroundMotions, move
 from .pictures import Box, Picture, as_floats, box_around
+from .plate import Plate
 from .smooth import Weights, best_weights, smooth_fill
 from .stamp import stamped
 from .transfer import REACH, every, light, sampled
@@ -53,11 +54,16 @@ class _Ground:
 
 
 def fill_freed(
-    pictures: Sequence[Picture], covered: Mask, freed: Mask, on_progress: OnProgress = ignore_progress
+    pictures: Sequence[Picture],
+    covered: Mask,
+    freed: Mask,
+    on_progress: OnProgress = ignore_progress,
+    plate: Plate | None = None,
 ) -> tuple[list[Array], Mask]:
     """The ground behind the `freed` (N, H, W) bool pixels of N pictures (H, W, 3), uint8, uint16, or float32 in [0, 1].
 
-    covered: (N, H, W) bool, pixels that show something else than ground: never taken for ground. Returns what the freed pixels of
+    covered: (N, H, W) bool, pixels that show something else than ground: never taken for ground. plate: of the same size: what no
+    frame shows is taken from there before it is made up. Returns what the freed pixels of
     each picture show, (P, 3) float32 in [0, 1], row by row; and which of them another frame truly shows, (N, H, W) bool. UserError
     for shapes that do not belong together.
     """
@@ -66,25 +72,30 @@ def fill_freed(
     shown_elsewhere, nothing = np.zeros(freed.shape, bool), np.zeros((0, 3), np.float32)
     if not busy:
         return [nothing] * len(pictures), shown_elsewhere
-    shown = _Ground(pictures, list(~(covered | freed)))
+    count, known, holes = len(pictures), list(~(covered | freed)), list(freed)
+    if plate is not None:  # one more frame, which nothing is filled in
+        pictures, known, holes = [*pictures, plate.picture], [*known, plate.known], [*holes, np.zeros_like(plate.known)]
+    shown = _Ground(pictures, known)
     boxes = {i: _box(freed[i]) for i in busy}
     around = {i: np.array(as_floats(pictures[i][box])) for i, box in boxes.items()}
     filled = _Ground(pictures, [known.copy() for known in shown.known], boxes, around)
-    motions = GroundMotions(pictures, shown.known, list(freed))
+    motions = GroundMotions(pictures, known, holes)
     for done, i in enumerate(busy):
-        others = [j for j in range(len(pictures)) if j != i]
+        others = [j for j in range(count) if j != i]
         shown_elsewhere[i] = _take(i, freed[i], filled, shown, others, motions)
         on_progress(done + 1, 2 * len(busy), None)
     missing = {i: freed[i] & ~filled.known[i] for i in busy}
     made: list[int] = []
+    plates = [] if plate is None else [count]
     weights: Weights | None = None  # of the smooth fill: tried once, where most is missing, since the ground is the same
     for done, i in enumerate(sorted(busy, key=lambda i: -int(missing[i].sum()))):
         if missing[i].any():
-            _take(i, missing[i], filled, filled, made, motions)
+            _take(i, missing[i], filled, filled, plates, motions)
+            _take(i, missing[i] & ~filled.known[i], filled, filled, made, motions)
             weights = _make(i, missing[i] & ~filled.known[i], filled, weights)
             made.append(i)
         on_progress(len(busy) + done + 1, 2 * len(busy), None)
-    return [around[i][freed[i][boxes[i]]] if i in around else nothing for i in range(len(pictures))], shown_elsewhere
+    return [around[i][freed[i][boxes[i]]] if i in around else nothing for i in range(count)], shown_elsewhere
 
 
 def _take(i: int, hole: Mask, filled: _Ground, source: _Ground, others: Sequence[int], motions: GroundMotions) -> Mask:
@@ -117,7 +128,7 @@ def _take(i: int, hole: Mask, filled: _Ground, source: _Ground, others: Sequence
 
 def _asked(i: int, hole: Mask, source: _Ground, others: Sequence[int], motions: GroundMotions) -> Iterator[int]:
     """The frames that show most of the hole of frame i, and near ones before far ones; then those that show most of the rest."""
-    if not others:
+    if not others or not hole.any():
         return
     y, x = np.nonzero(hole)
     step = max(1, len(x) // SEEN)

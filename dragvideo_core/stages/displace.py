@@ -20,6 +20,7 @@ from ..displacement.checks import check_tracks
 from ..displacement.rims import without_rims
 from ..ground.fill import fill_freed
 from ..ground.pictures import Picture, as_floats
+from ..ground.plate import Plate
 from ..points.edit_mask import warn_of_handles
 from ..points.naming import WHERE, warn_of_frames
 from ..types import Displacement, OnProgress, PointTracks, Size, UserError, VideoClip, ignore_progress, showing
@@ -114,8 +115,9 @@ class Sketch:
     shown_elsewhere: np.ndarray  # (N, H, W) bool: freed ground that another frame shows
 
     @staticmethod
-    def of(pictures: list[Picture], tracks: PointTracks, bents: list[Bent | None]) -> Sketch:
-        """Of the tracks only the edit mask, the layer and what is in front are read, at the size of the pictures."""
+    def of(pictures: list[Picture], tracks: PointTracks, bents: list[Bent | None], plate: Plate | None = None) -> Sketch:
+        """Of the tracks only the edit mask, the layer and what is in front are read, at the size of the pictures. plate: of the
+        same size, for ground that none of the pictures shows."""
         scene, size = _Scene.of(tracks), pictures[0].shape[:2]
         warps = [None if bent is None else backward(bent.mesh, bent.moved, size, size[0] / bent.mesh.size[0]) for bent in bents]
         after: list[np.ndarray | None] = [None] * len(warps)
@@ -126,8 +128,14 @@ class Sketch:
                 after[i] = moved = compose.displaced_matte(before, warp)
                 if tracks.layer is not None:
                     freed[i][warp.box] = compose.freed(before, moved, scene.touchable[i][warp.box], warp)
-        ground, shown_elsewhere = fill_freed(pictures, scene.hides | freed, freed)
+        ground, shown_elsewhere = fill_freed(pictures, scene.hides | freed, freed, plate=plate)
         return Sketch(pictures, _whole_layer(pictures, scene), scene, warps, after, freed, ground, shown_elsewhere)
+
+    def ground_of(self, i: int) -> tuple[np.ndarray, np.ndarray]:
+        """Where frame i shows ground, (H, W) bool, and its picture (H, W, 3) float32 in [0, 1], filled where ground came free."""
+        ground = np.array(as_floats(self.pictures[i]))
+        ground[self.freed[i]] = self.ground[i]
+        return ~self.scene.hides[i] | self.freed[i], ground
 
     def mattes(self) -> np.ndarray:
         """(N, H, W) float32: the layer after the move."""

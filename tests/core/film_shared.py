@@ -36,12 +36,12 @@ def plain(folder: Path, group: Group, name: str, picked: int = 0, settings: Film
 
 
 def lost(folder: Path, group: Group, name: str):
-    """The points leave the thing behind the first window."""
+    """The points leave the thing behind the first window; the picked frame is looked at by itself before."""
     windows: list[int] = []
 
     def on_layer(layer, handles):
         windows.append(len(layer))
-        return torch.full(handles.shape[:2], len(windows) == 1)
+        return torch.full(handles.shape[:2], len(windows) <= 2)
 
     with patch.object(film_window, "on_layer", on_layer):
         plain(folder, group, name)

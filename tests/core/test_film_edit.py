@@ -129,7 +129,7 @@ def test_a_guess_that_is_lost_stays_lost_and_that_is_said(film: Path, tmp_path: 
 
     def lost(frames: Tensor, layer: Tensor, *more) -> Tensor | None:
         asked.append(layer)
-        return None if len(asked) == 2 else held(frames, layer, *more)
+        return None if len(asked) == 3 else held(frames, layer, *more)
 
     monkeypatch.setattr(find, "held", lost)
     texts: list[str] = []
@@ -137,7 +137,7 @@ def test_a_guess_that_is_lost_stays_lost_and_that_is_said(film: Path, tmp_path: 
         drag_a_film(film, json.dumps(bare), tmp_path / "bare.mkv", LOSSLESS)
     said = f"the thing that was guessed could not be followed in frames {lost_in}: all that lies near the arrow bends there."
     assert [text.split(" Paint")[0] for text in texts] == [said]
-    assert len(asked) == (2 if picked == 0 else 3)  # the picked frame and those after it are a window too
+    assert len(asked) == (3 if picked == 0 else 4)  # the picked frame by itself, for its clean plate; with those after it a window
 
 
 def test_a_sam_is_asked_for_clicks_on_the_picked_frame_alone_and_its_answer_is_carried(film: Path, tmp_path: Path):
@@ -222,7 +222,13 @@ def test_work_that_was_broken_off_goes_on_at_its_window(film: Path, tmp_path: Pa
     drag_a_film(film, points(frame), tmp_path / "whole.mkv", LOSSLESS)
     calls: list[int] = []
     propagate = film_window.propagate
-    monkeypatch.setattr(film_window, "propagate", lambda *inputs: calls.append(1) or propagate(*inputs))
+
+    def counted(clip, *inputs):
+        if len(clip) > 1:  # a window, and not the picked frame by itself
+            calls.append(1)
+        return propagate(clip, *inputs)
+
+    monkeypatch.setattr(film_window, "propagate", counted)
 
     def cancel(done: int, total: int, picture) -> None:
         if done >= 12:
@@ -289,7 +295,7 @@ def test_where_the_points_leave_the_thing_nothing_changes_and_that_is_said(film:
 
     def on_layer(layer: Tensor, handles: Tensor) -> Tensor:
         windows.append(len(layer))
-        return torch.full(handles.shape[:2], len(windows) == 1)  # on it in the first window alone
+        return torch.full(handles.shape[:2], len(windows) <= 2)  # on it in the picked frame by itself, and in the first window
 
     monkeypatch.setattr(film_window, "on_layer", on_layer)
     texts: list[str] = []
