@@ -156,10 +156,9 @@ def layer_of_guess(
     if not isinstance(segmenter, GuessedSegmenter) or segmenter.layer is None:
         return None
     layer = carry(clip.frames, {picks.frame: segmenter.layer[0].numpy()})
-    if targets is not None:
-        edit_mask = taking_in(edit_mask, layer, handles, targets)
+    mask = edit_mask if targets is None else taking_in(edit_mask, layer, handles, targets)
     dragged = moving(picks.targets - picks.handles)
-    return held(clip.frames, layer, edit_mask, handles[:, dragged], visible[:, dragged], picks.frame)
+    return held(clip.frames, layer, edit_mask, mask, handles[:, dragged], visible[:, dragged], picks.frame)
 
 
 def front_of(segmenter: Segmenter, clip: VideoClip) -> Tensor | None:

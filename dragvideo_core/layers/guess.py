@@ -44,7 +44,10 @@ LEAST_MOVING = 0.02  # share of the edit mask that what moves fills
 STILL_ON_EDGES = 0.6  # the same where it is carried to
 SIDE = 1.0  # % of the short side: from here to twice as far around a layer there is ground
 OF_ITS_COLOUR, MOSTLY = 16.0, 0.9  # CIE Lab, share: so near to the ground's colours is most of it
-PLAIN, GOES_ON = 1, 0.03  # colours that plain ground has; share of it that may look like the thing
+PLAIN, GOES_ON = (
+    12.0,
+    0.03,
+)  # CIE Lab, share: so near are the two main colours of plain ground; so little of it looks like the thing
 WORSE = 0.8  # times the share in the frame of the guess: where that is less than the above
 OFF_EDGES, MOMENT = 0.3, 4  # with less of it on edges it has failed at once, with less than the above for so many frames on end
 MOST_LOST = 0.25  # share of the frames that show the thing in which a guess may fail before it is given up in all of them
@@ -70,22 +73,25 @@ class GuessedSegmenter(EverythingSegmenter):
     layer: Tensor | None = None  # (1, H, W)
 
 
-def held(frames: Tensor, layer: Tensor, edit_mask: Tensor, handles: Tensor, visible: Tensor, frame: int) -> Tensor | None:
+def held(
+    frames: Tensor, layer: Tensor, near: Tensor, edit_mask: Tensor, handles: Tensor, visible: Tensor, frame: int
+) -> Tensor | None:
     """A carried guess (N, 1, H, W) without the frames in which it failed; None if these are many of those that show the thing.
 
-    It failed where its outline left the edges of the picture, and where the part was torn off: if in the frame of the guess the
-    part with the handles goes on outside of the edit mask (N, 1, H, W), it does in every frame. An outline that lies badly for a
-    moment is no failure, nor one that lies hardly worse than in that frame. Where it failed everything is layer: all inside the
-    mask bends, and its rim is held; where no handle can be seen, nothing is. frames: (N, 3, H, W); handles: (N, J, 2) px of those
-    that are dragged; visible: (N, J) bool.
+    It failed where its outline near the drags, in `near` (N, 1, H, W), left the edges of the picture, and where the part was torn
+    off: if in the frame of the guess the part with the handles goes on outside of the edit mask (N, 1, H, W), it does in every
+    frame. An outline that lies badly for a moment is no failure, nor one that lies hardly worse than in that frame. Where it failed
+    everything is layer: all inside the mask bends, and its rim is held; where no handle can be seen, nothing is. frames:
+    (N, 3, H, W); handles: (N, J, 2) px of those that are dragged; visible: (N, J) bool.
     """
     goes_on, on_edges = [], []
-    for picture, one, mask, places in zip(frames, layer[:, 0].numpy(), edit_mask[:, 0].numpy(), handles, strict=True):
+    masks = (values[:, 0].numpy() for values in (layer, near, edit_mask))
+    for picture, places, one, about, mask in zip(frames, handles, *masks, strict=True):
         dots = np.zeros_like(mask)
         for x, y in places.round().long().tolist():
             dots[max(0, y - 1) : max(0, y + 2), max(0, x - 1) : max(0, x + 2)] = True
         goes_on.append(bool((touching(one >= 0.5, dots) & ~mask).any()))
-        on_edges.append(share_on_edges(as_picture(picture), one >= 0.5, mask) if mask.any() else 1.0)
+        on_edges.append(share_on_edges(as_picture(picture), one >= 0.5, about) if about.any() else 1.0)
     seen, shares = visible.any(1), np.array(on_edges)
     is_off = shares < min(STILL_ON_EDGES, WORSE * shares[frame])
     failed = shares < OFF_EDGES
@@ -157,14 +163,11 @@ def _lies_on_ground(smooth: np.ndarray, layer: Region, colours: Colours, short: 
     around = grown(layer, 2 * SIDE * short) & ~grown(layer, SIDE * short)
     if not around.any():
         return False
-    beside = smooth[around][None]
-    of_ground, plain = distance(beside, colours.ground), distance(beside, main_colours(beside[0], PLAIN))
-    goes_on = distance(beside, colours.thing) < of_ground
-    return (
-        float((of_ground < OF_ITS_COLOUR).mean()) >= MOSTLY
-        and float((plain < OF_ITS_COLOUR).mean()) >= MOSTLY
-        and float(goes_on.mean()) <= GOES_ON
-    )
+    beside = smooth[around]
+    of_ground, of_thing = (distance(beside[None], middles)[0] for middles in (colours.ground, colours.thing))
+    two = main_colours(beside, 2)
+    is_plain = float(np.linalg.norm(two[0] - two[-1])) <= PLAIN
+    return is_plain and (of_ground < OF_ITS_COLOUR).mean() >= MOSTLY and (of_thing < of_ground).mean() <= GOES_ON
 
 
 def _are_at_its_edge(picture: Picture, layer: Region, handles: np.ndarray, moves: np.ndarray, gaps: list[np.ndarray]) -> bool:

@@ -16,6 +16,7 @@ from .sets import inside, union_of_squares
 REACH = 1.5  # lengths of the drag
 NEAREST, FARTHEST = 0.1, 0.35  # of the shorter side
 OF_LAYER = 1.5  # radii of the mask around the drag: so near to its handle the layer is taken in
+ABOUT = 8  # frames before and after
 BESIDE = 1 / 32  # of the shorter side: so much around what is taken in, which may bend on its way
 PIN = 1e-3  # px: a shorter drag is a pin
 
@@ -63,10 +64,8 @@ def taking_in(mask: Tensor, layer: Tensor | None, handles: Tensor, targets: Tens
             if radius is not None:
                 swept[i] |= _swept(things[i] & _near_segment(start, start, OF_LAYER * radius, size), start, end)
         masks[i] |= swept[i] > 0
-    beyond = {i: _Beyond.of(things[i] > 0, masks[i], [start for start, end in pairs[i] if _is_pin(start, end)]) for i in known}
-    is_free = sum(one.is_unsure for one in beyond.values()) > len(known) / 2
-    for i in known:
-        loose, goes_on = beyond[i].ends(is_free)
+    beyond = [_Beyond.of(things[i] > 0, masks[i], [start for start, end in pairs[i] if _is_pin(start, end)]) for i in known]
+    for i, (loose, goes_on) in zip(known, _settled(beyond), strict=True):
         drags = [pair for pair in pairs[i] if not _is_pin(*pair)]
         for start, end in drags:
             swept[i] |= _swept(loose, start, end)
@@ -100,22 +99,32 @@ class _Beyond:
         for x, y in pins:
             holds[pieces[min(max(round(y), 0), len(pieces) - 1), min(max(round(x), 0), pieces.shape[1] - 1)]] = True
         holds[0] = False
+        if not holds.any():
+            second, largest = np.sort(np.append(areas, 0))[-2:]
+            holds[areas.argmax()] = second < largest / 2
         return _Beyond(pieces, areas, holds)
 
-    @property
-    def is_unsure(self) -> bool:
-        """Whether nobody knows which piece holds."""
-        largest = np.sort(self.areas)[-2:]
-        return len(largest) == 2 and not self.holds.any() and bool(largest[0] >= largest[1] / 2 > 0)
 
-    def ends(self, is_free: bool) -> tuple[np.ndarray, bool]:
-        """What does not hold, (H, W) uint8, and whether anything does. is_free: nothing does, where one does not know which."""
-        holds = self.holds.copy()
-        if not holds.any() and not is_free:
-            holds[self.areas.argmax()] = bool(self.areas.any())
+def _settled(beyond: list[_Beyond]) -> list[tuple[np.ndarray, bool]]:
+    """What hangs on each frame's taken part and does not hold it, (H, W) uint8, and whether anything does.
+
+    A piece does what most of the pieces do that are where it is in the frames about: it must not change from frame to frame.
+    """
+    if not beyond:
+        return []
+    is_there = np.cumsum([one.pieces > 0 for one in beyond], 0, np.int32)
+    is_held = np.cumsum([one.holds[one.pieces] for one in beyond], 0, np.int32)
+    answers = []
+    for i, one in enumerate(beyond):
+        first, last = i - ABOUT - 1, min(i + ABOUT, len(beyond) - 1)
+        there, held = (total[last] - (total[first] if first >= 0 else 0) for total in (is_there, is_held))
+        votes = [np.bincount(one.pieces.ravel(), weights=values.ravel(), minlength=len(one.areas)) for values in (there, held)]
+        holds = 2 * votes[1] > votes[0]
+        holds[0] = False
         ends = ~holds
         ends[0] = False
-        return ends[self.pieces].astype(np.uint8), bool(holds.any())
+        answers.append((ends[one.pieces].astype(np.uint8), bool(holds.any())))
+    return answers
 
 
 def _is_pin(start: list[float], end: list[float]) -> bool:

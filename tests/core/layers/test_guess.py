@@ -122,15 +122,15 @@ def test_where_the_part_is_torn_off_everything_is_layer():
     torn[..., 90:, :] = 0  # the stick that goes on outside of the mask
     mask = torch.from_numpy(EVERYWHERE)[None, None].expand(4, -1, -1, -1)
     handles = HANDLES.expand(4, -1, -1)
-    layer = held(FRAMES, torch.cat([whole, whole, whole, torn]), mask, handles, SEEN, 0)
+    layer = held(FRAMES, torch.cat([whole, whole, whole, torn]), mask, mask, handles, SEEN, 0)
     assert layer is not None and torch.equal(layer[:3], whole.expand(3, -1, -1, -1)) and bool((layer[3] == 1).all())
     inside = torch.cat([torn, whole, torn, torn])  # wholly inside of the mask where it was guessed: nothing can be torn off
-    assert torch.equal(held(FRAMES, inside, mask, handles, SEEN, 0), inside)
+    assert torch.equal(held(FRAMES, inside, mask, mask, handles, SEEN, 0), inside)
 
 
 def test_a_guess_that_leaves_the_edges_in_many_frames_is_given_up():
     whole, aside = (torch.from_numpy(thing)[None, None].float() for thing in (THING, np.roll(THING, 30, 1)))
     mask, handles = torch.ones(4, 1, SIDE, SIDE, dtype=torch.bool), HANDLES.expand(4, -1, -1)
-    layer = held(FRAMES, torch.cat([whole, aside, whole, whole]), mask, handles, SEEN, 0)
+    layer = held(FRAMES, torch.cat([whole, aside, whole, whole]), mask, mask, handles, SEEN, 0)
     assert layer is not None and bool((layer[1] == 1).all())
-    assert held(FRAMES, torch.cat([whole, aside, aside, whole]), mask, handles, SEEN, 0) is None
+    assert held(FRAMES, torch.cat([whole, aside, aside, whole]), mask, mask, handles, SEEN, 0) is None
