@@ -5,7 +5,7 @@
 
 import { roundHalfEven } from "./geometry.mjs";
 import { isPin } from "./points_state.mjs";
-import { eachRun, maskOf, pieceOf, reachesBorder, squared, widened } from "./regions.mjs";
+import { eachRun, maskOf, pieceOf, reachesBorder, squared, widened, without } from "./regions.mjs";
 
 const REACH = 1.5; // lengths of the drag
 const [NEAREST, FARTHEST] = [0.1, 0.35]; // of the shorter side
@@ -44,9 +44,8 @@ export function takingIn(mask, thing, pairs, size) {
   add(taken, swept);
   if (!goesOn) return taken;
   const longest = Math.max(...drags.flatMap((pair) => wayOf(pair).map(Math.abs)));
-  squared(swept, longest, size).forEach((isNear, at) => {
-    if (isNear && !thing[at]) taken[at] = 1;
-  });
+  const held = widened(without(thing, taken), roundHalfEven(BESIDE * Math.min(...size)), size);
+  add(taken, without(squared(swept, longest, size), held));
   return taken;
 }
 

@@ -72,7 +72,8 @@ def taking_in(mask: Tensor, layer: Tensor | None, handles: Tensor, targets: Tens
         masks[i] |= swept[i] > 0
         if goes_on and drags:
             side = 2 * max(abs(round(there - here)) for pair in drags for here, there in zip(*pair, strict=True)) + 1
-            masks[i] |= (cv2.dilate(swept[i], np.ones((side, side), np.uint8)) > 0) & (things[i] == 0)
+            held = cv2.dilate(things[i] * ~masks[i], _rim(size))
+            masks[i] |= (cv2.dilate(swept[i], np.ones((side, side), np.uint8)) > 0) & (held == 0)
     return torch.from_numpy(masks)[:, None].to(mask.device)
 
 
@@ -131,12 +132,17 @@ def _is_pin(start: list[float], end: list[float]) -> bool:
     return not np.hypot(end[0] - start[0], end[1] - start[1]) >= PIN
 
 
+def _rim(size: Size) -> np.ndarray:
+    """The disc that a part of a picture of this size is widened by."""
+    beside = round(BESIDE * min(size))
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * beside + 1, 2 * beside + 1))
+
+
 def _swept(part: np.ndarray, start: list[float], end: list[float]) -> np.ndarray:
     """A part (H, W) uint8 with a rim, and all that it comes over on the straight way from start to end."""
     size = part.shape[0], part.shape[1]
-    beside = round(BESIDE * min(size))
-    swept = cv2.dilate(part, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * beside + 1, 2 * beside + 1)))
-    for right, down in _strides(round(end[0] - start[0]), round(end[1] - start[1]), beside):
+    swept = cv2.dilate(part, _rim(size))
+    for right, down in _strides(round(end[0] - start[0]), round(end[1] - start[1]), round(BESIDE * min(size))):
         way = np.array([[1, 0, right], [0, 1, down]], np.float32)
         swept |= cv2.warpAffine(swept, way, size[::-1], flags=cv2.INTER_NEAREST)
     return swept
