@@ -49,7 +49,7 @@ PLAIN, GOES_ON = (
     0.03,
 )  # CIE Lab, share: so near are the two main colours of plain ground; so little of it looks like the thing
 WORSE = 0.8  # times the share in the frame of the guess: where that is less than the above
-OFF_EDGES, MOMENT = 0.3, 4  # with less of it on edges it has failed at once, with less than the above for so many frames on end
+OFF_EDGES, MOMENT = 0.15, 4  # with less of it on edges it has failed at once, with less than the above for so many frames on end
 MOST_LOST = 0.25  # share of the frames that show the thing in which a guess may fail before it is given up in all of them
 
 

@@ -134,3 +134,28 @@ def test_a_guess_that_leaves_the_edges_in_many_frames_is_given_up():
     layer = held(FRAMES, torch.cat([whole, aside, whole, whole]), mask, mask, handles, SEEN, 0)
     assert layer is not None and bool((layer[1] == 1).all())
     assert held(FRAMES, torch.cat([whole, aside, aside, whole]), mask, mask, handles, SEEN, 0) is None
+
+
+def test_frames_that_do_not_show_the_handle_are_no_failures():
+    """The thing leaves the picture after the first frame: a guess was given up for that."""
+    whole, gone = (torch.from_numpy(thing)[None, None].float() for thing in (THING, np.zeros_like(THING)))
+    mask, handles = torch.ones(4, 1, SIDE, SIDE, dtype=torch.bool), HANDLES.expand(4, -1, -1)
+    seen = torch.tensor([[True], [False], [False], [False]])
+    layer = torch.cat([whole, gone, gone, gone])
+    assert torch.equal(held(FRAMES, layer, mask, mask, handles, seen, 0), layer)
+    aside = torch.cat([whole, *[torch.from_numpy(np.roll(THING, 30, 1))[None, None].float()] * 3])
+    found = held(FRAMES, aside, mask, mask, handles, seen, 0)
+    assert found is not None and torch.equal(found[0], aside[0]) and not found[1:].any()  # on something else: nothing moves there
+
+
+def test_a_handle_at_the_edge_that_has_the_colour_of_the_thing_is_on_it():
+    """A push inward from just inside the edge: what is ahead of it, and not behind, is the thing itself."""
+    layer = guessed(picture(), torch.tensor([[50.0, 56.0]]), EVERYWHERE, torch.tensor([[0.0, 12.0]]))
+    assert iou(layer, THING) > 0.9
+
+
+def test_one_colour_between_two_others_is_a_part_and_not_guessed():
+    """The black back of a rabbit with a white chest: it was torn off."""
+    shown = np.where((COLUMNS < 70)[..., None], (190, 190, 185), (245, 245, 245)).astype(np.uint8)
+    shown[(abs(COLUMNS - 60) < 16) & (abs(ROWS - 64) < 22)] = (20, 20, 25)
+    assert guessed(shown, torch.tensor([[60.0, 64.0]]), EVERYWHERE) is None
