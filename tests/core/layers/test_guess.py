@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from dragvideo_core.embedded.demo_clip import demo_clip
+from dragvideo_core.layers import guess
 from dragvideo_core.layers.guess import guessed_layer, held
 from dragvideo_core.layers.pixels import as_picture
 from dragvideo_core.points.edit_mask import around_drags
@@ -148,10 +149,12 @@ def test_frames_that_do_not_show_the_handle_are_no_failures():
     assert found is not None and torch.equal(found[0], aside[0]) and not found[1:].any()  # on something else: nothing moves there
 
 
-def test_a_handle_at_the_edge_that_has_the_colour_of_the_thing_is_on_it():
-    """A push inward from just inside the edge: what is ahead of it, and not behind, is the thing itself."""
-    layer = guessed(picture(), torch.tensor([[50.0, 56.0]]), EVERYWHERE, torch.tensor([[0.0, 12.0]]))
-    assert iou(layer, THING) > 0.9
+@pytest.mark.parametrize("row, is_unsure", [(56.0, False), (52.0, True)])
+def test_a_handle_at_the_edge_that_has_the_colour_of_the_thing_is_on_it(row: float, is_unsure: bool):
+    """Pushes inward, from just inside the edge and from just outside: what is ahead, and not behind, is the thing."""
+    place, move = np.array([[50.0, row]]), np.array([[0.0, 12.0]])
+    gaps = [np.hypot(COLUMNS - 50, ROWS - row)]
+    assert guess._are_at_its_edge(picture(), THING, place, move, gaps) == is_unsure
 
 
 def test_one_colour_between_two_others_is_a_part_and_not_guessed():
