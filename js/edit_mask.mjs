@@ -5,7 +5,7 @@
 
 import { roundHalfEven } from "./geometry.mjs";
 import { isPin } from "./points_state.mjs";
-import { eachRun, maskOf, widened } from "./regions.mjs";
+import { eachRun, maskOf, pieceOf, reachesBorder, squared, widened, without } from "./regions.mjs";
 
 const REACH = 1.5; // lengths of the drag
 const [NEAREST, FARTHEST] = [0.1, 0.35]; // of the shorter side
@@ -28,19 +28,71 @@ export function editMask({ mask_points, pairs, size }, radius, thing = null) {
   return takingIn(aroundDrags(pairs, size), thing, pairs, size);
 }
 
-/** A mask of `aroundDrags` with what the thing covers near the handles, a rim, and all that it comes over on its way. */
+/**
+ * A mask of `aroundDrags` with what the thing covers near the handles and the ends that hang on it alone, a rim, and all that
+ * they come over on their way; and, where the thing goes on beyond, the ground so far around as the drags are long.
+ */
 export function takingIn(mask, thing, pairs, size) {
-  if (!thing || !thing.includes(0)) return mask;
-  const beside = roundHalfEven(BESIDE * Math.min(...size));
+  const drags = pairs.filter((pair) => !isPin(pair));
+  if (!thing || !thing.includes(0) || drags.length === 0) return mask;
   const taken = mask.slice();
-  for (const pair of pairs) {
-    if (isPin(pair)) continue;
-    let swept = widened(partNear(thing, pair, size), beside, size);
-    const way = [0, 1].map((axis) => roundHalfEven(pair.target[axis] - pair.handle[axis]));
-    for (const stride of strides(way, beside)) swept = alsoMoved(swept, stride, size);
-    eachRun(swept, size[0], (row, from, to) => taken.fill(1, row * size[0] + from, row * size[0] + to));
-  }
+  const swept = new Uint8Array(mask.length);
+  for (const pair of drags) add(swept, sweptBy(partNear(thing, pair, size), pair, size));
+  add(taken, swept);
+  const { ends, goesOn } = endsOf(thing, taken, pairs.filter(isPin), size);
+  for (const pair of drags) add(swept, sweptBy(ends, pair, size));
+  add(taken, swept);
+  if (!goesOn) return taken;
+  const longest = Math.max(...drags.flatMap((pair) => wayOf(pair).map(Math.abs)));
+  const held = widened(without(thing, taken), roundHalfEven(BESIDE * Math.min(...size)), size);
+  add(taken, without(squared(swept, longest, size), held));
   return taken;
+}
+
+function add(mask, other) {
+  for (let at = 0; at < mask.length; at++) mask[at] |= other[at];
+}
+
+/** Where a pair's handle goes, in whole pixels. */
+function wayOf({ handle, target }) {
+  return [0, 1].map((axis) => roundHalfEven(target[axis] - handle[axis]));
+}
+
+/** A part with a rim, and all that it comes over on a pair's way. */
+function sweptBy(part, pair, size) {
+  const beside = roundHalfEven(BESIDE * Math.min(...size));
+  return strides(wayOf(pair), beside).reduce((swept, stride) => alsoMoved(swept, stride, size), widened(part, beside, size));
+}
+
+/** The pieces of the thing that hang on what is taken of it and do not hold it, and whether others do: `_Beyond` of the core. */
+function endsOf(thing, taken, pins, size) {
+  const [width, height] = size;
+  const whole = thing.slice();
+  const hanging = new Uint8Array(thing.length);
+  let held = 0;
+  for (let first = whole.indexOf(1); first >= 0; first = whole.indexOf(1, first)) {
+    const piece = pieceOf(whole, first, size);
+    const inside = piece.filter((at) => taken[at]).length;
+    held += inside;
+    if (inside > 0) for (const at of piece) hanging[at] = 1 - taken[at];
+  }
+  const pinned = pins.map(({ handle: [x, y] }) => {
+    const [column, row] = [Math.min(Math.max(roundHalfEven(x), 0), width - 1), Math.min(Math.max(roundHalfEven(y), 0), height - 1)];
+    return row * width + column;
+  });
+  const pieces = [];
+  for (let first = hanging.indexOf(1); first >= 0; first = hanging.indexOf(1, first)) pieces.push(pieceOf(hanging, first, size));
+  pieces.sort((one, other) => other.length - one.length);
+  const holds = pieces.map(
+    (piece) => piece.length > held || piece.some((at) => reachesBorder(at, size) || pinned.includes(at)),
+  );
+  const isUnsure = pieces.length > 1 && pieces[1].length >= pieces[0].length / 2;
+  if (pieces.length > 0 && !holds.includes(true) && !isUnsure) holds[0] = true;
+  const ends = new Uint8Array(thing.length);
+  pieces.forEach((piece, number) => {
+    if (!holds[number]) for (const at of piece) ends[at] = 1;
+  });
+  return { ends, goesOn: holds.includes(true) };
 }
 
 /**

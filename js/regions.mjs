@@ -45,6 +45,16 @@ export function widened(mask, radius, [width, height]) {
   return found;
 }
 
+/** The mask and what lies within `side` px of it along both axes. */
+export function squared(mask, side, [width, height]) {
+  const found = mask.slice();
+  eachRun(mask, width, (row, from, to) => {
+    const [left, right] = [Math.max(0, from - side), Math.min(width, to + side)];
+    for (let y = Math.max(0, row - side); y <= Math.min(height - 1, row + side); y++) found.fill(1, y * width + left, y * width + right);
+  });
+  return found;
+}
+
 /** What is in the one mask and not in the other. */
 export function without(mask, other) {
   const left = mask.slice();
@@ -78,7 +88,7 @@ export function withoutRims(layer, mask, [width, height]) {
 }
 
 /** The pixels joined to this one, by sides or corners; they are taken out of the mask. */
-function pieceOf(mask, first, [width, height]) {
+export function pieceOf(mask, first, [width, height]) {
   const piece = [first];
   mask[first] = 0;
   for (const at of piece) {
@@ -91,6 +101,12 @@ function pieceOf(mask, first, [width, height]) {
         }
   }
   return piece;
+}
+
+/** Does the pixel number `at` lie at the picture's border? */
+export function reachesBorder(at, [width, height]) {
+  const [column, row] = [at % width, Math.floor(at / width)];
+  return column === 0 || row === 0 || column === width - 1 || row === height - 1;
 }
 
 /** Does the mask reach the picture's border? */

@@ -24,6 +24,7 @@ MOST_ROUNDS = 30  # of the rigid solver, for a stiffness of 1
 NOTICED = 1.0  # % of the shorter side: where undoing folds moves a vertex by more, it shows
 WATCHED = 128  # px: flow is measured on pictures whose shorter side is at most this
 LARGE = 256  # px: of clips whose shorter side is at least this, to the pixels of pictures half as large
+HIDDEN, GONE = 4, 12  # frames: what shows no point for fewer goes on as it is, for more it is gone
 AROUND = 20  # px of these pictures: flow is measured no further around the meshes
 
 
@@ -72,6 +73,18 @@ def held_in_time(frames: Tensor, bents: list[Bent | None]) -> list[Bent | None]:
         bents = _inherited(bents, to_next, to_last)
         bents = [_mean(bents, i, to_next, to_last) for i in range(len(bents))]
     return [bent and _without_folds(bent) for bent in bents]
+
+
+def weaker(bent: Bent | None, shown: np.ndarray, i: int) -> Bent | None:
+    """The bent mesh of frame i the weaker, the further away the frames are that show a point: none where they are `GONE` away.
+
+    shown: (N,) bool. Where no thing is known, nobody knows either whether it is still there, and the ground alone would bend.
+    """
+    if bent is None or shown[i]:
+        return bent
+    away = np.abs(np.flatnonzero(shown) - i).min(initial=GONE)
+    share = min(1.0, (GONE - away) / (GONE - HIDDEN))
+    return replace(bent, moved=share * bent.moved)
 
 
 def _flows(frames: Tensor, meshes: list[Mesh]) -> tuple[list[np.ndarray], list[np.ndarray]]:

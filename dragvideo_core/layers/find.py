@@ -138,21 +138,27 @@ def guess(frames: Tensor, index: int, picks: PointPicks, edit_mask: Tensor, fron
 
 
 def layer_of_guess(
-    clip: VideoClip, picks: PointPicks, segmenter: Segmenter, edit_mask: Tensor, handles: Tensor, targets: Tensor | None = None
+    clip: VideoClip,
+    picks: PointPicks,
+    segmenter: Segmenter,
+    edit_mask: Tensor,
+    handles: Tensor,
+    visible: Tensor,
+    targets: Tensor | None = None,
 ) -> Tensor | None:
     """The layer as it can be guessed from the dragged handles, (N, 1, H, W); None where no thing stands out.
 
-    segmenter: may know the guess already; edit_mask: (N, 1, H, W) bool; handles: (N, J, 2) px; targets: the same, where the mask
-    will take in the layer (`taking_in`).
+    segmenter: may know the guess already; edit_mask: (N, 1, H, W) bool; handles: (N, J, 2) px, visible: (N, J) bool; targets: like
+    the handles, where the mask will take in the layer (`taking_in`).
     """
     if not isinstance(segmenter, GuessedSegmenter):
         segmenter = guess(clip.frames, picks.frame, picks, edit_mask[picks.frame, 0])
     if not isinstance(segmenter, GuessedSegmenter) or segmenter.layer is None:
         return None
     layer = carry(clip.frames, {picks.frame: segmenter.layer[0].numpy()})
-    if targets is not None:
-        edit_mask = taking_in(edit_mask, layer, handles, targets)
-    return held(clip.frames, layer, edit_mask, handles[:, moving(picks.targets - picks.handles)], picks.frame)
+    mask = edit_mask if targets is None else taking_in(edit_mask, layer, handles, targets)
+    dragged = moving(picks.targets - picks.handles)
+    return held(clip.frames, layer, edit_mask, mask, handles[:, dragged], visible[:, dragged], picks.frame)
 
 
 def front_of(segmenter: Segmenter, clip: VideoClip) -> Tensor | None:

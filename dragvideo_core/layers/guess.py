@@ -36,13 +36,21 @@ ROUNDS = 2  # of GrabCut
 LEAST, MOST = 0.005, 0.95  # share of the edit mask that a layer fills
 BESIDE = 3.0  # % of the short side: a layer that a handle has ahead of it so far, and not behind, is what it is pushed into
 WITHIN, COVERED = 2.0, 0.75  # % of the short side, share: of the disc of this radius around a handle so much is layer
+ABOUT = 6.0  # % of the short side: so near to a handle its colour is compared with those on both sides of the edge
+LIKE_NONE, SURELY = 10.0, 2.5  # CIE Lab, times: so far from all of the ground's colours, and so much further than from the thing's
 ON_EDGES = 0.8  # share of the outline inside the edit mask that lies on edges, where a layer is guessed by colours
 MOVING_ON_EDGES = 0.7  # the same where it is what moves
 LEAST_MOVING = 0.02  # share of the edit mask that what moves fills
 STILL_ON_EDGES = 0.6  # the same where it is carried to
 SIDE = 1.0  # % of the short side: from here to twice as far around a layer there is ground
 OF_ITS_COLOUR, MOSTLY = 16.0, 0.9  # CIE Lab, share: so near to the ground's colours is most of it
-MOST_LOST = 0.25  # share of the frames in which a guess may fail before it is given up in all of them
+PLAIN, GOES_ON = (
+    12.0,
+    0.03,
+)  # CIE Lab, share: so near are the two main colours of plain ground; so little of it looks like the thing
+WORSE = 0.8  # times the share in the frame of the guess: where that is less than the above
+OFF_EDGES, MOMENT = 0.15, 4  # with less of it on edges it has failed at once, with less than the above for so many frames on end
+MOST_LOST = 0.25  # share of the frames that show the thing in which a guess may fail before it is given up in all of them
 
 
 @dataclass(frozen=True)
@@ -65,26 +73,44 @@ class GuessedSegmenter(EverythingSegmenter):
     layer: Tensor | None = None  # (1, H, W)
 
 
-def held(frames: Tensor, layer: Tensor, edit_mask: Tensor, handles: Tensor, frame: int) -> Tensor | None:
-    """A carried guess (N, 1, H, W) without the frames in which it failed; None if these are many.
+def held(
+    frames: Tensor, layer: Tensor, near: Tensor, edit_mask: Tensor, handles: Tensor, visible: Tensor, frame: int
+) -> Tensor | None:
+    """A carried guess (N, 1, H, W) without the frames in which it failed; None if these are many of those that show the thing.
 
-    It failed where its outline left the edges of the picture, and where the part was torn off: if in the frame of the guess the
-    part with the handles goes on outside of the edit mask (N, 1, H, W), it does in every frame. Where it failed everything is
-    layer: all inside the mask bends, and its rim is held. frames: (N, 3, H, W); handles: (N, J, 2) px of those that are dragged.
+    It failed where its outline near the drags, in `near` (N, 1, H, W), left the edges of the picture, and where the part was torn
+    off: if in the frame of the guess the part with the handles goes on outside of the edit mask (N, 1, H, W), it does in every
+    frame. An outline that lies badly for a moment is no failure, nor one that lies hardly worse than in that frame. Where it failed
+    everything is layer: all inside the mask bends, and its rim is held; where no handle can be seen, nothing is. frames:
+    (N, 3, H, W); handles: (N, J, 2) px of those that are dragged; visible: (N, J) bool.
     """
-    goes_on, is_clear = [], []
-    for picture, one, mask, places in zip(frames, layer[:, 0].numpy(), edit_mask[:, 0].numpy(), handles, strict=True):
+    goes_on, on_edges = [], []
+    masks = (values[:, 0].numpy() for values in (layer, near, edit_mask))
+    for picture, places, one, about, mask in zip(frames, handles, *masks, strict=True):
         dots = np.zeros_like(mask)
         for x, y in places.round().long().tolist():
             dots[max(0, y - 1) : max(0, y + 2), max(0, x - 1) : max(0, x + 2)] = True
         goes_on.append(bool((touching(one >= 0.5, dots) & ~mask).any()))
-        is_clear.append(not mask.any() or share_on_edges(as_picture(picture), one >= 0.5, mask) >= STILL_ON_EDGES)
-    kept = torch.tensor(is_clear)
+        on_edges.append(share_on_edges(as_picture(picture), one >= 0.5, about) if about.any() else 1.0)
+    seen, shares = visible.any(1), np.array(on_edges)
+    is_off = shares < min(STILL_ON_EDGES, WORSE * shares[frame])
+    failed = shares < OFF_EDGES
     if goes_on[frame]:
-        kept &= torch.tensor(goes_on)
-    if (~kept).float().mean() > MOST_LOST:
+        failed |= ~np.array(goes_on)
+    failed = seen.numpy() & (failed | _on_end(is_off, MOMENT))
+    if seen.any() and failed[seen.numpy()].mean() > MOST_LOST:
         return None
-    return torch.where(kept[:, None, None, None], layer, torch.ones(()))
+    instead = seen.to(layer.dtype)[:, None, None, None].expand_as(layer)
+    return torch.where(torch.from_numpy(failed | (~seen.numpy() & is_off))[:, None, None, None], instead, layer)
+
+
+def _on_end(values: np.ndarray, least: int) -> np.ndarray:
+    """Those of the values (N,) bool that belong to a run of at least so many."""
+    changes = np.flatnonzero(np.diff(np.concatenate([[False], values, [False]]).astype(np.int8)))
+    kept = np.zeros_like(values)
+    for start, stop in zip(changes[::2], changes[1::2], strict=True):
+        kept[start:stop] = stop - start >= min(least, len(values))
+    return kept
 
 
 def guessed_layer(
@@ -101,7 +127,7 @@ def guessed_layer(
     gaps = [np.hypot(columns - x, rows - y) for x, y in handles.numpy()]
     region = moving_region(picture, others, handles.numpy(), edit_mask)
     found = _by_colours(picture, np.min(gaps, 0), edit_mask) if region is None else region
-    if found is None or _are_at_its_edge(found, handles.numpy(), moves.numpy(), gaps):
+    if found is None or _are_at_its_edge(picture, found, handles.numpy(), moves.numpy(), gaps):
         return None
     least, on_edges = (LEAST, ON_EDGES) if region is None else (LEAST_MOVING, MOVING_ON_EDGES)
     if not least <= found[edit_mask].mean() <= MOST or share_on_edges(picture, found, edit_mask) < on_edges:
@@ -126,27 +152,32 @@ def _by_colours(picture: Picture, away: np.ndarray, edit_mask: Region) -> Region
     start = np.zeros_like(edit_mask)
     start[box] = thing
     region = solid(touching(layer >= 0.5, start))
-    if not (region & ~edit_mask).any() and not _lies_on_ground(smooth, region[box], colours, short):
-        return None
-    return region
+    return region if _lies_on_ground(smooth, region[box], colours, short) else None
 
 
 def _lies_on_ground(smooth: np.ndarray, layer: Region, colours: Colours, short: float) -> bool:
-    """Whether a layer (H, W) has the ground's colours all around it: it is a thing by itself, and no part of one that goes on.
+    """Whether a layer (H, W) has plain ground all around it: it is a thing by itself, and no part of one that goes on.
 
     smooth: (H, W, 3), CIE Lab; short: 1 % of the picture's short side, px.
     """
     around = grown(layer, 2 * SIDE * short) & ~grown(layer, SIDE * short)
-    return float((distance(smooth, colours.ground)[around] < OF_ITS_COLOUR).mean()) >= MOSTLY if around.any() else False
+    if not around.any():
+        return False
+    beside = smooth[around]
+    of_ground, of_thing = (distance(beside[None], middles)[0] for middles in (colours.ground, colours.thing))
+    two = main_colours(beside, 2)
+    is_plain = float(np.linalg.norm(two[0] - two[-1])) <= PLAIN
+    return is_plain and (of_ground < OF_ITS_COLOUR).mean() >= MOSTLY and (of_thing < of_ground).mean() <= GOES_ON
 
 
-def _are_at_its_edge(layer: Region, handles: np.ndarray, moves: np.ndarray, gaps: list[np.ndarray]) -> bool:
-    """Whether most handles (J, 2) px lie at the layer's edge, or have the layer ahead of them on their way and not behind.
+def _are_at_its_edge(picture: Picture, layer: Region, handles: np.ndarray, moves: np.ndarray, gaps: list[np.ndarray]) -> bool:
+    """Whether most handles (J, 2) px lie at the layer's edge, or have the layer ahead of them on their way and not behind, and do
+    not show by their colour that they are on it.
 
     moves: (J, 2) px; gaps: of each handle to every pixel, (H, W) px.
     """
     height, width = layer.shape
-    short = min(layer.shape) / 100
+    short, smooth = min(layer.shape) / 100, blurred_lab(picture)
     count = 0
     for place, move, gap in zip(handles, moves, gaps, strict=True):
         disc = layer[gap <= max(1.0, WITHIN * short)]
@@ -155,5 +186,20 @@ def _are_at_its_edge(layer: Region, handles: np.ndarray, moves: np.ndarray, gaps
             layer[int(np.clip(round(float(y)), 0, height - 1)), int(np.clip(round(float(x)), 0, width - 1))]
             for x, y in (place + aside, place - aside)
         )
-        count += bool((len(disc) and disc.mean() < COVERED) or (ahead and not behind))
+        at_edge = bool((len(disc) and disc.mean() < COVERED) or (ahead and not behind))
+        count += at_edge and not _has_its_colour(smooth, layer, gap, short)
     return 2 * count > len(handles)
+
+
+def _has_its_colour(smooth: np.ndarray, layer: Region, gap: np.ndarray, short: float) -> bool:
+    """Whether the colour at a handle is the layer's near it, and no colour of what lies beside it.
+
+    smooth: (H, W, 3), CIE Lab; gap: of the handle to every pixel, (H, W) px; short: 1 % of the picture's short side, px.
+    """
+    about = (gap <= ABOUT * short) & (gap > CERTAIN * short)
+    inside, outside = smooth[about & layer], smooth[about & ~layer]
+    if len(inside) < OF_THING or len(outside) < OF_GROUND:
+        return False
+    own = smooth[np.unravel_index(gap.argmin(), gap.shape)][None, None]
+    thing, ground = (float(distance(own, main_colours(*one))[0, 0]) for one in ((inside, OF_THING), (outside, OF_GROUND)))
+    return ground > LIKE_NONE and ground > SURELY * thing

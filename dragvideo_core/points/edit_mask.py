@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 import torch
@@ -14,6 +16,7 @@ from .sets import inside, union_of_squares
 REACH = 1.5  # lengths of the drag
 NEAREST, FARTHEST = 0.1, 0.35  # of the shorter side
 OF_LAYER = 1.5  # radii of the mask around the drag: so near to its handle the layer is taken in
+ABOUT = 8  # frames before and after
 BESIDE = 1 / 32  # of the shorter side: so much around what is taken in, which may bend on its way
 PIN = 1e-3  # px: a shorter drag is a pin
 
@@ -43,28 +46,106 @@ def around_drags(handles: Tensor, targets: Tensor, size: Size) -> Tensor:
 def taking_in(mask: Tensor, layer: Tensor | None, handles: Tensor, targets: Tensor) -> Tensor:
     """A mask (N, 1, H, W) bool of `around_drags` that takes in the layer (N, 1, H, W) near the handles (N, J, 2), and its way.
 
-    Of each pair: what the layer covers nearer to the handle than `OF_LAYER` times the mask's radius, with a rim, and all that it
-    comes over on the straight way to the target: what bends lies somewhere between. Where the layer covers all of a frame, no
-    thing is known and nothing is added. The page takes in the same.
+    Of each pair: what the layer covers nearer to the handle than `OF_LAYER` times the mask's radius, and the ends that hang on it
+    alone, as a head on a neck; with a rim, and all that they come over on the straight way to the target: what bends lies somewhere
+    between. Where the layer goes on beyond the mask, its part may swing: then the ground so far around as the drag is long is taken
+    in as well. Where the layer covers all of a frame, no thing is known and nothing is added. The page takes in the same.
     """
     if layer is None:
         return mask
     size, masks = size_of(mask), mask[:, 0].cpu().numpy().copy()
-    beside = round(BESIDE * min(size))
-    rim = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * beside + 1, 2 * beside + 1))
-    for one, shares, starts, ends in zip(masks, layer[:, 0].cpu().numpy(), handles.tolist(), targets.tolist(), strict=True):
-        thing = (shares >= 0.5).astype(np.uint8)
-        if thing.all():
-            continue
-        for start, end in zip(starts, ends, strict=True):
+    things = (layer[:, 0].cpu().numpy() >= 0.5).astype(np.uint8)
+    pairs = [list(zip(*ends, strict=True)) for ends in zip(handles.tolist(), targets.tolist(), strict=True)]
+    known = [i for i, thing in enumerate(things) if not thing.all()]
+    swept = {i: np.zeros_like(things[i]) for i in known}
+    for i in known:
+        for start, end in pairs[i]:
             radius = _radius(start, end, min(size))
             if radius is not None:
-                swept = cv2.dilate(thing & _near_segment(start, start, OF_LAYER * radius, size), rim)
-                for right, down in _strides(round(end[0] - start[0]), round(end[1] - start[1]), beside):
-                    way = np.array([[1, 0, right], [0, 1, down]], np.float32)
-                    swept |= cv2.warpAffine(swept, way, size[::-1], flags=cv2.INTER_NEAREST)
-                one |= swept > 0
+                swept[i] |= _swept(things[i] & _near_segment(start, start, OF_LAYER * radius, size), start, end)
+        masks[i] |= swept[i] > 0
+    beyond = [_Beyond.of(things[i] > 0, masks[i], [start for start, end in pairs[i] if _is_pin(start, end)]) for i in known]
+    for i, (loose, goes_on) in zip(known, _settled(beyond), strict=True):
+        drags = [pair for pair in pairs[i] if not _is_pin(*pair)]
+        for start, end in drags:
+            swept[i] |= _swept(loose, start, end)
+        masks[i] |= swept[i] > 0
+        if goes_on and drags:
+            side = 2 * max(abs(round(there - here)) for pair in drags for here, there in zip(*pair, strict=True)) + 1
+            held = cv2.dilate(things[i] * ~masks[i], _rim(size))
+            masks[i] |= (cv2.dilate(swept[i], np.ones((side, side), np.uint8)) > 0) & (held == 0)
     return torch.from_numpy(masks)[:, None].to(mask.device)
+
+
+@dataclass(frozen=True)
+class _Beyond:
+    """The pieces of a thing that hang on what the mask takes in of it. A piece holds that where it goes on behind the picture's
+    border, where it is larger, or where a pin is in it; else the largest one does, if no other is half as large."""
+
+    pieces: np.ndarray  # (H, W) int: the number of each pixel's piece, 0 for none
+    areas: np.ndarray  # (P,) px
+    holds: np.ndarray  # (P,) bool
+
+    @staticmethod
+    def of(thing: np.ndarray, mask: np.ndarray, pins: list[list[float]]) -> _Beyond:
+        """thing, mask: (H, W) bool; pins: (x, y) px."""
+        _, wholes = cv2.connectedComponents(thing.astype(np.uint8), connectivity=8)
+        hanging = thing & ~mask & np.isin(wholes, np.unique(wholes[thing & mask]))
+        count, pieces = cv2.connectedComponents(hanging.astype(np.uint8), connectivity=8)
+        areas = np.bincount(pieces.ravel(), minlength=count)
+        areas[0] = 0
+        holds = areas > (thing & mask).sum()
+        for line in (pieces[0], pieces[-1], pieces[:, 0], pieces[:, -1]):
+            holds[line] = True
+        for x, y in pins:
+            holds[pieces[min(max(round(y), 0), len(pieces) - 1), min(max(round(x), 0), pieces.shape[1] - 1)]] = True
+        holds[0] = False
+        if not holds.any():
+            second, largest = np.sort(np.append(areas, 0))[-2:]
+            holds[areas.argmax()] = second < largest / 2
+        return _Beyond(pieces, areas, holds)
+
+
+def _settled(beyond: list[_Beyond]) -> list[tuple[np.ndarray, bool]]:
+    """What hangs on each frame's taken part and does not hold it, (H, W) uint8, and whether anything does.
+
+    A piece does what most of the pieces do that are where it is in the frames about: it must not change from frame to frame.
+    """
+    if not beyond:
+        return []
+    is_there = np.cumsum([one.pieces > 0 for one in beyond], 0, np.int32)
+    is_held = np.cumsum([one.holds[one.pieces] for one in beyond], 0, np.int32)
+    answers = []
+    for i, one in enumerate(beyond):
+        first, last = i - ABOUT - 1, min(i + ABOUT, len(beyond) - 1)
+        there, held = (total[last] - (total[first] if first >= 0 else 0) for total in (is_there, is_held))
+        votes = [np.bincount(one.pieces.ravel(), weights=values.ravel(), minlength=len(one.areas)) for values in (there, held)]
+        holds = 2 * votes[1] > votes[0]
+        holds[0] = False
+        ends = ~holds
+        ends[0] = False
+        answers.append((ends[one.pieces].astype(np.uint8), bool(holds.any())))
+    return answers
+
+
+def _is_pin(start: list[float], end: list[float]) -> bool:
+    return not np.hypot(end[0] - start[0], end[1] - start[1]) >= PIN
+
+
+def _rim(size: Size) -> np.ndarray:
+    """The disc that a part of a picture of this size is widened by."""
+    beside = round(BESIDE * min(size))
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * beside + 1, 2 * beside + 1))
+
+
+def _swept(part: np.ndarray, start: list[float], end: list[float]) -> np.ndarray:
+    """A part (H, W) uint8 with a rim, and all that it comes over on the straight way from start to end."""
+    size = part.shape[0], part.shape[1]
+    swept = cv2.dilate(part, _rim(size))
+    for right, down in _strides(round(end[0] - start[0]), round(end[1] - start[1]), round(BESIDE * min(size))):
+        way = np.array([[1, 0, right], [0, 1, down]], np.float32)
+        swept |= cv2.warpAffine(swept, way, size[::-1], flags=cv2.INTER_NEAREST)
+    return swept
 
 
 def _strides(right: int, down: int, longest: int) -> list[tuple[int, int]]:
@@ -80,7 +161,7 @@ def _strides(right: int, down: int, longest: int) -> list[tuple[int, int]]:
 def _radius(start: list[float], end: list[float], short: int) -> float | None:
     """How far around the way from start to end the picture may change, px; None for a pin. short: the shorter side, px."""
     length = float(np.hypot(end[0] - start[0], end[1] - start[1]))
-    return None if not length >= PIN else min(max(REACH * length, NEAREST * short), FARTHEST * short)
+    return None if _is_pin(start, end) else min(max(REACH * length, NEAREST * short), FARTHEST * short)
 
 
 def _near_segment(start: list[float], end: list[float], radius: float, size: Size) -> np.ndarray:

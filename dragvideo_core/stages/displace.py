@@ -69,7 +69,9 @@ def bend_layers(
         scene_of_frame = scene.region[i], scene.holding(i), scene.touchable[i]
         bents.append(bending.bend_frame(*scene_of_frame, handles[i], moves[i], visible[i], settings.stiffness))
         on_progress(i + 1, len(clip), None)
-    return bending.held_in_time(clip.frames, bents)
+    bents = bending.held_in_time(clip.frames, bents)
+    shown = _array(tracks.visible.flatten(1).any(1))
+    return [bent if scene.knows_thing(i) else bending.weaker(bent, shown, i) for i, bent in enumerate(bents)]
 
 
 def warn_of_folds(frames: list[int]) -> None:
@@ -177,6 +179,10 @@ class _Scene:
         """What the mesh of a frame covers and is held by outside of the edit mask, (H, W) bool."""
         there = self.matte[i] > 0.5
         return without_rims(there, self.touchable[i]) if self.has_layer else there
+
+    def knows_thing(self, i: int) -> bool:
+        """Whether there is a layer in a frame that is not everything, as where a guess was lost."""
+        return self.has_layer and bool(self.matte[i].min() < 1)
 
     @staticmethod
     def of(tracks: PointTracks) -> _Scene:

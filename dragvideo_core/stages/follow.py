@@ -71,7 +71,8 @@ def follow(
     if layer is None and segmenter.asks_points:
         layer = layers.asked_layer(clip, picks, segmenter, moved, visible)
     elif layer is None and settings.guess_layer:
-        layer = layers.layer_of_guess(clip, picks, segmenter, edit_mask, moved.mean(2), None if is_given else there.mean(2))
+        ends = None if is_given else there.mean(2)
+        layer = layers.layer_of_guess(clip, picks, segmenter, edit_mask, moved.mean(2), visible.any(2), ends)
     segmenter.free()
     if not is_given:
         edit_mask = edit_masks.taking_in(edit_mask, layer, moved.mean(2), there.mean(2))

@@ -149,7 +149,8 @@ def propagate(
         layer = layers.layer_of_regions(clip, picks, regions.masks)
     takes_in = edit_mask is None and not len(picks.mask_points)
     if layer is None and not segmenter.asks_points and settings.guess_layer:
-        layer = layers.layer_of_guess(clip, picks, segmenter, mask, middles[0], middles[1] if takes_in else None)
+        seen = visible[:, :count].unflatten(1, shape).any(2)
+        layer = layers.layer_of_guess(clip, picks, segmenter, mask, middles[0], seen, middles[1] if takes_in else None)
     if takes_in:
         mask = edit_masks.taking_in(mask, layer, *middles) & of_shot[:, None, None, None]
     tracks = PointTracks(

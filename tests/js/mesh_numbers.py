@@ -31,6 +31,16 @@ CASES = {  # name: (mask squares, layer discs or None; pairs of handle and targe
         [(x, 40, 4) for x in range(20, 44, 4)] + [(46, 26, 9)],
         [((46, 28), (54, 33))],
     ),
+    "a neck that is dragged in its middle": (
+        [(48, 24, 24)],
+        [(48, 56, 14), (48, 8, 5)] + [(48, y, 3) for y in range(12, 48, 3)],
+        [((48, 28), (53, 28))],
+    ),
+    "a bar between two weights": (
+        [(48, 30, 30)],
+        [(28, 30, 5), (68, 30, 5)] + [(x, 30, 3) for x in range(28, 70, 3)],
+        [((48, 30), (48, 36))],
+    ),
     "a drag that folds": ([(40, 30, 20)], None, [((36, 30), (57, 30))]),
 }
 SPACING = 3.0  # px of the point sets

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from dragvideo_core.embedded.demo_clip import demo_clip
+from dragvideo_core.layers import guess
 from dragvideo_core.layers.guess import guessed_layer, held
 from dragvideo_core.layers.pixels import as_picture
 from dragvideo_core.points.edit_mask import around_drags
@@ -26,6 +27,7 @@ def picture(thing: tuple[int, ...] = (210, 60, 50), ground: tuple[int, ...] = (7
 
 
 FRAMES = torch.from_numpy(picture()).permute(2, 0, 1)[None].expand(4, -1, -1, -1) / 255
+SEEN = torch.ones(4, 1, dtype=torch.bool)
 
 
 def guessed(shown: np.ndarray, handles: torch.Tensor, mask: np.ndarray, moves: torch.Tensor = MOVES) -> np.ndarray | None:
@@ -121,15 +123,42 @@ def test_where_the_part_is_torn_off_everything_is_layer():
     torn[..., 90:, :] = 0  # the stick that goes on outside of the mask
     mask = torch.from_numpy(EVERYWHERE)[None, None].expand(4, -1, -1, -1)
     handles = HANDLES.expand(4, -1, -1)
-    layer = held(FRAMES, torch.cat([whole, whole, whole, torn]), mask, handles, 0)
+    layer = held(FRAMES, torch.cat([whole, whole, whole, torn]), mask, mask, handles, SEEN, 0)
     assert layer is not None and torch.equal(layer[:3], whole.expand(3, -1, -1, -1)) and bool((layer[3] == 1).all())
     inside = torch.cat([torn, whole, torn, torn])  # wholly inside of the mask where it was guessed: nothing can be torn off
-    assert torch.equal(held(FRAMES, inside, mask, handles, 0), inside)
+    assert torch.equal(held(FRAMES, inside, mask, mask, handles, SEEN, 0), inside)
 
 
 def test_a_guess_that_leaves_the_edges_in_many_frames_is_given_up():
     whole, aside = (torch.from_numpy(thing)[None, None].float() for thing in (THING, np.roll(THING, 30, 1)))
     mask, handles = torch.ones(4, 1, SIDE, SIDE, dtype=torch.bool), HANDLES.expand(4, -1, -1)
-    layer = held(FRAMES, torch.cat([whole, aside, whole, whole]), mask, handles, 0)
+    layer = held(FRAMES, torch.cat([whole, aside, whole, whole]), mask, mask, handles, SEEN, 0)
     assert layer is not None and bool((layer[1] == 1).all())
-    assert held(FRAMES, torch.cat([whole, aside, aside, whole]), mask, handles, 0) is None
+    assert held(FRAMES, torch.cat([whole, aside, aside, whole]), mask, mask, handles, SEEN, 0) is None
+
+
+def test_frames_that_do_not_show_the_handle_are_no_failures():
+    """The thing leaves the picture after the first frame: a guess was given up for that."""
+    whole, gone = (torch.from_numpy(thing)[None, None].float() for thing in (THING, np.zeros_like(THING)))
+    mask, handles = torch.ones(4, 1, SIDE, SIDE, dtype=torch.bool), HANDLES.expand(4, -1, -1)
+    seen = torch.tensor([[True], [False], [False], [False]])
+    layer = torch.cat([whole, gone, gone, gone])
+    assert torch.equal(held(FRAMES, layer, mask, mask, handles, seen, 0), layer)
+    aside = torch.cat([whole, *[torch.from_numpy(np.roll(THING, 30, 1))[None, None].float()] * 3])
+    found = held(FRAMES, aside, mask, mask, handles, seen, 0)
+    assert found is not None and torch.equal(found[0], aside[0]) and not found[1:].any()  # on something else: nothing moves there
+
+
+@pytest.mark.parametrize("row, is_unsure", [(56.0, False), (52.0, True)])
+def test_a_handle_at_the_edge_that_has_the_colour_of_the_thing_is_on_it(row: float, is_unsure: bool):
+    """Pushes inward, from just inside the edge and from just outside: what is ahead, and not behind, is the thing."""
+    place, move = np.array([[50.0, row]]), np.array([[0.0, 12.0]])
+    gaps = [np.hypot(COLUMNS - 50, ROWS - row)]
+    assert guess._are_at_its_edge(picture(), THING, place, move, gaps) == is_unsure
+
+
+def test_one_colour_between_two_others_is_a_part_and_not_guessed():
+    """The black back of a rabbit with a white chest: it was torn off."""
+    shown = np.where((COLUMNS < 70)[..., None], (190, 190, 185), (245, 245, 245)).astype(np.uint8)
+    shown[(abs(COLUMNS - 60) < 16) & (abs(ROWS - 64) < 22)] = (20, 20, 25)
+    assert guessed(shown, torch.tensor([[60.0, 64.0]]), EVERYWHERE) is None

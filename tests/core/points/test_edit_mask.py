@@ -81,3 +81,46 @@ def test_a_mask_stays_as_it_is_where_no_thing_is_known_or_only_pins_hold():
     assert taking_in(mask, None, handles, targets) is mask
     assert torch.equal(taking_in(mask, torch.ones(1, 1, *SIZE), handles, targets), mask)  # a guess that failed in a frame
     assert not taking_in(torch.zeros_like(mask), torch.eye(160)[None, None, :100], handles, handles).any()
+
+
+def swan(head: int = 12) -> torch.Tensor:
+    """A body that goes on behind the picture's border, a neck, and a head on it."""
+    layer = torch.zeros(1, 1, *SIZE)
+    layer[..., 80:, 40:110] = 1
+    layer[..., 20:80, 60:66] = 1
+    layer[..., 20 - head : 20, 56:72] = 1
+    return layer
+
+
+def test_an_end_that_hangs_on_the_dragged_part_alone_goes_with_it():
+    """The head of a neck that is dragged in its middle: it was cut off at the rim of the mask."""
+    handles, targets = drag((63, 50)), drag((71, 50))
+    layer = swan()
+    taken = taking_in(around_drags(handles, targets, SIZE), layer, handles, targets)
+    head = layer[0, 0, :20] > 0
+    assert taken[0, 0, :20][head].all() and taken[0, 0, :20].roll(-8, 1)[head].all()
+    assert not taken[0, 0, 85:, 40:110].any()  # the body holds the neck
+
+
+def test_a_pin_in_an_end_holds_it():
+    handles, targets = drag((63, 50), (63, 12)), drag((71, 50), (63, 12))
+    taken = taking_in(around_drags(handles, targets, SIZE), swan(), handles, targets)
+    assert not taken[0, 0, 8:16, 58:70].all()
+
+
+def test_around_a_part_that_something_holds_there_is_room_to_swing_but_not_beside_what_holds():
+    handles, targets = drag((63, 30)), drag((79, 30))
+    layer = swan()
+    taken = taking_in(around_drags(handles, targets, SIZE), layer, handles, targets)
+    assert taken[0, 0, 10, 56 : 72 + 2 * 16 - 2].all()  # the head goes further than the handle
+    beside = torch.nn.functional.max_pool2d((layer > 0.5).float()[..., 80:, :], 5, 1, 2)[0, 0, 4:] > 0
+    assert not taken[0, 0, 84:][beside].any()
+
+
+def test_what_holds_does_not_change_for_a_frame():
+    """In one frame of nine the body does not reach the border of the picture, and is small."""
+    layer = swan().repeat(9, 1, 1, 1)
+    layer[4, :, 84:] = 0
+    handles, targets = (ends.expand(9, -1, -1) for ends in (drag((63, 50)), drag((71, 50))))
+    taken = taking_in(around_drags(handles, targets, SIZE), layer, handles, targets)
+    assert not taken[4, 0, 80:84, 90:105].any() and torch.equal(taken[4, 0, :60], taken[3, 0, :60])

@@ -321,3 +321,15 @@ def test_a_head_whose_top_sticks_out_of_the_edit_mask_is_not_drawn_out_to_a_spik
     assert torch.allclose(moved(result, 72, 50), torch.tensor([12.0, 4.0]), atol=1.5)
     outside = ~tracks.edit_mask.expand_as(clip.frames)
     assert torch.equal(result.frames[outside], clip.frames[outside])
+
+
+def test_where_no_thing_is_known_and_no_point_is_seen_for_long_the_ground_is_left_alone():
+    """A man walks out of the picture: the cars behind him went on bending."""
+    clip, tracks = scene(count=20)
+    shown = torch.arange(20)[:, None, None] < 4
+    tracks = replace(tracks, visible=tracks.visible & shown)
+    edited = displace(clip, tracks)
+    changed = (edited.frames != clip.frames).flatten(1).any(1)
+    assert changed[:8].all() and not changed[16:].any()
+    longest = [float((edited.backward[i] - edited.backward[-1]).norm(dim=-1).max()) for i in range(3, 16)]
+    assert longest == sorted(longest, reverse=True)
