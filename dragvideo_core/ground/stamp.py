@@ -25,6 +25,7 @@ FEWEST = 8  # px of a ring that are known: in less nothing can go on
 HOLDS, MEETS = 0.97, 0.6  # share of a tile, and of its ring, for which a piece must have ground
 PLAIN = 3.0  # px: the inside of a piece and the smooth fill are compared so far blurred
 STRANGE = 1.2  # times the texture around a tile: a piece whose colours differ more from the smooth fill is other ground
+BUSY, STRANGE_BUSY = 0.07, 3.0  # where the texture is stronger than this, the smooth fill says less of the colours: so many times
 LIGHT = 0.12  # of brightness: a piece is made lighter or darker by so much at most
 
 
@@ -70,7 +71,8 @@ def _best_shift(made: Array, plain: Array, picture: Array, known: Mask, tile: Pl
     colours = _sums(_squared(ground), inside) - 2 * _sums(ground, inside[..., None] * fill) + (inside * _squared(fill)).sum()
     steps, colours = steps / np.maximum(meets, 1), colours / len(tile)
     texture = (rim * _squared(made[here] - plain[here])).sum() / len(ring)
-    fits = (_sums(shows, inside) >= HOLDS * len(tile)) & (meets >= MEETS * len(ring)) & (colours <= STRANGE * texture)
+    strange = texture * (STRANGE_BUSY if texture > BUSY**2 else STRANGE)
+    fits = (_sums(shows, inside) >= HOLDS * len(tile)) & (meets >= MEETS * len(ring)) & (colours <= strange)
     rows, columns = (np.arange(count) for count in fits.shape)
     shifts = np.stack(np.meshgrid(rows, columns, indexing="ij"), -1) + (start - first)
     fits &= np.abs(shifts).max(-1) >= NEAREST
