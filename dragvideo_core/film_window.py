@@ -92,15 +92,15 @@ class FilmWork:
 
     def first_start(self) -> Start:
         """The picked frame. Where nobody marked the thing, a guess is made there: the same for all windows."""
-        index = self.picks.frame
-        first = max(0, index + STEPS[0])
-        frames = list(self.film.between(first, index + STEPS[-1] + 1))
+        index, picks = self.picks.frame, replace(self.picks, frame=0, keys=(), strength=())
+        is_guessed = self._is_guessed(picks)
+        first, end = (max(0, index + STEPS[0]), index + STEPS[-1] + 1) if is_guessed else (index, index + 1)
+        frames = list(self.film.between(first, end))
         copies = self.copies(frames)
-        picture = copies[index - first]
-        picks = replace(self.picks, frame=0, keys=(), strength=())
-        self.segmenter = self._guess(copies, index - first, picks)
+        start = Start(index, copies[index - first], picks, None)
+        if is_guessed:
+            self.segmenter = self._guess(copies, index - first, picks)
         self.is_carried |= bool(picks.strokes)
-        start = Start(index, picture, picks, None)
         self.plate = self._plate(start, frames[index - first])
         return start
 
@@ -110,10 +110,14 @@ class FilmWork:
         drawing = self.drawing(Followed([frame], [start.picture], tracks if bool(tracks.visible.any()) else None))
         return None if drawing is None else first_plate(drawing)
 
+    def _is_guessed(self, picks: PointPicks) -> bool:
+        """Nobody said what the thing is."""
+        segmenter = self.segmenter
+        marked = segmenter.masks is not None or segmenter.asks_points or bool(picks.strokes)
+        return self.settings.propagate.guess_layer and not marked
+
     def _guess(self, copies: list[np.ndarray], index: int, picks: PointPicks) -> Segmenter:
         settings, segmenter = self.settings.propagate, self.segmenter
-        if not settings.guess_layer or segmenter.masks is not None or segmenter.asks_points or picks.strokes:
-            return segmenter
         size = small_size(self.film.size, self.factor)
         radius = settings.mask_radius * min(size) / REFERENCE
         ends = picks.handles.float()[None], picks.targets.float()[None]

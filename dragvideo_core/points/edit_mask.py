@@ -119,7 +119,9 @@ def _settled(beyond: list[_Beyond]) -> list[tuple[np.ndarray, bool]]:
     for i, one in enumerate(beyond):
         first, last = i - ABOUT - 1, min(i + ABOUT, len(beyond) - 1)
         there, held = (total[last] - (total[first] if first >= 0 else 0) for total in (is_there, is_held))
-        votes = [np.bincount(one.pieces.ravel(), weights=values.ravel(), minlength=len(one.areas)) for values in (there, held)]
+        hangs = np.flatnonzero(one.pieces)
+        numbers = one.pieces.ravel()[hangs]
+        votes = [np.bincount(numbers, weights=values.ravel()[hangs], minlength=len(one.areas)) for values in (there, held)]
         holds = 2 * votes[1] > votes[0]
         holds[0] = False
         ends = ~holds

@@ -25,6 +25,7 @@ from .cases import Case
 
 GIVEN, FOUND = "layered displacement alone", "layered displacement alone, layer found"  # the default way, and from two strokes
 WITH_TELEA = "layered displacement, Telea's fill"
+SMOOTH = "layered displacement, smooth ground"
 
 LayerSource = Literal["none", "given", "found", "guessed"]
 
@@ -47,7 +48,9 @@ def _layered(clip: VideoClip, tracks: PointTracks) -> Displacement:
     return displace(clip, tracks)
 
 
-def _telea(pictures: list[np.ndarray], covered: np.ndarray, freed: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
+def _telea(
+    pictures: list[np.ndarray], covered: np.ndarray, freed: np.ndarray, plate: None = None
+) -> tuple[list[np.ndarray], np.ndarray]:
     """OpenCV's Telea (2004) in the place of `fill_freed`: frame by frame, from all that is not covered."""
     filled = []
     for picture, taken, hole in zip(pictures, covered | freed, freed, strict=True):
@@ -62,6 +65,12 @@ def layered_with_telea(clip: VideoClip, tracks: PointTracks) -> Displacement:
         return displace(clip, tracks)
 
 
+def layered_with_smooth_ground(clip: VideoClip, tracks: PointTracks) -> Displacement:
+    """Without pieces of the ground beside the hole: all that no frame shows is filled smoothly."""
+    with patch("dragvideo_core.ground.fill.stamped", lambda picture, known, hole, smooth: smooth):
+        return displace(clip, tracks)
+
+
 VARIANTS: dict[str, Displacing] = {  # by the names of their rows
     "unedited": Displacing("none", lambda clip, tracks: clip.frames),
     "displacement of today": Displacing("none", lambda clip, tracks: today.displaced(clip.frames, tracks)),
@@ -72,6 +81,7 @@ VARIANTS: dict[str, Displacing] = {  # by the names of their rows
     ),
     GIVEN: Displacing("given", _layered, dataclasses.asdict(DisplaceSettings())),
     WITH_TELEA: Displacing("given", layered_with_telea, dataclasses.asdict(DisplaceSettings()) | {"fill": "Telea"}),
+    SMOOTH: Displacing("given", layered_with_smooth_ground, dataclasses.asdict(DisplaceSettings()) | {"fill": "smooth"}),
     FOUND: Displacing("found", _layered, dataclasses.asdict(DisplaceSettings())),
     "layered displacement alone, layer guessed": Displacing("guessed", _layered, dataclasses.asdict(DisplaceSettings())),
     "layered displacement alone, no layer": Displacing("none", _layered, dataclasses.asdict(DisplaceSettings())),
