@@ -20,7 +20,7 @@ from .model import PatchAutoencoder
 DRAWN, FILMED = 2, 6  # pictures of a batch
 RATE, MOMENTUM, DECAY = 1e-3, 0.95, 1e-4
 NOISE = 0.03  # standard deviations that the decoder must bear, at most
-HOLD = 0.1  # how strongly the latents of drawings are held
+HOLD = 0.3  # how strongly the latents of drawings are held
 
 
 def adapt(vae: PatchAutoencoder, pictures: np.ndarray, drawn: int, steps: int, path: Path) -> None:

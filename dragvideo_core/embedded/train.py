@@ -3,9 +3,9 @@
 Three steps, each resumable from DIR: draw pictures of all kinds (other seeds than every test and benchmark) and, with
 `--photographs`, cut others from a folder of photographs and films; train the autoencoder on them; train the denoiser on their
 latents. `--decoder-steps` afterwards sharpens the decoder alone; the latents do not move, so the denoiser stays right. The last
-line writes `embedded_model.safetensors`. With `--adapt-steps` the shipped autoencoder learns the photographs instead
-(`adapt.py`), and its denoiser the latents of drawings that come of it. docs/model.md says what can be reached, and names pictures
-that may be used.
+line writes `embedded_model.safetensors`. With `--adapt-steps` the autoencoder of the file `--start` learns the photographs instead
+(`adapt.py`), and its denoiser, with `--tune-steps`, the latents of drawings that come of it. docs/model.md says how the shipped
+weights were made, and names the pictures.
 """
 
 from __future__ import annotations
@@ -46,10 +46,11 @@ def main() -> None:
     words = torch.where(torch.arange(len(pictures)) < drawn, torch.arange(len(pictures)) % len(KINDS) + 1, 0)
 
     if options.adapt_steps:
-        model = deepened(load(), options.layers).to(device)
+        model = deepened(load(options.start), options.layers).to(device)
         adapt(model.vae, pictures, drawn, options.adapt_steps, work / "adapted.pt")
-        latents = _latents(model.vae, pictures[:drawn], work / "adapted_latents.pt")
-        _train_denoiser(model, latents, words[:drawn], options.tune_steps, TUNE_RATE, work / "tuned.pt")
+        if options.tune_steps:
+            latents = _latents(model.vae, pictures[:drawn], work / "adapted_latents.pt")
+            _train_denoiser(model, latents, words[:drawn], options.tune_steps, TUNE_RATE, work / "tuned.pt")
         _write(model, options)
         return
     model = EmbeddedModel().to(device)
@@ -77,9 +78,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--vae-steps", type=int, default=2_700)
     parser.add_argument("--steps", type=int, default=6_800, help="of the denoiser")
     parser.add_argument("--decoder-steps", type=int, default=400)
-    parser.add_argument("--adapt-steps", type=int, default=0, help="of the shipped autoencoder on photographs")
-    parser.add_argument("--tune-steps", type=int, default=600, help="of the shipped denoiser afterwards")
-    parser.add_argument("--layers", type=int, default=1, help="residual blocks of the autoencoder, with --adapt-steps")
+    parser.add_argument("--adapt-steps", type=int, default=0, help="of the autoencoder of --start on photographs")
+    parser.add_argument("--start", type=Path, default=WEIGHTS, help="weights that --adapt-steps begins with")
+    parser.add_argument("--tune-steps", type=int, default=0, help="of the denoiser afterwards")
+    parser.add_argument(
+        "--layers", type=int, default=3, help="residual blocks of the autoencoder, with --adapt-steps: no fewer than it has"
+    )
     parser.add_argument("--rate", type=float, default=6e-4, help="learning rate of the denoiser")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
