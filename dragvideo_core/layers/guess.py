@@ -44,10 +44,8 @@ LEAST_MOVING = 0.02  # share of the edit mask that what moves fills
 STILL_ON_EDGES = 0.6  # the same where it is carried to
 SIDE = 1.0  # % of the short side: from here to twice as far around a layer there is ground
 OF_ITS_COLOUR, MOSTLY = 16.0, 0.9  # CIE Lab, share: so near to the ground's colours is most of it
-PLAIN, GOES_ON = (
-    12.0,
-    0.03,
-)  # CIE Lab, share: so near are the two main colours of plain ground; so little of it looks like the thing
+PLAIN = 12.0  # CIE Lab: so near to each other are the two main colours of plain ground
+GOES_ON = 0.03  # share of it that looks like the thing, at most
 WORSE = 0.8  # times the share in the frame of the guess: where that is less than the above
 OFF_EDGES, MOMENT = 0.15, 4  # with less of it on edges it has failed at once, with less than the above for so many frames on end
 MOST_LOST = 0.25  # share of the frames that show the thing in which a guess may fail before it is given up in all of them

@@ -44,7 +44,6 @@ HELD_BY = {
     "media/decoding.py": "stages/test_load_films.py",
     "media/deinterlace.py": "media/test_film.py",
     "media/encoding.py": "media/test_film_writer.py",
-    "media/filters.py": "media/test_film_writer.py",
     "media/picture.py": "stages/test_load.py",
     "media/plots.py": "stages/test_evaluate.py",
     "media/sound_copy.py": "media/test_film_writer.py",
