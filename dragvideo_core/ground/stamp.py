@@ -24,6 +24,9 @@ RING = 5  # px around a tile: there a piece has to go on in what is known
 FEWEST = 8  # px of a ring that are known: in less nothing can go on
 HOLDS, MEETS = 0.97, 0.6  # share of a tile, and of its ring, for which a piece must have ground
 PLAIN = 3.0  # px: the inside of a piece and the smooth fill are compared so far blurred
+TEXTURED = (
+    0.025  # step from its blurred self (root of the squares of three colours) of the middle one of a ring's pixels: less is plain
+)
 STRANGE = 1.2  # times the texture around a tile: a piece whose colours differ more from the smooth fill is other ground
 BUSY, STRANGE_BUSY = 0.07, 3.0  # where the texture is stronger than this, the smooth fill says less of the colours: so many times
 LIGHT = 0.12  # of brightness: a piece is made lighter or darker by so much at most
@@ -63,6 +66,9 @@ def _best_shift(made: Array, plain: Array, picture: Array, known: Mask, tile: Pl
     here, around = (tuple(slice(*ends) for ends in zip(*corners, strict=True)) for corners in ((first, last), (start, stop)))
     inside, rim = (np.zeros(last - first, np.float32) for _ in range(2))
     inside[_at(tile - first)] = rim[_at(ring - first)] = 1
+    detail = _squared(made[here] - plain[here])[rim > 0]
+    if np.median(detail) < TEXTURED**2:
+        return None
     shows, wanted = known[around].astype(np.float32), made[here] - np.float32(0.5)
     shown = (picture[around] - np.float32(0.5)) * shows[..., None]
     meets = _sums(shows, rim)
@@ -70,7 +76,7 @@ def _best_shift(made: Array, plain: Array, picture: Array, known: Mask, tile: Pl
     fill, ground = plain[here] - np.float32(0.5), plain[around] - np.float32(0.5)
     colours = _sums(_squared(ground), inside) - 2 * _sums(ground, inside[..., None] * fill) + (inside * _squared(fill)).sum()
     steps, colours = steps / np.maximum(meets, 1), colours / len(tile)
-    texture = (rim * _squared(made[here] - plain[here])).sum() / len(ring)
+    texture = float(detail.mean())
     strange = texture * (STRANGE_BUSY if texture > BUSY**2 else STRANGE)
     fits = (_sums(shows, inside) >= HOLDS * len(tile)) & (meets >= MEETS * len(ring)) & (colours <= strange)
     rows, columns = (np.arange(count) for count in fits.shape)

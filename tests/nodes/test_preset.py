@@ -74,7 +74,7 @@ def test_best_runs_no_more_of_the_stages_than_the_frames_show(comfy: Comfy, left
 
 def test_best_with_the_embedded_model_is_displaces_edit_and_says_so(comfy: Comfy, random_weights):
     graph = graphs.whole_edit(comfy)
-    graph["clip"]["inputs"]["kind"] = "crocodile"  # it opens its mouth: nothing is stretched
+    graph["clip"]["inputs"]["kind"] = "balloon"  # nothing of it is stretched
     tracks, model = ["propagate", 0], ["model", 0]
     graph["displace"] = graphs.defaults(comfy, "DragAVideo_Displace", video=["clip", 0], tracks=tracks)
     graph["preset"] = graphs.node("DragAVideo_Preset", preset="best", displacement=["displace", 4], model=model)
