@@ -55,6 +55,7 @@ class PatchAutoencoder(nn.Module):
 
     def __init__(self, layers: int = 1) -> None:
         super().__init__()
+        self.layers = layers
         channels = 3 * PATCH * PATCH
         self.kl = AutoencoderKL(
             in_channels=channels,

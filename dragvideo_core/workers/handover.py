@@ -65,7 +65,7 @@ def _described(value: Any, path: Path) -> Any:
     if isinstance(value, UNet2DConditionModel):
         return {"denoiser": dict(value.config), "weights": _saved(value.state_dict(), path)}
     if isinstance(value, PatchAutoencoder):
-        return {"patches": None, "weights": _saved(value.state_dict(), path)}
+        return {"patches": value.layers, "weights": _saved(value.state_dict(), path)}
     if isinstance(value, Codec):
         return {"autoencoder": dict(value.vae.config), "weights": _saved(value.vae.state_dict(), path)}
     if isinstance(value, (tuple, list)):
@@ -99,7 +99,7 @@ def _value(given: Any, folder: Path, device: torch.device) -> Any:
         if "denoiser" in given:
             module: nn.Module = UNet2DConditionModel.from_config(given["denoiser"])
         elif "patches" in given:
-            module = PatchAutoencoder()
+            module = PatchAutoencoder(given["patches"])
         else:
             module = AutoencoderKL.from_config(given["autoencoder"])
     module.load_state_dict(weights, assign=True)

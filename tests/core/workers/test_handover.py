@@ -22,7 +22,7 @@ from dragvideo_core.workers import handover
 
 def random_autoencoder() -> PatchAutoencoder:
     torch.manual_seed(1)
-    return PatchAutoencoder().eval().requires_grad_(False)
+    return PatchAutoencoder(layers=2).eval().requires_grad_(False)
 
 
 def model() -> DragModel:
