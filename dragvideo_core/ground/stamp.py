@@ -67,7 +67,7 @@ def _best_shift(made: Array, plain: Array, picture: Array, known: Mask, tile: Pl
     inside, rim = (np.zeros(last - first, np.float32) for _ in range(2))
     inside[_at(tile - first)] = rim[_at(ring - first)] = 1
     detail = _squared(made[here] - plain[here])[rim > 0]
-    if np.median(detail) < TEXTURED**2:
+    if np.quantile(detail, 0.25) < TEXTURED**2:
         return None
     shows, wanted = known[around].astype(np.float32), made[here] - np.float32(0.5)
     shown = (picture[around] - np.float32(0.5)) * shows[..., None]
