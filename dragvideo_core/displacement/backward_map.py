@@ -103,9 +103,8 @@ def _drawn(triangles: np.ndarray, rest: np.ndarray, size: Size) -> tuple[np.ndar
     stop = np.floor(np.where(slope < 0, ends, np.inf).min(1)).clip(-1, width - 1).astype(int) + 1
     misses = ((slope == 0) & (shares < -NOTHING)).any(1)
     row, x = _counted(start, np.where(misses, 0, np.maximum(stop - start, 0)))
-    places = np.einsum("sk,skd->sd", shares + slope * start[:, None], rest[triangle]).astype(
-        np.float32
-    )  # of each row's first pixel
+    at_first = shares + slope * start[:, None]  # of each row's first pixel
+    places = np.einsum("sk,skd->sd", at_first, rest[triangle]).astype(np.float32)
     steps, number = np.einsum("tk,tkd->td", across, rest).astype(np.float32), triangle[row]
     return y[row] * width + x, number, places[row] + steps[number] * (x - start[row]).astype(np.float32)[:, None]
 

@@ -15,7 +15,7 @@ import numpy as np
 from ..types import OnProgress, UserError, ignore_progress
 from .camera import Array, Mask
 from .motion import GroundMotions, move
-from .pictures import Box, Picture, as_floats, box_around
+from .pictures import Box, Picture, as_floats, box_around, overlap
 from .plate import Plate
 from .smooth import Weights, best_weights, smooth_fill
 from .stamp import stamped
@@ -42,12 +42,9 @@ class _Ground:
         """What frame j shows in a box, (h, w, 3) in [0, 1], and where that is ground (h, w)."""
         picture = as_floats(self.pictures[j][box])
         if j in self.boxes:
-            shared = [slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(box, self.boxes[j], strict=True)]
-            if all(side.start < side.stop for side in shared):
-                here, there = (
-                    tuple(slice(side.start - whole.start, side.stop - whole.start) for side, whole in zip(shared, of, strict=True))
-                    for of in (box, self.boxes[j])
-                )
+            shared = overlap(box, self.boxes[j])
+            if shared is not None:
+                here, there = shared
                 picture = picture.copy()
                 picture[here] = self.filled[j][there]
         return picture, self.known[j][box]
@@ -63,9 +60,8 @@ def fill_freed(
     """The ground behind the `freed` (N, H, W) bool pixels of N pictures (H, W, 3), uint8, uint16, or float32 in [0, 1].
 
     covered: (N, H, W) bool, pixels that show something else than ground: never taken for ground. plate: of the same size: what no
-    frame shows is taken from there before it is made up. Returns what the freed pixels of
-    each picture show, (P, 3) float32 in [0, 1], row by row; and which of them another frame truly shows, (N, H, W) bool. UserError
-    for shapes that do not belong together.
+    frame shows is taken from there before it is made up. Returns what the freed pixels of each picture show, (P, 3) float32 in
+    [0, 1], row by row; and which of them another frame truly shows, (N, H, W) bool. UserError for shapes that do not fit.
     """
     _check(pictures, covered, freed)
     busy = [i for i, hole in enumerate(freed) if hole.any()]

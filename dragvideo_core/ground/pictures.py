@@ -20,6 +20,18 @@ def as_floats(picture: Picture) -> Array:
     return np.divide(picture, np.float32(np.iinfo(picture.dtype).max), dtype=np.float32)
 
 
+def overlap(one: Box, other: Box) -> tuple[Box, Box] | None:
+    """What two boxes of a picture share, as rows and columns of the one and of the other; None where they share nothing."""
+    shared = [slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(one, other, strict=True)]
+    if any(side.start >= side.stop for side in shared):
+        return None
+    (rows, columns), (other_rows, other_columns) = (
+        [slice(side.start - whole.start, side.stop - whole.start) for side, whole in zip(shared, of, strict=True)]
+        for of in (one, other)
+    )
+    return (rows, columns), (other_rows, other_columns)
+
+
 def box_around(places: Sequence[Array], margin: int, size: tuple[int, ...]) -> Box:
     """Rows and columns of a picture of this size (H, W) that lie within `margin` px of any of the places (..., 2); at least one
     pixel."""

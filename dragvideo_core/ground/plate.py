@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..types import Box
 from .camera import Mask
-from .pictures import Picture
+from .pictures import Picture, overlap
 
 
 @dataclass(frozen=True)
@@ -45,14 +45,8 @@ class Plate:
     def seen_in(self, box: Box) -> Plate:
         """The plate as it lies in another box of the same film: nothing is known beside its own."""
         picture, known = np.zeros((*box.size, 3), self.picture.dtype), np.zeros(box.size, bool)
-        shared = [
-            slice(max(one.start, other.start), min(one.stop, other.stop))
-            for one, other in ((self.box.rows, box.rows), (self.box.columns, box.columns))
-        ]
-        if all(side.start < side.stop for side in shared):
-            here, there = (
-                tuple(slice(side.start - of.start, side.stop - of.start) for side, of in zip(shared, lines, strict=True))
-                for lines in ((box.rows, box.columns), (self.box.rows, self.box.columns))
-            )
+        shared = overlap((box.rows, box.columns), (self.box.rows, self.box.columns))
+        if shared is not None:
+            here, there = shared
             picture[here], known[here] = self.picture[there], self.known[there]
         return Plate(box, picture, known)
