@@ -46,18 +46,20 @@ def smooth_fill(picture: Array, known: Mask, hole: Mask, weights: Weights) -> Ar
     return np.where(hole[..., None], filled, picture)
 
 
-def best_weights(picture: Array, known: Mask) -> Weights:
-    """Of a neighbour in the row and of one in the column: those that foretell what is known around the hole best."""
+def best_weights(picture: Array, known: Mask) -> tuple[Weights, float]:
+    """Of a neighbour in the row and of one in the column: those that foretell what is known around the hole best. And how much of
+    what varies there they miss: 0 for nothing, 1 for no better than the mean colour (root of a ratio of squares)."""
     picture, known, everything = _reduced(picture, known, np.ones_like(known), TRIED)
     reach = max(2, round(math.sqrt((~known).sum()) / BAND))
     larger = (
         cv2.erode(known.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1,) * 2), borderValue=1) > 0
     )
-    if not larger.any():
-        return WEIGHTS[0]
     band = known & ~larger
+    if not larger.any() or not band.any():
+        return WEIGHTS[0], 1.0
+    varies = float(np.square(picture[band] - picture[band].mean(0)).sum())
     errors = [float(np.square(_harmonic(picture, larger, everything, weights) - picture)[band].sum()) for weights in WEIGHTS]
-    return WEIGHTS[int(np.argmin(errors))]
+    return WEIGHTS[int(np.argmin(errors))], math.sqrt(min(errors) / max(varies, LEAK))
 
 
 def _harmonic(picture: Array, known: Mask, part: Mask, weights: Weights) -> Array:

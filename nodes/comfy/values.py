@@ -56,17 +56,17 @@ def _images_of(video: Any, fps: float) -> tuple[Any, float]:
     """The IMAGE batch in a VIDEO and its rate; anything else as it is."""
     if not hasattr(video, "get_components"):
         return video, fps
-    if (webp := _webp_of(video)) is not None:
-        film = open_film(webp)
+    if (film := _film_of(video)) is not None:
         return torch.stack([_as_frame(frame) for frame in film.frames()]).permute(0, 2, 3, 1), float(film.header.rate)
     components = video.get_components()
     return components.images, float(components.frame_rate)
 
 
-def _webp_of(video: Any) -> str | None:
-    """The animated WebP behind a VIDEO: core offers it and cannot read it."""
+def _film_of(video: Any) -> Film | None:
+    """The film behind a VIDEO that shows all of its file. Read by us, it looks the same in every node: core leaves HDR and
+    interlaced frames as they are, and cannot read the animated WebP that it offers."""
     source = source_of(video)
-    return source if isinstance(source, str) and is_animated_webp(Path(source)) else None
+    return open_film(source) if isinstance(source, str) and not is_part(video) else None
 
 
 def source_of(video: Any) -> str | BytesIO | None:
@@ -80,18 +80,15 @@ def source_of(video: Any) -> str | BytesIO | None:
 def is_part(video: Any) -> bool:
     """Whether a VIDEO shows only some seconds of its file, as core's Video Slice makes it."""
     source = source_of(video)
-    if not isinstance(source, str) or _webp_of(video) is not None:
+    if not isinstance(source, str) or is_animated_webp(Path(source)):
         return False
     return abs(type(video)(source).get_duration() - video.get_duration()) > SAME_SECONDS
 
 
 def long_film(video: Any, most: int) -> Film | None:
     """The film behind a VIDEO that has more than `most` frames: to be read as it is needed. None for any other clip."""
-    source = source_of(video)
-    if not isinstance(source, str) or is_part(video):
-        return None
-    film = open_film(source)
-    return film if film.time_of(most) is not None else None
+    film = _film_of(video)
+    return film if film is not None and film.time_of(most) is not None else None
 
 
 def film_frame(film: Film, index: int) -> Tensor:
