@@ -21,6 +21,7 @@ from .model import EmbeddedModel, Model
 from .pick import Pick
 from .preset import ChooseEdit, ChoosePreset
 from .propagate import Propagate
+from .put_back import PutBack
 from .segment import Segment
 from .tune import Tune
 
@@ -35,6 +36,7 @@ NODES = [
     UseTracks,
     Displace,
     DragFilm,
+    PutBack,
     Tune,
     Invert,
     Drag,

@@ -122,7 +122,7 @@ class DragFilm(io.ComfyNode):
         flow = DIS if optical_flow is None else values.to_flow(optical_flow)
         tracks = None if given is None else run(read_tracks, given)
         with tempfile.TemporaryDirectory() as scratch, messages.warnings_on_node(cls.hidden.unique_id):
-            source = _file_of(video, Path(scratch))
+            source = file_of(video, Path(scratch))
             keep = source.parent != Path(scratch)  # a copy made for this run is gone with it
             on_progress = progress(show=messages.PictureOnNode(cls.hidden.unique_id))
             report = run(drag_a_film, source, points, path, settings, segmenter, on_progress, keep, corrections, tracks, flow)
@@ -131,7 +131,7 @@ class DragFilm(io.ComfyNode):
         return io.NodeOutput(InputImpl.VideoFromFile(str(path)), str(path), ui=ui)
 
 
-def _file_of(video: Any, scratch: Path) -> Path:
+def file_of(video: Any, scratch: Path) -> Path:
     """The file behind a VIDEO; one that has none is written into the scratch folder without loss."""
     source = values.source_of(video)
     if isinstance(source, str) and not values.is_part(video):

@@ -58,7 +58,9 @@ def film(comfy: ComfyUI) -> str:
 
 
 @pytest.mark.parametrize("version", ["own", "newest"])
-def test_a_picture_while_it_works_and_the_film_in_the_end(request, comfy, browser, renderer: str, artifacts, film: str, version: str):
+def test_a_picture_while_it_works_and_the_film_in_the_end(
+    request, comfy, browser, renderer: str, artifacts, film: str, version: str
+):
     newest = request.getfixturevalue("newest") if version == "newest" else None
     prepare = None if newest is None else lambda context: lay_over(context, newest)
     target = [210 + 4 * (version == "newest") + 8 * (renderer == "classic"), 100]  # else nothing runs

@@ -48,7 +48,9 @@ def write_interlaced(path: Path) -> None:
     """The picture moves to the side by 4 px a field: plainly decoded, every edge is a comb."""
     picture = np.rint(filmed() * 255).astype(np.uint8)
     fields = [np.roll(picture, 4 * number, 1) for number in range(8)]
-    frames = np.stack([np.where(np.arange(SIZE[1])[:, None, None] % 2, late, soon) for soon, late in zip(fields[::2], fields[1::2])])
+    frames = np.stack(
+        [np.where(np.arange(SIZE[1])[:, None, None] % 2, late, soon) for soon, late in zip(fields[::2], fields[1::2])]
+    )
     corpus.write(path, frames, options={"x264-params": "tff=1", "qp": "2"}, interlaced=True)
 
 
@@ -56,13 +58,15 @@ def shown(comfy: Comfy, name: str) -> tuple[dict[str, np.ndarray], list[str]]:
     """The first frame (128, 192, 3) in [0, 1] as each node gives it, the film's outside of the edit alone; and what was said."""
     pair = {"handle": [96, 64], "target": [104, 64]}
     picks = {"version": 2, "size": list(SIZE), "frame": 0, "pairs": [pair], "mask_points": []}
-    outcome = comfy.run({
-        "core": graphs.node("LoadVideo", file=name),
-        "load": graphs.defaults(comfy, "DragAVideo_LoadVideo", file=name, width=SIZE[0], height=SIZE[1], select_every_nth=1),
-        "pick": graphs.node("DragAVideo_Pick", video=["core", 0], points=json.dumps(picks)),
-        "film": graphs.defaults(comfy, "DragAVideo_Film", video=["core", 0], points=["pick", 1], codec="ffv1"),
-        "show": graphs.node("PreviewImage", images=["load", 0]),
-    })
+    outcome = comfy.run(
+        {
+            "core": graphs.node("LoadVideo", file=name),
+            "load": graphs.defaults(comfy, "DragAVideo_LoadVideo", file=name, width=SIZE[0], height=SIZE[1], select_every_nth=1),
+            "pick": graphs.node("DragAVideo_Pick", video=["core", 0], points=json.dumps(picks)),
+            "film": graphs.defaults(comfy, "DragAVideo_Film", video=["core", 0], points=["pick", 1], codec="ffv1"),
+            "show": graphs.node("PreviewImage", images=["load", 0]),
+        }
+    )
     assert outcome.status == "success", outcome.error
     page = outcome.ui["pick"]["drag_a_video_frames"][0]
     with Image.open(comfy.base / page["type"] / page["subfolder"] / page["filename"]) as picture:
