@@ -18,7 +18,7 @@ from .media.film import Film, FilmFrame, open_film
 from .media.film_writer import GOOD, FilmWriter
 from .media.picture import centre_window
 from .region.scaled import as_frames, as_values
-from .types import Box, OnProgress, Size, UserError, ignore_progress
+from .types import Box, OnProgress, Size, UserError, ignore_progress, showing
 
 DIFFERS = 0.5 / 255  # of brightness: what differs by less was not edited
 UNLIKE = 0.02  # of brightness, in the mean: frames that differ by more are not the film's
@@ -42,8 +42,8 @@ def put_back(
 ) -> None:
     """Write the film `source` to `output`, with `edited` in the place of the frames that were loaded from it.
 
-    original, edited: (N, 3, h, w) in [0, 1], every frame of the film from `first_frame` on, at its own size, or cut and scaled as Load
-    Video does it, before and after the edit. mask: (1 or N, h, w) in [0, 1], how much of a pixel's change counts; None: all of it.
+    original, edited: (N, 3, h, w) in [0, 1], every frame of the film from `first_frame` on, at its own size, or cut and scaled as
+    Load Video does it, before and after the edit. mask: (1 or N, h, w) in [0, 1], how much of a pixel's change counts; None: all.
     UserError where the frames are not those of the film, or do not fit each other.
     """
     first = settings.first_frame
@@ -64,7 +64,8 @@ def put_back(
     with FilmWriter(output, film, settings.codec, settings.quality) as writer:
         for frame in film.frames():
             i = frame.index - first
-            if not 0 <= i < len(original):
+            is_edited = 0 <= i < len(original)
+            if not is_edited:
                 writer.write(frame)
             else:
                 if i in (0, len(original) - 1):
@@ -72,7 +73,7 @@ def put_back(
                 weight = None if mask is None else mask[min(i, len(mask) - 1)]
                 changed, values = window.change(frame, original[i], edited[i], weight)
                 writer.write_part(frame, window.box, changed, values)
-            on_progress(frame.index + 1, count, lambda frame=frame: as_frames([frame.rgb])[0])
+            on_progress(frame.index + 1, count, showing(edited[i]) if is_edited else None)
 
 
 @dataclass(frozen=True)
@@ -101,8 +102,8 @@ class _Window:
     def check(self, frame: FilmFrame, loaded: Tensor) -> None:
         if self.unlike(frame, loaded) > UNLIKE:
             raise UserError(
-                f"frame {frame.index} of the film does not look like the frame of the clip that is to go there. Set 'first_frame' to what "
-                "'skip_first_frames' is on Load Video, 'select_every_nth' there to 1 and 'force_rate' to 0."
+                f"frame {frame.index} of the film does not look like the frame of the clip that is to go there. Set "
+                "'first_frame' to what 'skip_first_frames' is on Load Video, 'select_every_nth' there to 1 and 'force_rate' to 0."
             )
 
     def change(self, frame: FilmFrame, before: Tensor, after: Tensor, mask: Tensor | None) -> tuple[np.ndarray, np.ndarray]:

@@ -16,8 +16,8 @@ from .film import ENDINGS, codec_input, file_of
 
 
 class PutBack(io.ComfyNode):
-    """Writes the whole film with your edited frames in their places: its other frames, its size, rate and sound stay. For edits that
-    a model made of some frames; Drag a Film needs no such step."""
+    """Writes the whole film with your edited frames in their places: its other frames, its size, rate and sound stay. For edits
+    that a model made of some frames; Drag a Film needs no such step."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:

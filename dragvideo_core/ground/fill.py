@@ -148,7 +148,7 @@ def _asked(i: int, hole: Mask, source: _Ground, others: Sequence[int], motions: 
 
 
 def _make(i: int, hole: Mask, filled: _Ground, way: tuple[Weights, float] | None) -> tuple[Weights, float] | None:
-    """Fill the hole (H, W) of frame i from the ground around it, first smoothly, this way or the best one: the way that was used."""
+    """Fill the hole (H, W) of frame i from the ground around it, smoothly at first, this way or the best one: the way used."""
     if hole.any():
         box, whole = _box(hole), filled.boxes[i]  # of a part of the hole: within the box of all of it
         rows, columns = (slice(side.start - of.start, side.stop - of.start) for side, of in zip(box, whole, strict=True))

@@ -49,7 +49,7 @@ def write_interlaced(path: Path) -> None:
     picture = np.rint(filmed() * 255).astype(np.uint8)
     fields = [np.roll(picture, 4 * number, 1) for number in range(8)]
     frames = np.stack(
-        [np.where(np.arange(SIZE[1])[:, None, None] % 2, late, soon) for soon, late in zip(fields[::2], fields[1::2])]
+        [np.where(np.arange(SIZE[1])[:, None, None] % 2, late, soon) for soon, late in zip(fields[::2], fields[1::2], strict=True)]
     )
     corpus.write(path, frames, options={"x264-params": "tff=1", "qp": "2"}, interlaced=True)
 
