@@ -26,7 +26,6 @@ MOST_ASKED = 6  # frames
 SEEN = 300  # of a hole's pixels are looked for in other frames, to tell which of them show it
 FRESH = 0.1  # a frame is asked only if it shows this share of what is still missing
 READ = REACH + 2  # px around the places that are read
-FORETOLD = 0.35  # of what varies around a hole: where the smooth fill misses no more, it stays as it is
 DEAR = 0.05  # a frame one further away must show so much more
 
 
@@ -84,7 +83,7 @@ def fill_freed(
     missing = {i: freed[i] & ~filled.known[i] for i in busy}
     made: list[int] = []
     plates = [] if plate is None else [count]
-    way: tuple[Weights, float] | None = None  # of the smooth fill: tried once, where most is missing, since the ground is the same
+    way: tuple[Weights, bool] | None = None  # of the smooth fill: tried once, where most is missing, since the ground is the same
     for done, i in enumerate(sorted(busy, key=lambda i: -int(missing[i].sum()))):
         if missing[i].any():
             _take(i, missing[i], filled, filled, plates, motions)
@@ -147,16 +146,16 @@ def _asked(i: int, hole: Mask, source: _Ground, others: Sequence[int], motions: 
         shows[best] = False
 
 
-def _make(i: int, hole: Mask, filled: _Ground, way: tuple[Weights, float] | None) -> tuple[Weights, float] | None:
+def _make(i: int, hole: Mask, filled: _Ground, way: tuple[Weights, bool] | None) -> tuple[Weights, bool] | None:
     """Fill the hole (H, W) of frame i from the ground around it, smoothly at first, this way or the best one: the way used."""
     if hole.any():
         box, whole = _box(hole), filled.boxes[i]  # of a part of the hole: within the box of all of it
         rows, columns = (slice(side.start - of.start, side.stop - of.start) for side, of in zip(box, whole, strict=True))
         picture, known = filled.filled[i][rows, columns], filled.known[i][box]
         way = way or best_weights(picture, known)
-        weights, missed = way
+        weights, is_foretold = way
         made = smooth_fill(picture, known, hole[box], weights)
-        if missed > FORETOLD:
+        if not is_foretold:
             made = stamped(picture, known, hole[box], made)
         np.copyto(picture, made, where=hole[box][..., None])
         known |= hole[box]

@@ -23,6 +23,7 @@ WEIGHTS = (1.0, 1.0), (4.0, 1.0), (20.0, 1.0), (1.0, 4.0), (1.0, 20.0)  # of nei
 BAND = 6  # the larger hole is larger by one of so many parts of the hole's side
 TRIED, SOLVED = 1500, 6_000  # unknown pixels at most; larger holes are made smaller by halves: to try weights, to fill
 AROUND = 12  # px: so far around a hole, and half the side of its area further, other unknown pixels take part in its fill
+FORETOLD, NEAR = 0.35, 0.03  # the root of the share of all variance that is missed, and of half of the pixels' errors, at most
 LEAK = 1e-7  # weight of the mean colour: decides where no known pixel can be reached
 
 
@@ -46,9 +47,9 @@ def smooth_fill(picture: Array, known: Mask, hole: Mask, weights: Weights) -> Ar
     return np.where(hole[..., None], filled, picture)
 
 
-def best_weights(picture: Array, known: Mask) -> tuple[Weights, float]:
-    """Of a neighbour in the row and of one in the column: those that foretell what is known around the hole best. And how much of
-    what varies there they miss: 0 for nothing, 1 for no better than the mean colour (root of a ratio of squares)."""
+def best_weights(picture: Array, known: Mask) -> tuple[Weights, bool]:
+    """Of a neighbour in the row and of one in the column: those that foretell what is known around the hole best. And whether they
+    foretell it well: then a smooth fill is right, and what has a texture is not foretold."""
     picture, known, everything = _reduced(picture, known, np.ones_like(known), TRIED)
     reach = max(2, round(math.sqrt((~known).sum()) / BAND))
     larger = (
@@ -56,10 +57,12 @@ def best_weights(picture: Array, known: Mask) -> tuple[Weights, float]:
     )
     band = known & ~larger
     if not larger.any() or not band.any():
-        return WEIGHTS[0], 1.0
-    varies = float(np.square(picture[band] - picture[band].mean(0)).sum())
-    errors = [float(np.square(_harmonic(picture, larger, everything, weights) - picture)[band].sum()) for weights in WEIGHTS]
-    return WEIGHTS[int(np.argmin(errors))], math.sqrt(min(errors) / max(varies, LEAK))
+        return WEIGHTS[0], False
+    errors = [_squared(_harmonic(picture, larger, everything, weights)[band] - picture[band]) for weights in WEIGHTS]
+    best = int(np.argmin([error.sum() for error in errors]))
+    varies = _squared(picture[band] - picture[band].mean(0))
+    is_near = float(np.median(errors[best])) <= NEAR**2
+    return WEIGHTS[best], is_near and bool(errors[best].sum() <= FORETOLD**2 * varies.sum())
 
 
 def _harmonic(picture: Array, known: Mask, part: Mask, weights: Weights) -> Array:
@@ -90,6 +93,11 @@ def _harmonic(picture: Array, known: Mask, part: Mask, weights: Weights) -> Arra
     factor = linalg.splu(system, permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True})
     filled[is_open] = factor.solve(wanted).clip(0, 1)
     return filled
+
+
+def _squared(colours: Array) -> Array:
+    """(P, 3) to (P,)."""
+    return np.square(colours).sum(-1)
 
 
 def _reduced(picture: Array, known: Mask, part: Mask, most: int) -> tuple[Array, Mask, Mask]:

@@ -7,6 +7,7 @@ from einops import rearrange
 from torch.nn import functional
 
 from dragvideo_core.ground import fill, motion
+from dragvideo_core.ground.smooth import best_weights, smooth_fill
 from dragvideo_core.types import OnProgress, UserError, ignore_progress
 
 THING = torch.tensor([1.0, 0.0, 1.0])[:, None, None]  # a colour that the ground has nowhere
@@ -126,6 +127,22 @@ def test_what_no_frame_shows_is_smooth_and_stays_the_same_from_frame_to_frame():
     inside = torch.stack([picture[:, 22:38, 32 + x : 48 + x] for picture, (x, _) in zip(ground, shifts, strict=True)])
     assert inside.min() >= 0.15 and inside.max() <= 0.85  # no magenta
     assert (inside - inside[:1]).abs().max() < 0.02
+
+
+@pytest.mark.parametrize("grain, is_foretold", [(0.0, True), (0.01, True), (0.06, False)])
+def test_ground_that_a_smooth_fill_foretells_is_filled_smoothly(grain: float, is_foretold: bool):
+    """Layers of a landscape: with a grain of film in them a smooth fill would be blurred."""
+    layers = torch.linspace(0, 12, 64).sin()[None, :, None].expand(3, 64, 80) * 0.25 + 0.5
+    noise = torch.randn(layers.shape, generator=torch.Generator().manual_seed(1))
+    frames = (layers + grain * noise)[None].contiguous()
+    hole = torch.zeros(1, 1, 64, 80, dtype=torch.bool)
+    hole[:, :, 10:54, 36:44] = True
+    picture, known = rearrange(frames[0].numpy(), "c h w -> h w c"), ~hole[0, 0].numpy()
+    weights, foretells = best_weights(picture, known)
+    assert foretells == is_foretold
+    ground, _ = fill_freed(frames, hole, hole)
+    smooth = torch.from_numpy(smooth_fill(picture, known, ~known, weights)).permute(2, 0, 1)
+    assert torch.allclose(ground[0], smooth, atol=1e-5) == is_foretold
 
 
 def test_one_frame():

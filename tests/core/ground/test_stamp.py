@@ -20,7 +20,7 @@ def holed(ground: np.ndarray, hole=HOLE) -> tuple[np.ndarray, np.ndarray, np.nda
     mask = np.zeros(ground.shape[:2], bool)
     mask[hole] = True
     picture = np.where(mask[..., None], np.float32([1, 0, 1]), ground)
-    return picture, ~mask, mask, smooth_fill(picture, ~mask, mask, best_weights(picture, ~mask))
+    return picture, ~mask, mask, smooth_fill(picture, ~mask, mask, best_weights(picture, ~mask)[0])
 
 
 def steps(picture: np.ndarray, hole=HOLE) -> float:
