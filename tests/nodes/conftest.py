@@ -35,7 +35,8 @@ def random_weights(comfy: Comfy):
 
 @pytest.fixture(scope="session")
 def edit(comfy: Comfy, random_weights) -> Outcome:
-    """One run of the whole pipeline."""
+    """One run of the whole pipeline, of which nothing is known from another test."""
+    comfy.executor.reset()
     outcome = comfy.run(graphs.whole_edit(comfy, frames=3))
     assert outcome.status == "success", outcome.error
     return outcome
