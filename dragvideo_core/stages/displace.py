@@ -154,7 +154,8 @@ class Sketch:
         if warp is None or after is None:
             raise ValueError(f"nothing changes in frame {i}: expected one that has a warp")
         freed = self.freed[i][warp.box]
-        picture, own = (as_floats(one[i][warp.box]) for one in (self.pictures, self.whole))
+        picture = as_floats(self.pictures[i][warp.box])
+        own = picture if self.whole[i] is self.pictures[i] else as_floats(self.whole[i][warp.box])
         ground = picture.copy()
         ground[freed] = self.ground[i]
         front = None if scene.front is None else scene.front[i][warp.box]
