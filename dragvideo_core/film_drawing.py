@@ -7,10 +7,8 @@ ended, so the first rank follows all of them and gives each to whoever is free; 
 from __future__ import annotations
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from queue import PriorityQueue
 from types import TracebackType
 
@@ -31,7 +29,6 @@ from .region.windows import tracks_as_tensors, tracks_of
 from .stages.displace import DisplaceSettings, Sketch, bend_layers, warn_of_folds
 from .types import Box, PointTracks, UserError, VideoClip
 
-AT_ONCE = 2  # frames that are drawn side by side
 EDGE = 16  # px of the film around what may change: so far the layer's edge is looked for in its own pixels
 SAID, FAILED = "said", "failed"  # texts of an answer
 
@@ -86,8 +83,7 @@ def draw(drawing: Drawing) -> Patch | None:
     sketch = _sketch(drawing)
     if sketch is None or drawing.box is None:
         return None
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        changes = list(pool.map(partial(_changes, sketch), range(len(drawing.pixels))))
+    changes = [_changes(sketch, i) for i in range(len(drawing.pixels))]
     return Patch(drawing.box.times(drawing.factor), *(list(of_all) for of_all in zip(*changes, strict=True)))
 
 

@@ -68,7 +68,9 @@ def backward(mesh: Mesh, moved: np.ndarray, size: Size, scale: float = 1.0) -> W
     places = places.reshape(own.shape)
     away = cv2.absdiff(places, own) > STILL
     moves = lands & (away[..., 0] | away[..., 1])  # ten times as fast as `any(-1)`
-    return Warp(box, places, lands, moves, _left(mesh, busy, box, scale), stretch.reshape(lands.shape), _outside(places, at_rest, size))
+    return Warp(
+        box, places, lands, moves, _left(mesh, busy, box, scale), stretch.reshape(lands.shape), _outside(places, at_rest, size)
+    )
 
 
 def stretches(rest: np.ndarray, bent: np.ndarray) -> np.ndarray:
@@ -80,7 +82,7 @@ def stretches(rest: np.ndarray, bent: np.ndarray) -> np.ndarray:
 
 
 def _outside(places: np.ndarray, rest: np.ndarray, size: Size) -> np.ndarray:
-    """By how many px places (h, w, 2), which lie in the triangles at rest (T, 3, 2) or in the picture, lie outside of it: (h, w)."""
+    """By how many px places (h, w, 2) lie outside of the picture, (h, w): they are in it, or in the triangles at rest (T, 3, 2)."""
     column, row, most = places[..., 0], places[..., 1], (size[1] - 1, size[0] - 1)
     if (rest.min((0, 1)) >= 0).all() and (rest.max((0, 1)) <= most).all():
         return np.zeros_like(row)
