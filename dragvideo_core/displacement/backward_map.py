@@ -8,7 +8,9 @@ what the user drags passes in front. The mesh can be drawn at another size than 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
+import cv2
 import numpy as np
 
 from ..types import Size
@@ -31,6 +33,12 @@ class Warp:
     left: np.ndarray  # (h, w) bool: what was at this pixel has moved away
     stretch: np.ndarray  # (h, w) float32: the largest stretch of the triangle that lands there; 1 elsewhere
     outside: np.ndarray  # (h, w) float32: by how many px the place lies outside of the picture
+
+    @cached_property
+    def at(self) -> tuple[np.ndarray, np.ndarray]:
+        """Columns and rows of the places in the box, (h, w) float32 each."""
+        x, y = cv2.split(self.places)
+        return x - np.float32(self.box[1].start), y - np.float32(self.box[0].start)
 
 
 def backward(mesh: Mesh, moved: np.ndarray, size: Size, scale: float = 1.0) -> Warp | None:
@@ -58,10 +66,11 @@ def backward(mesh: Mesh, moved: np.ndarray, size: Size, scale: float = 1.0) -> W
     stretch[pixel] = stretches(at_rest, now)[triangle]
     lands.reshape(-1)[pixel] = True
     places = places.reshape(own.shape)
-    column, row = places[..., 0], places[..., 1]  # ten times as fast as `max(-1)`
-    outside = np.maximum.reduce([-column, column - (size[1] - 1), -row, row - (size[0] - 1), np.zeros_like(row)])
-    away = np.maximum(np.abs(column - own[..., 0]), np.abs(row - own[..., 1])) > STILL
-    return Warp(box, places, lands, lands & away, _left(mesh, busy, box, scale), stretch.reshape(lands.shape), outside)
+    away = cv2.absdiff(places, own) > STILL
+    moves = lands & (away[..., 0] | away[..., 1])  # ten times as fast as `any(-1)`
+    return Warp(
+        box, places, lands, moves, _left(mesh, busy, box, scale), stretch.reshape(lands.shape), _outside(places, at_rest, size)
+    )
 
 
 def stretches(rest: np.ndarray, bent: np.ndarray) -> np.ndarray:
@@ -70,6 +79,14 @@ def stretches(rest: np.ndarray, bent: np.ndarray) -> np.ndarray:
     f = now @ np.linalg.inv(at_rest)
     half, area = (f**2).sum((1, 2)) / 2, np.linalg.det(f)
     return np.sqrt(half + np.sqrt(np.maximum(half**2 - area**2, 0))).astype(np.float32)
+
+
+def _outside(places: np.ndarray, rest: np.ndarray, size: Size) -> np.ndarray:
+    """By how many px places (h, w, 2) lie outside of the picture, (h, w): they are in it, or in the triangles at rest (T, 3, 2)."""
+    column, row, most = places[..., 0], places[..., 1], (size[1] - 1, size[0] - 1)
+    if (rest.min((0, 1)) >= 0).all() and (rest.max((0, 1)) <= most).all():
+        return np.zeros_like(row)
+    return np.maximum.reduce([-column, column - most[0], -row, row - most[1], np.zeros_like(row)])
 
 
 def _box(places: np.ndarray, size: Size) -> tuple[slice, slice]:

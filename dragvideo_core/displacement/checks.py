@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from ..layers.pixels import distance_to
+from ..layers.pixels import grown
 from ..points.naming import length_of, named, place_of
 from ..types import PointTracks, UserError, VideoClip, size_of
 from .mesh import spacing_for
@@ -46,8 +46,8 @@ def on_layer(layer: Tensor, handles: Tensor) -> Tensor:
     reach, size = 2.0 * spacing_for(size_of(layer)), size_of(layer)
     middles = handles.mean(2).round().long()
     column, row = middles[..., 0].clamp(0, size[1] - 1), middles[..., 1].clamp(0, size[0] - 1)
-    gaps = torch.stack([torch.from_numpy(distance_to(one[0].numpy() > 0.5)) for one in layer])
-    return gaps[torch.arange(len(layer))[:, None], row, column] <= reach
+    near = torch.stack([torch.from_numpy(grown(one[0].numpy() > 0.5, reach)) for one in layer])
+    return near[torch.arange(len(layer))[:, None], row, column]
 
 
 def _check_on_layer(share: Tensor, handles: Tensor, moves: Tensor) -> None:

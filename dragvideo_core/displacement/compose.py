@@ -47,8 +47,7 @@ def _goes_on(matte: np.ndarray, warp: Warp) -> np.ndarray:
     A thing that the border cuts goes on behind it, and nobody knows how far: as far as `GOES_ON` of the width that the border cuts.
     """
     height, width = matte.shape
-    nearest = np.rint(warp.places - [warp.box[1].start, warp.box[0].start]).astype(int)
-    x, y = nearest[..., 0].clip(0, width - 1), nearest[..., 1].clip(0, height - 1)
+    x, y = (np.rint(line).astype(int).clip(0, side - 1) for line, side in zip(warp.at, (width, height), strict=True))
     is_above_or_below = (y == 0) | (y == height - 1)
     cut = np.where(is_above_or_below, _run_lengths(matte > 0.5)[y, x], _run_lengths((matte > 0.5).T).T[y, x])
     return GOES_ON * cut
@@ -83,7 +82,8 @@ def composed(
     whole: the picture with the layer's own colours where things in front hide it; ground: the picture with the freed ground filled;
     matte, after: of the layer before and after the move; front: how much things in front cover.
     """
-    layer = _sampled(continued(whole, matte), warp).clip(0, 1)
+    layer = _sampled(continued(whole, matte), warp)
+    np.clip(layer, 0, 1, layer)
     mixed = _mixed(layer, ground, after)
     return mixed if front is None else _mixed(continued(picture, front), mixed, front)
 
@@ -91,7 +91,9 @@ def composed(
 def _mixed(over: np.ndarray, below: np.ndarray, share: np.ndarray) -> np.ndarray:
     """The one picture by its `share` (h, w), and the other by what is left of that."""
     wide = _three(share)
-    return wide * over + (1 - wide) * below
+    mixed = cv2.multiply(wide, over)
+    mixed += cv2.multiply(np.subtract(1, wide, out=wide), below)
+    return mixed
 
 
 def _three(values: np.ndarray) -> np.ndarray:
@@ -105,8 +107,9 @@ def continued(picture: np.ndarray, matte: np.ndarray) -> np.ndarray:
     weighted, carried, missing = picture * _three(weight), picture.copy(), matte < WHOLE
     for sigma in SPREAD:
         near = cv2.GaussianBlur(weight, (0, 0), sigma)
-        mean = cv2.GaussianBlur(weighted, (0, 0), sigma) / _three(np.maximum(near, 1e-6))
-        cv2.copyTo(mean, (missing & (near > 0.01)).view(np.uint8), carried)
+        reached = missing & (near > 0.01)
+        mean = cv2.divide(cv2.GaussianBlur(weighted, (0, 0), sigma), _three(near))
+        cv2.copyTo(mean, reached.view(np.uint8), carried)
     return carried
 
 
@@ -121,8 +124,11 @@ def _sampled(picture: np.ndarray, warp: Warp) -> np.ndarray:
     What is sampled between pixels, or stretched, is softer than it was: an unsharp mask makes up for both. Its share between pixels
     is what keeps the gradients of filmed frames that are moved by parts of a pixel.
     """
-    x, y = (warp.places[..., k] - np.float32(warp.box[1 - k].start) for k in (0, 1))
+    x, y = warp.at
     smooth = cv2.remap(picture, x, y, KERNEL, borderMode=cv2.BORDER_REPLICATE)
-    between = np.abs(x - np.rint(x)) + np.abs(y - np.rint(y))
+    between = cv2.absdiff(x, np.rint(x)) + cv2.absdiff(y, np.rint(y))
     amount = np.float32(BETWEEN) * between + np.float32(STRETCHED) * (warp.stretch - 1).clip(0, 1)
-    return smooth + (amount if picture.ndim == 2 else _three(amount)) * (smooth - cv2.GaussianBlur(smooth, (0, 0), FINE))
+    sharper = cv2.subtract(smooth, cv2.GaussianBlur(smooth, (0, 0), FINE))
+    sharper *= amount if picture.ndim == 2 else _three(amount)
+    sharper += smooth
+    return sharper

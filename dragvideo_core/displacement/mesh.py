@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
-from einops import reduce
 
 from ..types import Size
 
@@ -57,10 +57,10 @@ def layer_mesh(region: np.ndarray, layer: np.ndarray, mask: np.ndarray, spacing:
     region, layer, mask = (np.pad(picture, pads, mode="edge") for picture in (region, layer, mask))
 
     def in_cell(picture: np.ndarray) -> np.ndarray:
-        return reduce(picture, "(rows y) (columns x) -> rows columns", "any", y=spacing, x=spacing)
+        lines = np.logical_or.reduce(picture.reshape(rows, spacing, -1), axis=1)  # far faster than over both at once
+        return np.logical_or.reduce(lines.reshape(rows, columns, spacing), axis=2)
 
-    may_change = np.pad(in_cell(mask), 1)
-    near = np.lib.stride_tricks.sliding_window_view(may_change, (3, 3)).any((2, 3))
+    near = cv2.dilate(in_cell(mask).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     chosen = in_cell(region) & near
     is_corner, is_held = np.zeros((rows + 1, columns + 1), bool), np.zeros((rows + 1, columns + 1), bool)
     fixed = chosen & in_cell(layer & ~mask)

@@ -75,8 +75,8 @@ class GroundMotions:
         """Pictures (H, W, 3), where (H, W) each shows ground, and where (H, W) the ground is wanted."""
         self._times = times = max(1, min(known[0].shape) // LARGE)
         self._pictures = [as_floats(_smaller(picture, times)) for picture in pictures]
-        self._known = [_smaller(mask.astype(np.float32), times) > 0.999 if times > 1 else mask for mask in known]
-        holes = [_smaller(mask.astype(np.float32), times) > 0 if times > 1 else mask for mask in holes]
+        self._known = [_blocks(np.logical_and, mask, times) for mask in known]
+        holes = [_blocks(np.logical_or, mask, times) for mask in holes]
         self._matches: dict[tuple, Match | None] = {}
         self._latest: tuple[int, Box, _Look] | None = None
         motions = camera.chained_motions(self._pictures, self._known, holes)
@@ -133,6 +133,13 @@ def _smaller(picture: Picture, times: int) -> Picture:
     height, width = picture.shape[0] // times, picture.shape[1] // times
     part = picture[: height * times, : width * times]
     return part if times == 1 else cv2.resize(np.ascontiguousarray(part), (width, height), interpolation=cv2.INTER_AREA)
+
+
+def _blocks(joined: np.ufunc, mask: Mask, times: int) -> Mask:
+    """A mask (H, W) made smaller as `_smaller` does it: what its pixels say, `joined`."""
+    height, width = mask.shape[0] // times, mask.shape[1] // times
+    lines = joined.reduce(mask[: height * times, : width * times].reshape(height, times, -1), axis=1)
+    return joined.reduce(lines.reshape(height, width, times), axis=2)
 
 
 def _grid(x: Array, y: Array) -> Array:

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from .pixels import Coverage, Picture, box_of, distance_to, opencv
+from .pixels import Coverage, Picture, box_of, grown, opencv
 
 BAND = 1.5  # px on each side of the edge at 256 px, more in larger pictures
 REFERENCE = 256  # px, short side
@@ -27,7 +27,7 @@ def matte(picture: Picture, region: Coverage) -> Coverage:
     reach = BAND * max(1.0, min(region.shape) / REFERENCE)
     near = box_of(inside, 0, math.ceil(reach) + 1)
     band = np.zeros_like(inside)
-    band[near] = (distance_to(inside[near]) <= reach) & (distance_to(~inside[near]) <= reach)
+    band[near] = grown(inside[near], reach) & grown(~inside[near], reach)
     rows, columns = box_of(band, 0.1)
     fitted = _guided(picture[rows, columns].astype(np.float32) / 255, region[rows, columns], round(REACH * reach))
     answer = inside.astype(np.float32)

@@ -15,6 +15,7 @@ Picture = np.ndarray  # (H, W, 3) uint8 RGB
 Region = np.ndarray  # (H, W) bool
 Coverage = np.ndarray  # (H, W) float32 in [0, 1]
 
+NEAR = 12.0  # px: so far a region is grown by a disc, which takes a tenth of the time of distances
 CLOSED = 1.0  # % of the short side: half of the width of a bay that is closed
 
 
@@ -53,12 +54,17 @@ def resized(values: np.ndarray, size: Size) -> np.ndarray:
 
 def grown(region: Region, by: float) -> Region:
     """The region and all that lies within `by` px of it."""
-    return distance_to(region) <= by
+    if by > NEAR:
+        return distance_to(region) <= by
+    reach = math.floor(by)
+    down, right = np.ogrid[-reach : reach + 1, -reach : reach + 1]
+    disc = (down * down + right * right <= by * by).astype(np.uint8)
+    return opencv().dilate(region.astype(np.uint8), disc) > 0
 
 
 def shrunk(region: Region, by: float) -> Region:
     """What of the region lies more than `by` px from all that is not in it; the picture's border is no edge."""
-    return distance_to(~region) > by
+    return ~grown(~region, by)
 
 
 def distance_to(region: Region) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -113,12 +114,16 @@ def _settled(beyond: list[_Beyond]) -> list[tuple[np.ndarray, bool]]:
     """
     if not beyond:
         return []
-    is_there = np.cumsum([one.pieces > 0 for one in beyond], 0, np.int32)
-    is_held = np.cumsum([one.holds[one.pieces] for one in beyond], 0, np.int32)
+    masks = [(one.pieces > 0, one.holds[one.pieces]) for one in beyond]
+    there, held = (np.zeros(masks[0][0].shape, np.uint8) for _ in range(2))  # in how many of the frames about
     answers = []
     for i, one in enumerate(beyond):
-        first, last = i - ABOUT - 1, min(i + ABOUT, len(beyond) - 1)
-        there, held = (total[last] - (total[first] if first >= 0 else 0) for total in (is_there, is_held))
+        for j in range(0 if i == 0 else i + ABOUT, min(i + ABOUT + 1, len(beyond))):
+            there += masks[j][0]
+            held += masks[j][1]
+        if i > ABOUT:
+            there -= masks[i - ABOUT - 1][0]
+            held -= masks[i - ABOUT - 1][1]
         hangs = np.flatnonzero(one.pieces)
         numbers = one.pieces.ravel()[hangs]
         votes = [np.bincount(numbers, weights=values.ravel()[hangs], minlength=len(one.areas)) for values in (there, held)]
@@ -168,10 +173,15 @@ def _radius(start: list[float], end: list[float], short: int) -> float | None:
 
 def _near_segment(start: list[float], end: list[float], radius: float, size: Size) -> np.ndarray:
     """(H, W) uint8: 1 where the pixel is at most `radius` px from the segment."""
-    x, y = np.meshgrid(np.arange(size[1], dtype=np.float32) - start[0], np.arange(size[0], dtype=np.float32) - start[1])
+    near, box = np.zeros(size, np.uint8), []
+    for ends, side in zip(zip(start, end, strict=True), size[::-1], strict=True):  # nothing else is looked at
+        first, last = math.floor(min(ends) - radius) - 1, math.ceil(max(ends) + radius) + 2
+        box.append(slice(min(max(first, 0), side), min(max(last, 0), side)))
+    x, y = np.meshgrid(*(np.arange(line.start, line.stop, dtype=np.float32) - at for line, at in zip(box, start, strict=True)))
     along = np.array([end[0] - start[0], end[1] - start[1]], np.float32)
     share = ((x * along[0] + y * along[1]) / max(float(along @ along), 1e-9)).clip(0, 1)
-    return (np.hypot(x - share * along[0], y - share * along[1]) <= radius).astype(np.uint8)
+    near[box[1], box[0]] = np.hypot(x - share * along[0], y - share * along[1]) <= radius
+    return near
 
 
 def check_given(mask: Tensor, count: int, size: Size) -> None:

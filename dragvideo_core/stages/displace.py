@@ -154,7 +154,8 @@ class Sketch:
         if warp is None or after is None:
             raise ValueError(f"nothing changes in frame {i}: expected one that has a warp")
         freed = self.freed[i][warp.box]
-        picture, own = (as_floats(one[i][warp.box]) for one in (self.pictures, self.whole))
+        picture = as_floats(self.pictures[i][warp.box])
+        own = picture if self.whole[i] is self.pictures[i] else as_floats(self.whole[i][warp.box])
         ground = picture.copy()
         ground[freed] = self.ground[i]
         front = None if scene.front is None else scene.front[i][warp.box]
@@ -196,13 +197,13 @@ class _Scene:
             return _Scene(region.astype(np.float32), region, front, region, np.zeros_like(region), touchable, False)
         seen = _array(tracks.layer[:, 0])
         matte = seen = seen if seen.min() >= 0 and seen.max() <= 1 else seen.clip(0, 1)
-        hides, is_guessed = np.zeros(touchable.shape, bool), np.zeros(touchable.shape, bool)
         if front is not None:
             matte = np.stack([hidden.completed(*one) for one in zip(seen, front, strict=True)])
-            hides = np.stack([compose.covered(one) for one in front])
-            is_guessed = hides & (matte > compose.THERE)
         region = np.stack([compose.covered(one) for one in matte])
-        return _Scene(matte, region, front, hides | region, is_guessed, touchable, True)
+        if front is None:
+            return _Scene(matte, region, None, region, np.zeros_like(region), touchable, True)
+        in_front = np.stack([compose.covered(one) for one in front])
+        return _Scene(matte, region, front, in_front | region, in_front & (matte > compose.THERE), touchable, True)
 
 
 def _whole_layer(pictures: list[Picture], scene: _Scene) -> list[Picture]:

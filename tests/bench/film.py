@@ -95,6 +95,13 @@ def main() -> None:
         help=f"also these rows: {', '.join(known)}; all where none is named: slow",
     )
     parser.add_argument("--without-speed", action="store_true", help="without the whole film of 1080p: it takes minutes")
+    parser.add_argument(
+        "--memory",
+        type=float,
+        default=film_speed.LONG,
+        metavar="SECONDS",
+        help="of the whole film whose memory is compared with that of ten seconds; 600: some hours",
+    )
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     names = [] if options.with_model is None else options.with_model or [*known]
@@ -106,7 +113,7 @@ def main() -> None:
     OUT.mkdir(parents=True, exist_ok=True)
     text = result.pop("table")
     if not options.without_speed:
-        result["whole_film"] = film_speed.measure()
+        result["whole_film"] = film_speed.measure(long=options.memory)
     (OUT / "film.json").write_text(json.dumps(rows.without_nan(result), indent=1), encoding="utf-8")
     drawing.to_pil(sheet).save(OUT / "film.png")
     print(f"\nMedians (FLIP: {'measured' if result['flip'] else 'flip-evaluator is not installed'}).\n\n{text}\n")

@@ -32,7 +32,7 @@ def calls(monkeypatch, tmp_path: Path) -> list[tuple]:
     monkeypatch.setattr(film.pairs, "find_pairs", lambda films, count: [Case(f"pair {i}") for i in range(count)])
     monkeypatch.setattr(film.sheets, "sheet", lambda drawn, shown: torch.zeros(3, 8, 8))
     monkeypatch.setattr(film, "_measure", measured)
-    monkeypatch.setattr(film.film_speed, "measure", lambda: made.append(("speed",)) or {})
+    monkeypatch.setattr(film.film_speed, "measure", lambda long: made.append(("speed",)) or {})
     return made
 
 

@@ -19,3 +19,7 @@ def test_the_discs_upper_part_is_moved_and_both_ratios_are_there(tmp_path: Path,
     x, y = (round(at) for at in film_speed.place(0))
     assert change[y - 46 : y - 10, x - 20 : x + 20].mean() > 8  # where the upper part was and is
     assert change[y + 80 :].mean() < 3  # what the codec loses
+
+
+def test_a_longer_film_shows_the_same_back_and_forth():
+    assert [film_speed._back_and_forth(number, 3) for number in range(8)] == [0, 1, 2, 2, 1, 0, 0, 1]

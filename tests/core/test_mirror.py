@@ -35,7 +35,6 @@ HELD_BY = {
     # one layer
     "layers/given.py": "stages/test_segment.py",
     "layers/grabcut.py": "layers/test_strokes.py",
-    "layers/pixels.py": "layers/test_matte.py",
     "layers/sam.py": "stages/test_segment.py",
     # reading and writing real files
     "media/colour.py": "media/test_hdr.py",
