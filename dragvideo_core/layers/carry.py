@@ -68,11 +68,11 @@ def moved(source: Tensor, frame: Tensor, layer: Coverage, palette: Palette | Non
     back = optical_flow(other, one, halved).numpy()
     motion = layer_motion(before, there[:, rows, columns], back, side)
     origins = _origins(motion), _places(before.shape, back)
-    colours = [blurred_lab(as_picture(part), side) for part in (one, other)]
+    here, now = (blurred_lab(as_picture(part), side) for part in (one, other))
     brought = fetched(before, origins[0], is_sharp=True).clip(0, 1)
-    brought = looks.put_right(brought, before, *colours, origins, side)
+    brought = looks.put_right(brought, before, here, now, origins, side)
     if palette is not None:
-        brought = palette.put_right(brought, colours[1], side)
+        brought = palette.put_right(brought, now, side)
     pushed = np.zeros_like(layer)
     pushed[box][near] = brought
     return matte(as_picture(frame), pushed)
