@@ -70,7 +70,7 @@ def moved(source: Tensor, frame: Tensor, layer: Coverage, palette: Palette | Non
     origins = _origins(motion), _places(before.shape, back)
     here, now = (blurred_lab(as_picture(part), side) for part in (one, other))
     brought = fetched(before, origins[0], is_sharp=True).clip(0, 1)
-    brought = looks.put_right(brought, before, here, now, origins, side)
+    brought = looks.put_right(brought, before, here, now, origins, palette, side)
     if palette is not None:
         brought = palette.put_right(brought, now, side)
     pushed = np.zeros_like(layer)

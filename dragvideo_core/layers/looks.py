@@ -20,11 +20,12 @@ DIFFERENT = 6.0  # distance of colours in CIE Lab from which on a pixel is not w
 REACH = 24.0  # px, how far from a pixel the neighbouring frame is searched for its colour: what moves by more is not found
 STEP = 3.0  # px between two places that are looked at
 CLEARLY = 0.9  # a colour is the thing's if the nearest one of the thing is so many times as far as that of the ground, or nearer
+LIKELY = 3.0  # times as frequent on the thing: a colour that is less so, or never was seen, is not taken in
 SURE = 0.9  # of a pixel must be the thing or the ground to be an example of it
 EXAMPLES = 60.0  # px around the layer: the ground's colours are learned there
 LEVELS = 24  # of each of the three channels of colour
 FUZZY = 0.8  # levels by which colours are blurred when they are counted
-RARE = 1e-6  # share of a colour that was never seen
+RARE = 1e-4  # share of a colour that was never seen
 ALONE = 20.0  # times as frequent on one side: a colour that only this side has
 EDGE = 2.0  # px on both sides of the layer's edge in which such colours count
 SPECK = 6  # px: a smaller change is noise
@@ -47,23 +48,33 @@ class Palette:
         on_thing, on_ground = (_frequency(colours[side]) for side in (thing, ground))
         return Palette(np.log((on_thing + RARE) / (on_ground + RARE)))
 
+    def odds_of(self, colours: np.ndarray) -> np.ndarray:
+        """Of colours (P, 3): (P,)."""
+        return self.odds[tuple(_levels(colours).T)]
+
     def put_right(self, layer: Coverage, colours: np.ndarray, side: int) -> Coverage:
         """The layer (H, W) with its edge where colours (H, W, 3) that only one of the two has say so. side: px, the shorter one of
         the picture that these are a part of."""
         edge = _near_edge(layer >= 0.5, EDGE * max(1.0, side / REFERENCE))
         odds = np.zeros(layer.shape)
-        odds[edge] = self.odds[tuple(_levels(colours[edge]).T)]
+        odds[edge] = self.odds_of(colours[edge])
         return _changed(layer, odds > np.log(ALONE), odds < -np.log(ALONE), side)
 
 
 def put_right(
-    brought: Coverage, layer: Coverage, before: np.ndarray, after: np.ndarray, origins: tuple[Places, Places], side: int
+    brought: Coverage,
+    layer: Coverage,
+    before: np.ndarray,
+    after: np.ndarray,
+    origins: tuple[Places, Places],
+    palette: Palette | None,
+    side: int,
 ) -> Coverage:
     """The layer as its motion brought it, (H, W), put right where the frame looks different from where its pixels come from.
 
     layer: (H, W), in the neighbouring frame; before, after: colours (H, W, 3), CIE Lab, of that frame and of this one; origins:
-    where each pixel was there, as the thing moves and as the flow of the picture goes; side: px, the shorter one of the picture
-    that all these are a part of.
+    where each pixel was there, as the thing moves and as the flow of the picture goes; palette: nothing is taken in whose colour
+    the thing did not have where it was known; side: px, the shorter one of the picture that all these are a part of.
     """
     as_thing, as_seen = (np.linalg.norm(fetched(before, places) - after, axis=-1) for places in origins)
     inside, was_ground = brought >= 0.5, fetched(layer, origins[1]) < 0.5
@@ -72,6 +83,8 @@ def put_right(
     thing, ground = (_nearest(before, after[asked], asked, one, side) for one in (layer >= SURE, layer <= 1 - SURE))
     to_thing, to_ground = np.zeros_like(inside), np.zeros_like(inside)
     to_thing[asked], to_ground[asked] = thing < CLEARLY * ground, ground < CLEARLY * thing
+    if palette is not None:
+        to_thing[asked] &= palette.odds_of(after[asked]) > np.log(LIKELY)
     return _changed(brought, to_thing, to_ground, side)
 
 
