@@ -1,8 +1,9 @@
 """A layer that is known in some frames, carried to all others: outward from each, by the motion of the thing itself.
 
 Optical flow mixes the thing's motion with the ground's along the edge, just where the layer needs it. So the motion is taken from
-inside the layer, where the flow there and back agree, and is continued outward over the edge. A guided filter then puts
-the edge where the colours part (`matte.py`).
+inside the layer, where the flow there and back agree, and is continued outward over the edge. Where what it brings does not look
+like the frame, and along the edge, colours put it right (`looks.py`). A guided filter then puts the edge where the colours part
+(`matte.py`).
 """
 
 from __future__ import annotations
@@ -15,8 +16,11 @@ import torch
 from torch import Tensor
 
 from ..points.flow import optical_flow
+from . import looks
+from .colours import blurred_lab
+from .looks import Palette
 from .matte import matte
-from .pixels import Coverage, Region, as_picture, opencv, shrunk
+from .pixels import Coverage, Places, Region, as_picture, fetched, opencv, shrunk
 
 REFERENCE = 256  # px, short side that the sizes below are for
 RIM = 2.0  # px of the layer along its edge in which flow is not trusted
@@ -40,26 +44,37 @@ def carry(
     nearer. `on_frame` is called once for each frame that was not known.
     """
     layers = dict(known)
-    for frame, source in _outward(len(frames), sorted(known)):
-        layers[frame] = moved(frames[source], frames[frame], layers[source])
+    palettes = {frame: Palette.of(blurred_lab(as_picture(frames[frame])), layer) for frame, layer in known.items()}
+    for frame, source, origin in _outward(len(frames), sorted(known)):
+        layers[frame] = moved(frames[source], frames[frame], layers[source], palettes[origin])
         on_frame()
     return torch.from_numpy(np.stack([layers[i] for i in range(len(frames))]))[:, None]
 
 
-def moved(source: Tensor, frame: Tensor, layer: Coverage) -> Coverage:
-    """The layer (H, W) of the picture `source` (3, H, W) as it is in the neighbouring picture `frame`."""
+def moved(source: Tensor, frame: Tensor, layer: Coverage, palette: Palette | None = None) -> Coverage:
+    """The layer (H, W) of the picture `source` (3, H, W) as it is in the neighbouring picture `frame`.
+
+    palette: the colours of the thing and the ground where the layer is known.
+    """
     if not (layer >= 0.5).any() or (layer >= 0.5).all():
         return layer.copy()
-    size = layer.shape
-    box = _around(layer >= 0.5, math.ceil(MOST_STEP * min(size)))
+    side = min(layer.shape)
+    box = _around(layer >= 0.5, math.ceil(MOST_STEP * side))
     one, other = source[:, box[0], box[1]], frame[:, box[0], box[1]]
-    halved = int(min(size) >= REFERENCE)  # the motion is averaged over the layer anyway
+    halved = int(side >= REFERENCE)  # the motion is averaged over the layer anyway
     there = optical_flow(one, other, halved).numpy()
-    rows, columns = near = _on_the_way(layer[box] >= 0.5, there, math.ceil(BESIDE * max(0.5, min(size) / REFERENCE)))
-    back = optical_flow(other[:, rows, columns], one[:, rows, columns], halved).numpy()
-    motion = layer_motion(layer[box][near], there[:, rows, columns], back, min(size))
+    rows, columns = near = _on_the_way(layer[box] >= 0.5, there, math.ceil(BESIDE * max(0.5, side / REFERENCE)))
+    one, other, before = one[:, rows, columns], other[:, rows, columns], layer[box][near]
+    back = optical_flow(other, one, halved).numpy()
+    motion = layer_motion(before, there[:, rows, columns], back, side)
+    origins = _origins(motion), _places(before.shape, back)
+    here, now = (blurred_lab(as_picture(part), side) for part in (one, other))
+    brought = fetched(before, origins[0], is_sharp=True).clip(0, 1)
+    brought = looks.put_right(brought, before, here, now, origins, palette, side)
+    if palette is not None:
+        brought = palette.put_right(brought, now, side)
     pushed = np.zeros_like(layer)
-    pushed[box][near] = _pushed(layer[box][near], motion)
+    pushed[box][near] = brought
     return matte(as_picture(frame), pushed)
 
 
@@ -70,7 +85,7 @@ def layer_motion(layer: Coverage, there: np.ndarray, back: np.ndarray, side: int
     """
     scale = max(0.5, side / REFERENCE)
     inside = layer >= 0.5
-    home = _fetched(back, *_places(layer.shape, there))
+    home = _fetched(back, _places(layer.shape, there))
     is_sure = ((there + home) ** 2).sum(0) <= RELATIVE * (there**2 + home**2).sum(0) + ABSOLUTE
     trusted = shrunk(inside, RIM) & is_sure
     weight = (trusted if trusted.sum() >= LEAST else inside).astype(np.float32)
@@ -98,35 +113,33 @@ def _on_the_way(region: Region, there: np.ndarray, margin: int) -> tuple[slice, 
     return lines[0], lines[1]
 
 
-def _pushed(layer: Coverage, motion: np.ndarray) -> Coverage:
-    """The layer moved by its motion: each pixel fetches what came to it."""
-    columns, rows = _places(layer.shape, np.zeros_like(motion))
-    came_from = columns, rows
+def _origins(motion: np.ndarray) -> Places:
+    """Where each pixel came from with a motion (2, H, W): columns and rows (H, W)."""
+    columns, rows = came_from = _places(motion.shape[1:], np.zeros_like(motion))
     for _ in range(SEEKS):
-        step = _fetched(motion, *came_from)
+        step = _fetched(motion, came_from)
         came_from = columns - step[0], rows - step[1]
-    return _fetched(layer[None], *came_from)[0]
+    return came_from
 
 
-def _places(size: tuple[int, ...], motion: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _places(size: tuple[int, ...], motion: np.ndarray) -> Places:
     """Columns and rows (H, W) float32 of where each pixel is after a motion (2, H, W)."""
     rows, columns = np.mgrid[: size[0], : size[1]].astype(np.float32)
     return columns + motion[0], rows + motion[1]
 
 
-def _fetched(values: np.ndarray, columns: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Values (C, H, W) at these places; the border goes on outside of the picture."""
-    cv2 = opencv()
-    return np.stack([cv2.remap(one, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) for one in values])
+def _fetched(values: np.ndarray, places: Places) -> np.ndarray:
+    """Values (C, H, W) at these places."""
+    return np.stack([fetched(one, places) for one in values])
 
 
 def _blurred(values: np.ndarray, sigma: float) -> np.ndarray:
     return opencv().GaussianBlur(values, (0, 0), sigma)
 
 
-def _outward(count: int, known: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """(frame, the frame next to it that it is reached from), those near a known frame first."""
+def _outward(count: int, known: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+    """(frame, the frame next to it that it is reached from, the known frame there), those near a known frame first."""
     nearest = {i: min(known, key=lambda k: (abs(k - i), k)) for i in range(count)}
     for i in sorted(range(count), key=lambda i: (abs(nearest[i] - i), i)):
         if i not in known:
-            yield i, i + (1 if nearest[i] > i else -1)
+            yield i, i + (1 if nearest[i] > i else -1), nearest[i]

@@ -9,9 +9,9 @@ from .pixels import Picture, opencv
 SMOOTH = 0.4  # % of the short side: colours are compared in a picture blurred by so much
 
 
-def blurred_lab(picture: Picture) -> np.ndarray:
-    """CIE Lab colours (H, W, 3) float32, blurred a little."""
-    cv2, sigma = opencv(), max(SMOOTH / 100 * min(picture.shape[:2]), 0.3)
+def blurred_lab(picture: Picture, side: int | None = None) -> np.ndarray:
+    """CIE Lab colours (H, W, 3) float32, blurred a little. side: px, the shorter one of the picture that this is a part of."""
+    cv2, sigma = opencv(), max(SMOOTH / 100 * (side or min(picture.shape[:2])), 0.3)
     return cv2.GaussianBlur(cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), (0, 0), sigma)
 
 

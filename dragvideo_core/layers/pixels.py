@@ -14,6 +14,7 @@ from ..types import Size, UserError
 Picture = np.ndarray  # (H, W, 3) uint8 RGB
 Region = np.ndarray  # (H, W) bool
 Coverage = np.ndarray  # (H, W) float32 in [0, 1]
+Places = tuple[np.ndarray, np.ndarray]  # columns and rows (H, W) float32, px of another picture
 
 NEAR = 12.0  # px: so far a region is grown by a disc, which takes a tenth of the time of distances
 CLOSED = 1.0  # % of the short side: half of the width of a bay that is closed
@@ -50,6 +51,13 @@ def resized(values: np.ndarray, size: Size) -> np.ndarray:
     if is_region:
         return cv2.resize(values.astype(np.float32), size[::-1], interpolation=cv2.INTER_LINEAR if is_larger else how) >= 0.5
     return cv2.resize(values, size[::-1], interpolation=how)
+
+
+def fetched(values: np.ndarray, places: Places, is_sharp: bool = False) -> np.ndarray:
+    """Values (H, W) or (H, W, C) float32 at these places; the border goes on outside of the picture. `is_sharp`: by cubics, which
+    blur less and overshoot."""
+    cv2 = opencv()
+    return cv2.remap(values, *places, cv2.INTER_CUBIC if is_sharp else cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def grown(region: Region, by: float) -> Region:
