@@ -26,6 +26,7 @@ from torch.nn import functional
 
 from ..diffusion.ddim import stable_diffusion_alphas
 from ..points.sampling import mask_to_cells
+from ..types import size_of
 from .adapt import adapt
 from .drawn_clips import draw
 from .drawn_world import KINDS, SIZE, Pose, Scene, random_pose, random_scene
@@ -211,7 +212,7 @@ def _latents(vae: PatchAutoencoder, pictures: np.ndarray, path: Path, sides: Seq
         device, rows = next(vae.parameters()).device, []
         for mirrored in sides:
             for start in range(0, len(pictures), 64):
-                frames = torch.from_numpy(pictures[start : start + 64]).to(device).permute(0, 3, 1, 2).float() / 255
+                frames = torch.tensor(pictures[start : start + 64], device=device).permute(0, 3, 1, 2).float() / 255
                 with torch.autocast(device.type, torch.bfloat16):
                     rows.append(vae.encode(frames.flip(-1) if mirrored else frames).half().cpu())
         torch.save(torch.cat(rows), path)
@@ -234,15 +235,15 @@ def _tune_denoiser(
 ) -> None:
     """Half of each batch are whole pictures, half are to be filled. clean, fill: (2 * D, 4, 32, 32); holes (D, 128, 128) bool."""
     device = model.words.weight.device
-    alphas, cells = stable_diffusion_alphas().to(device), mask_to_cells(torch.from_numpy(holes)[:, None], clean.shape[-2:]) > 0
+    alphas, cells = stable_diffusion_alphas().to(device), mask_to_cells(torch.from_numpy(holes)[:, None], size_of(clean)) > 0
 
     def loss() -> Tensor:
         whole, holed = torch.randint(len(clean), (2, BATCH // 2))
-        pair = (latents[holed].float().to(device) for latents in (clean, fill))
+        true, filled_in = (latents[holed].float().to(device) for latents in (clean, fill))
         with torch.autocast(device.type, torch.bfloat16, cache_enabled=False):  # what is kept without gradients would hide them
             of_whole = _noise_loss(model, clean[whole].float().to(device), word_of[whole])
             hole, context = cells[holed % len(cells)].to(device), _context(model, word_of[holed])
-            return of_whole + filling_loss(partial(_noise, model), *pair, hole, context, alphas)
+            return of_whole + filling_loss(partial(_noise, model), true, filled_in, hole, context, alphas)
 
     _optimise("denoiser", _denoising(model), TUNE_RATE, steps, path, loss)
 
