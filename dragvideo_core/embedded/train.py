@@ -4,8 +4,8 @@ Three steps, each resumable from DIR: draw pictures of all kinds (other seeds th
 `--photographs`, cut others from a folder of photographs and films; train the autoencoder on them; train the denoiser on their
 latents. `--decoder-steps` afterwards sharpens the decoder alone; the latents do not move, so the denoiser stays right. The last
 line writes `embedded_model.safetensors`. With `--adapt-steps` the autoencoder of the file `--start` learns the photographs instead
-(`adapt.py`), and its denoiser, with `--tune-steps`, the latents of drawings that come of it. docs/model.md says how the shipped
-weights were made, and names the pictures.
+(`adapt.py`); with `--tune-steps` its denoiser learns latents of as many photographs as drawings, and to fill holes in them
+(`filling.py`). docs/model.md says how the shipped weights were made, and names the pictures.
 """
 
 from __future__ import annotations
@@ -14,25 +14,30 @@ import argparse
 import copy
 import json
 import time
-from collections.abc import Callable
-from multiprocessing import Pool
+from collections.abc import Callable, Sequence
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import torch
-from diffusers import DDPMScheduler
 from torch import Tensor
 from torch.nn import functional
 
+from ..diffusion.ddim import stable_diffusion_alphas
+from ..points.sampling import mask_to_cells
+from ..types import size_of
 from .adapt import adapt
 from .drawn_clips import draw
-from .drawn_world import KINDS, SIZE, random_pose, random_scene
+from .drawn_world import KINDS, SIZE, Pose, Scene, random_pose, random_scene
+from .filling import filled, filling_loss, freed_by_drag
 from .model import WEIGHTS, EmbeddedModel, PatchAutoencoder, deepened, load, save, word_ids
 from .photographs import photographs, random_crop
 
 TRAINING_SEED = 1_000_000_000  # pictures have seeds from here on; tests and benchmarks stay far below
 BATCH = 16
-TUNE_RATE = 1.5e-4  # learning rate of a denoiser that gets used to other latents
+SPAWN = get_context("spawn")  # a fork of a process whose threads work on pictures may wait for them for ever
+TUNE_RATE = 3e-4  # learning rate of a denoiser that learns photographs and filling
 
 
 def main() -> None:
@@ -45,12 +50,17 @@ def main() -> None:
     pictures = _pictures(work / "pictures.npy", drawn, options.pictures - drawn, options.photographs)
     words = torch.where(torch.arange(len(pictures)) < drawn, torch.arange(len(pictures)) % len(KINDS) + 1, 0)
 
-    if options.adapt_steps:
+    if options.adapt_steps or options.tune_steps:
         model = deepened(load(options.start), options.layers).to(device)
-        adapt(model.vae, pictures, drawn, options.adapt_steps, work / "adapted.pt")
+        if options.adapt_steps:
+            adapt(model.vae, pictures, drawn, options.adapt_steps, work / "adapted.pt")
         if options.tune_steps:
-            latents = _latents(model.vae, pictures[:drawn], work / "adapted_latents.pt")
-            _train_denoiser(model, latents, words[:drawn], options.tune_steps, TUNE_RATE, work / "tuned.pt")
+            fills, holes = _fills(work, pictures, drawn)
+            clean, fill = (
+                _latents(model.vae, some, work / f"tuning_{name}.pt", (False,))
+                for name, some in (("clean", pictures[: 2 * drawn]), ("fill", fills))
+            )
+            _tune_denoiser(model, clean, fill, holes, words, options.tune_steps, work / "tuned.pt")
         _write(model, options)
         return
     model = EmbeddedModel().to(device)
@@ -63,7 +73,11 @@ def main() -> None:
 
 
 def _write(model: EmbeddedModel, options: argparse.Namespace) -> None:
-    told = ("layers", "adapt_steps", "tune_steps") if options.adapt_steps else ("vae_steps", "steps", "decoder_steps")
+    told = (
+        ("layers", "adapt_steps", "tune_steps")
+        if options.adapt_steps or options.tune_steps
+        else ("vae_steps", "steps", "decoder_steps")
+    )
     said = {name: getattr(options, name) for name in ("pictures", *told, "seed")} | {"batch": BATCH}
     save(model, options.out, metadata={"training": json.dumps(said)})
     print(f"wrote {options.out} ({options.out.stat().st_size / 1e6:.2f} MB)")
@@ -79,30 +93,57 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=6_800, help="of the denoiser")
     parser.add_argument("--decoder-steps", type=int, default=400)
     parser.add_argument("--adapt-steps", type=int, default=0, help="of the autoencoder of --start on photographs")
-    parser.add_argument("--start", type=Path, default=WEIGHTS, help="weights that --adapt-steps begins with")
-    parser.add_argument("--tune-steps", type=int, default=0, help="of the denoiser afterwards")
+    parser.add_argument("--start", type=Path, default=WEIGHTS, help="weights that --adapt-steps and --tune-steps begin with")
+    parser.add_argument("--tune-steps", type=int, default=0, help="of the denoiser afterwards, on photographs and holes")
     parser.add_argument(
         "--layers", type=int, default=3, help="residual blocks of the autoencoder, with --adapt-steps: no fewer than it has"
     )
     parser.add_argument("--rate", type=float, default=6e-4, help="learning rate of the denoiser")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    if options.adapt_steps and options.photographs is None:
-        parser.error("--adapt-steps wants --photographs: docs/model.md names pictures that may be used")
+    if (options.adapt_steps or options.tune_steps) and options.photographs is None:
+        parser.error("--adapt-steps and --tune-steps want --photographs: docs/model.md names pictures that may be used")
     return options
 
 
 def _draw_one(index: int) -> np.ndarray:
+    scene, pose, _ = _drawing(index)
+    return draw(scene, pose)
+
+
+def _drawing(index: int) -> tuple[Scene, Pose, np.random.Generator]:
+    """What is drawn, and the generator for what else has to do with it."""
     rng = np.random.default_rng(TRAINING_SEED + index)
     scene = random_scene(KINDS[index % len(KINDS)], rng)
-    return draw(scene, random_pose(scene, rng, occluded=rng.uniform() < 0.15))
+    return scene, random_pose(scene, rng, occluded=rng.uniform() < 0.15), rng
+
+
+def _fill_two(path: Path, drawn: int, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A hole (128, 128) bool, and with it filled the drawing of this index and the photograph of the same place among its like."""
+    pictures = np.load(path, mmap_mode="r")
+    hole, hidden = freed_by_drag(*_drawing(index))
+    return hole, filled(pictures[index], hole, hidden), filled(pictures[drawn + index], hole, np.zeros_like(hole))
+
+
+def _fills(work: Path, pictures: np.ndarray, drawn: int) -> tuple[np.ndarray, np.ndarray]:
+    """Drawings and as many photographs, filled, (2 * drawn, 128, 128, 3) uint8, and the holes that both have, (drawn, 128, 128)."""
+    files = work / "fills.npy", work / "holes.npy"
+    if not files[1].exists():
+        fills = np.lib.format.open_memmap(files[0], "w+", np.uint8, (2 * drawn, *pictures.shape[1:]))
+        holes = np.zeros((drawn, *pictures.shape[1:3]), bool)
+        with SPAWN.Pool() as pool:
+            made = pool.imap(partial(_fill_two, work / "pictures.npy", drawn), range(drawn), chunksize=64)
+            for index, (hole, drawing, photograph) in enumerate(made):
+                holes[index], fills[index], fills[drawn + index] = hole, drawing, photograph
+        np.save(files[1], holes)
+    return np.load(files[0], mmap_mode="r"), np.load(files[1])
 
 
 def _pictures(path: Path, drawn: int, filmed: int, folder: Path | None) -> np.ndarray:
     """Drawings, then crops of photographs: (drawn + filmed, 128, 128, 3) uint8."""
     if not path.exists():
         pictures = np.lib.format.open_memmap(path.with_suffix(".part"), "w+", np.uint8, (drawn + filmed, SIZE, SIZE, 3))
-        with Pool() as pool:
+        with SPAWN.Pool() as pool:
             for index, picture in enumerate(pool.imap(_draw_one, range(drawn), chunksize=64)):
                 pictures[index] = picture
         if folder is not None:
@@ -165,38 +206,71 @@ def _picture_loss(made: Tensor, frames: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def _latents(vae: PatchAutoencoder, pictures: np.ndarray, path: Path) -> Tensor:
-    """Latents of every picture and of its mirror image, (2 * pictures, 4, 32, 32) float16."""
+def _latents(vae: PatchAutoencoder, pictures: np.ndarray, path: Path, sides: Sequence[bool] = (False, True)) -> Tensor:
+    """Latents of every picture, then of its mirror image, (2 * pictures, 4, 32, 32) float16; sides: which of the two are wanted."""
     if not path.exists():
         device, rows = next(vae.parameters()).device, []
-        for mirrored in (False, True):
+        for mirrored in sides:
             for start in range(0, len(pictures), 64):
-                frames = torch.from_numpy(pictures[start : start + 64]).to(device).permute(0, 3, 1, 2).float() / 255
-                rows.append(vae.encode(frames.flip(-1) if mirrored else frames).half().cpu())
+                frames = torch.tensor(pictures[start : start + 64], device=device).permute(0, 3, 1, 2).float() / 255
+                with torch.autocast(device.type, torch.bfloat16):
+                    rows.append(vae.encode(frames.flip(-1) if mirrored else frames).half().cpu())
         torch.save(torch.cat(rows), path)
     return torch.load(path, weights_only=True)
 
 
 def _train_denoiser(model: EmbeddedModel, latents: Tensor, word_of: Tensor, steps: int, rate: float, path: Path) -> None:
-    """Epsilon loss, weighted by min(SNR, 5) / SNR; one prompt in five is empty; ends with the averaged weights."""
+    """Ends with the averaged weights."""
     device = model.words.weight.device
-    trained = torch.nn.ModuleDict({"denoiser": model.denoiser, "words": model.words})
-    schedule = DDPMScheduler(1000, 0.00085, 0.012, "scaled_linear")
-    alphas = schedule.alphas_cumprod.to(device)
-    snr = alphas / (1 - alphas)
-    words = word_ids([""] + list(KINDS), device)
 
     def loss() -> Tensor:
         chosen = torch.randint(len(latents), (BATCH,))
-        clean = latents[chosen].float().to(device)
-        kind = torch.where(torch.rand(BATCH) < 0.2, 0, word_of[chosen % len(word_of)])
-        noise, timestep = torch.randn_like(clean), torch.randint(900, (BATCH,), device=device)
-        noisy = schedule.add_noise(clean, noise, timestep)
-        made = model.denoiser(noisy, timestep, model.words(words[kind.to(device)])).sample
-        weight = (5 / snr[timestep]).clamp(max=1)
-        return (weight * (made - noise).square().mean((1, 2, 3))).mean()
+        return _noise_loss(model, latents[chosen].float().to(device), word_of[chosen % len(word_of)])
 
-    _optimise("denoiser", trained, rate, steps, path, loss)
+    _optimise("denoiser", _denoising(model), rate, steps, path, loss)
+
+
+def _tune_denoiser(
+    model: EmbeddedModel, clean: Tensor, fill: Tensor, holes: np.ndarray, word_of: Tensor, steps: int, path: Path
+) -> None:
+    """Half of each batch are whole pictures, half are to be filled. clean, fill: (2 * D, 4, 32, 32); holes (D, 128, 128) bool."""
+    device = model.words.weight.device
+    alphas, cells = stable_diffusion_alphas().to(device), mask_to_cells(torch.from_numpy(holes)[:, None], size_of(clean)) > 0
+
+    def loss() -> Tensor:
+        whole, holed = torch.randint(len(clean), (2, BATCH // 2))
+        true, filled_in = (latents[holed].float().to(device) for latents in (clean, fill))
+        with torch.autocast(device.type, torch.bfloat16, cache_enabled=False):  # what is kept without gradients would hide them
+            of_whole = _noise_loss(model, clean[whole].float().to(device), word_of[whole])
+            hole, context = cells[holed % len(cells)].to(device), _context(model, word_of[holed])
+            return of_whole + filling_loss(partial(_noise, model), true, filled_in, hole, context, alphas)
+
+    _optimise("denoiser", _denoising(model), TUNE_RATE, steps, path, loss)
+
+
+def _denoising(model: EmbeddedModel) -> torch.nn.Module:
+    return torch.nn.ModuleDict({"denoiser": model.denoiser, "words": model.words})
+
+
+def _noise_loss(model: EmbeddedModel, clean: Tensor, word_of: Tensor) -> Tensor:
+    """Epsilon loss of latents (B, 4, 32, 32), weighted by min(SNR, 5) / SNR; word_of (B,): the kind that each shows, 0 for none."""
+    alphas = stable_diffusion_alphas().to(clean.device)
+    noise, timestep = torch.randn_like(clean), torch.randint(900, (len(clean),), device=clean.device)
+    alpha = alphas[timestep, None, None, None]
+    made = _noise(model, alpha.sqrt() * clean + (1 - alpha).sqrt() * noise, timestep, _context(model, word_of))
+    weight = (5 * (1 - alpha) / alpha).clamp(max=1)
+    return (weight * (made - noise).square()).mean()
+
+
+def _noise(model: EmbeddedModel, noisy: Tensor, timestep: Tensor, context: Tensor) -> Tensor:
+    return model.denoiser(noisy, timestep, context).sample.float()
+
+
+def _context(model: EmbeddedModel, word_of: Tensor) -> Tensor:
+    """The prompts of pictures of these kinds (B,), (B, 4, 64); one in five is empty."""
+    device = model.words.weight.device
+    kind = torch.where(torch.rand(len(word_of)) < 0.2, 0, word_of)
+    return model.words(word_ids([""] + list(KINDS), device)[kind.to(device)])
 
 
 def _optimise(name: str, module: torch.nn.Module, rate: float, steps: int, path: Path, loss_of_step: Callable[[], Tensor]) -> None:

@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "region": {"types", "region"},
     "displacement": {"types", "displacement", "ground", "layers", "points"},
     "dragging": {"types", "dragging", "displacement", "points", "diffusion", "files", "group"},
-    "embedded": {"types", "diffusion", "embedded"},
+    "embedded": {"types", "diffusion", "embedded", "ground", "points"},
 }
 IDEAS = {*MAY_IMPORT}
 MAY_IMPORT |= {

@@ -24,7 +24,6 @@ HELD_BY = {
     # the drawn world: what it draws and says of itself is compared with the model and with followed points
     "embedded/drawn_clips.py": "embedded/test_model.py",
     "embedded/drawn_world.py": "embedded/test_demo_clip.py",
-    "embedded/train.py": "embedded/test_model.py",  # of a training of hours, what came of it
     "files/unfinished.py": "stages/test_resume.py",
     "film_window.py": "test_film_edit.py",  # windows of a whole film
     # one filling of freed ground
