@@ -31,6 +31,21 @@ def codec_input() -> io.Input:
     )
 
 
+def name_input() -> io.Input:
+    """Where it is written."""
+    return io.String.Input(
+        "save_as", default="drag-a-video/film", tooltip="The file's name in the output folder; a number is added."
+    )
+
+
+def outputs() -> list[io.Output]:
+    """The film and its file."""
+    return [
+        io.Video.Output("edited_video", display_name="video", tooltip="The edited film."),
+        io.String.Output("file", display_name="file", tooltip="Its file."),
+    ]
+
+
 def margin_input() -> io.Input:
     """How far is looked."""
     return sockets.setting(
@@ -70,9 +85,7 @@ class DragFilm(io.ComfyNode):
                 ),
                 codec_input(),
                 sockets.setting(FilmSettings, "quality", "0 loses nothing, 51 is worst. For h264 and hevc.", 0, 51),
-                io.String.Input(
-                    "save_as", default="drag-a-video/film", tooltip="The file's name in the output folder; a number is added."
-                ),
+                name_input(),
                 margin_input(),
                 io.String.Input(
                     "corrections",
@@ -95,10 +108,7 @@ class DragFilm(io.ComfyNode):
                     "place of our own where they show a spot. Where they hide it, or end, optical flow goes on.",
                 ),
             ],
-            outputs=[
-                io.Video.Output("edited_video", display_name="video", tooltip="The edited film."),
-                io.String.Output("file", display_name="file", tooltip="Its file."),
-            ],
+            outputs=outputs(),
             hidden=[io.Hidden.unique_id],
         )
 

@@ -12,7 +12,7 @@ from ..dragvideo_core.put_back import PutBackSettings, put_back
 from . import sockets
 from .comfy import folders, messages, values
 from .comfy.run import progress, run
-from .film import ENDINGS, codec_input, file_of
+from .film import ENDINGS, codec_input, file_of, name_input, outputs
 
 
 class PutBack(io.ComfyNode):
@@ -44,9 +44,7 @@ class PutBack(io.ComfyNode):
                 ),
                 codec_input(),
                 sockets.setting(PutBackSettings, "quality", "0 loses nothing, 51 is worst. For h264 and hevc.", 0, 51),
-                io.String.Input(
-                    "save_as", default="drag-a-video/film", tooltip="The file's name in the output folder; a number is added."
-                ),
+                name_input(),
                 io.Mask.Input(
                     "mask",
                     optional=True,
@@ -54,10 +52,7 @@ class PutBack(io.ComfyNode):
                     "all of the frame. One mask, or one for each frame.",
                 ),
             ],
-            outputs=[
-                io.Video.Output("edited_video", display_name="video", tooltip="The edited film."),
-                io.String.Output("file", display_name="file", tooltip="Its file."),
-            ],
+            outputs=outputs(),
             hidden=[io.Hidden.unique_id],
         )
 
