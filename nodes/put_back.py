@@ -8,7 +8,7 @@ from typing import Any
 
 from comfy_api.latest import InputImpl, io
 
-from ..dragvideo_core.put_back import PutBackSettings, put_back
+from ..dragvideo_core.stages.put_back import PutBackSettings, put_back
 from . import sockets
 from .comfy import folders, messages, values
 from .comfy.run import progress, run

@@ -38,5 +38,7 @@ def test_a_slow_model_is_timed_by_one_frame_alone(monkeypatch):
 
 
 def test_what_a_frame_takes_falls_with_what_is_asked_of_it():
-    took = pace(tiny_model(), (16, 24), 2)
-    assert 0 < took.forward < took.output and took.features > 0
+    model = tiny_model()
+    tries = [pace(model, (16, 24), 2) for _ in range(9)]  # the quickest of them: a busy machine slows single ones down
+    output, features, forward = (min(getattr(took, name) for took in tries) for name in ("output", "features", "forward"))
+    assert 0 < forward < output and features > 0

@@ -1,4 +1,4 @@
-"""An edit of some frames of a film goes back into the whole film: what a model, or another node, made of a loaded clip.
+"""Put back: an edit of some frames in the whole film that they are from; what a model, or another node, made of a loaded clip.
 
 Only pixels that differ from the clip as it was loaded are replaced, scaled up where the clip is smaller. All others, all other
 frames, the times and the sound stay the film's own. Frames are read and written one by one.
@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .media.film import Film, FilmFrame, open_film
-from .media.film_writer import GOOD, FilmWriter
-from .media.picture import centre_window
-from .region.scaled import as_frames, as_values
-from .types import Box, OnProgress, Size, UserError, ignore_progress, showing
+from ..media.film import Film, FilmFrame, open_film
+from ..media.film_writer import GOOD, FilmWriter
+from ..media.picture import centre_window
+from ..region.scaled import as_frames, as_values
+from ..types import Box, OnProgress, Size, UserError, ignore_progress, showing
 
 DIFFERS = 0.5 / 255  # of brightness: what differs by less was not edited
 UNLIKE = 0.02  # of brightness, in the mean: frames that differ by more are not the film's

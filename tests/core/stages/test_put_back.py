@@ -12,8 +12,8 @@ from core.test_film_edit import read
 
 from dragvideo_core.media.film import open_film
 from dragvideo_core.media.video_file import read_audio
-from dragvideo_core.put_back import PutBackSettings, put_back
 from dragvideo_core.stages.load import LoadSettings, load
+from dragvideo_core.stages.put_back import PutBackSettings, put_back
 from dragvideo_core.types import UserError
 
 SIDE, COUNT, FIRST = (192, 256), 7, 2
