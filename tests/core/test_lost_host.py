@@ -6,6 +6,7 @@ Each runs `python -m torch.distributed.run` on this very file.
 from __future__ import annotations
 
 import os
+import signal
 import shutil
 import subprocess
 import sys
@@ -67,6 +68,16 @@ def launched(number: int, nodes: str, restarts: int, folder: Path) -> subprocess
         )
 
 
+def end(started: subprocess.Popen) -> None:
+    """A launcher that is cut off may wait for the other machine for minutes when it is asked to end."""
+    started.terminate()
+    try:
+        started.wait(20)
+    except subprocess.TimeoutExpired:
+        os.killpg(started.pid, signal.SIGKILL)
+        started.wait()
+
+
 @pytest.mark.parametrize("nodes, restarts", [("2", 0), ("1:2", 2)], ids=["ends", "goes on alone"])
 def test_a_machine_that_is_cut_off_is_missed_and_nothing_is_lost(two_hosts: None, tmp_path: Path, nodes: str, restarts: int):
     import torch
@@ -86,9 +97,7 @@ def test_a_machine_that_is_cut_off_is_missed_and_nothing_is_lost(two_hosts: None
         assert "rank 1 of 2 lost its connection to rank 0" in (tmp_path / "log.1").read_text() or started[1].poll() is None
     finally:
         for one in started:
-            if one.poll() is None:
-                one.terminate()
-                one.wait(60)
+            end(one)
     wanted, _ = drag_again(ALONE, None)
     if restarts:
         assert status == 0, log
