@@ -6,8 +6,8 @@ Each runs `python -m torch.distributed.run` on this very file.
 from __future__ import annotations
 
 import os
-import signal
 import shutil
+import signal
 import subprocess
 import sys
 import time
