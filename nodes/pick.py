@@ -77,13 +77,14 @@ class Pick(io.ComfyNode):
 
     @classmethod
     def execute(cls, video, points: str, other_points=None) -> io.NodeOutput:
-        film = values.long_film(video, MOST_SHOWN)
-        if film is None:
-            clip = values.to_clip(video)
-            frames, size, count = clip.frames, clip.size, len(clip)
-        else:
-            frames, size, count = values.first_frames(film, MOST_SHOWN), film.size, len(film.times)
-        ui = {"drag_a_video_frames": messages.save_for_page(frames), "drag_a_video_size": [[size[1], size[0]]]}
+        with messages.warnings_in_log():
+            film = values.long_film(video, MOST_SHOWN)
+            if film is None:
+                clip = values.to_clip(video)
+                frames, size, count = clip.frames, clip.size, len(clip)
+            else:
+                frames, size, count = values.first_frames(film, MOST_SHOWN), film.size, len(film.times)
+            ui = {"drag_a_video_frames": messages.save_for_page(frames), "drag_a_video_size": [[size[1], size[0]]]}
         if film is not None:  # said by the picker: a text on the node would make its picture smaller
             ui["drag_a_video_count"] = [count]
         try:

@@ -33,7 +33,7 @@ def warnings_on_node(node_id: str | None) -> Iterator[list[str]]:
 
     def show(text: str) -> None:
         texts.append(text)
-        logging.warning("Drag-A-Video: %s", text)
+        _log(text)
         write_below_warnings("", node_id)
 
     token = _warned.set(texts)
@@ -42,6 +42,17 @@ def warnings_on_node(node_id: str | None) -> Iterator[list[str]]:
             yield texts
     finally:
         _warned.reset(token)
+
+
+@contextmanager
+def warnings_in_log() -> Iterator[None]:
+    """Inside, every warning goes into ComfyUI's log: while a VIDEO is read, before there is anything to say on a node."""
+    with warnings_go_to(_log):
+        yield
+
+
+def _log(text: str) -> None:
+    logging.warning("Drag-A-Video: %s", text)
 
 
 def write_below_warnings(text: str, node_id: str | None) -> None:

@@ -28,6 +28,7 @@ from ...dragvideo_core.stages.segment import segment
 from ...dragvideo_core.types import DragModel, PointTracks, Scores, UserError, VideoClip
 from ..sockets import DEFAULT_FPS
 from .memory import handed_on
+from .messages import warnings_in_log
 
 SAME_SECONDS = 0.02  # two durations that differ by less are the same
 MOST_DENOMINATOR = 1001  # frame rates are whole numbers, or whole numbers times 1000/1001
@@ -57,7 +58,9 @@ def _images_of(video: Any, fps: float) -> tuple[Any, float]:
     if not hasattr(video, "get_components"):
         return video, fps
     if (film := _film_of(video)) is not None:
-        return torch.stack([_as_frame(frame) for frame in film.frames()]).permute(0, 2, 3, 1), float(film.header.rate)
+        with warnings_in_log():
+            frames = [_as_frame(frame) for frame in film.frames()]
+        return torch.stack(frames).permute(0, 2, 3, 1), float(film.header.rate)
     components = video.get_components()
     return components.images, float(components.frame_rate)
 
@@ -93,8 +96,8 @@ def long_film(video: Any, most: int) -> Film | None:
 
 def film_frame(film: Film, index: int) -> Tensor:
     """Frame number `index` of a film, (3, H, W) in [0, 1]."""
-    at = film.time_of(index)
-    return next(_as_frame(frame) for frame in film.frames(at))
+    with warnings_in_log():
+        return next(_as_frame(frame) for frame in film.frames(film.time_of(index)))
 
 
 def first_frames(film: Film, most: int) -> Iterator[Tensor]:

@@ -76,6 +76,7 @@ def shown(comfy: Comfy, name: str) -> tuple[dict[str, np.ndarray], list[str]]:
     return pictures, [text for _, text in outcome.listener.node_texts]
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("transfer, signal", [(18, hlg), (16, pq)], ids=["hlg", "pq"])
 def test_hdr_shows_what_was_filmed(comfy: Comfy, transfer: int, signal: Callable[[np.ndarray], np.ndarray]):
     write_hdr(comfy.base / "input" / f"{transfer}.mkv", transfer, signal)
@@ -84,6 +85,7 @@ def test_hdr_shows_what_was_filmed(comfy: Comfy, transfer: int, signal: Callable
         assert np.abs(picture - filmed())[:24].max() < 0.02, node
 
 
+@pytest.mark.filterwarnings("error")  # what is said of a VIDEO that is read goes into the log
 def test_interlaced_film_has_no_combs(comfy: Comfy):
     write_interlaced(comfy.base / "input" / "combed.mp4")
     pictures, said = shown(comfy, "combed.mp4")
