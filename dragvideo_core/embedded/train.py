@@ -213,8 +213,7 @@ def _latents(vae: PatchAutoencoder, pictures: np.ndarray, path: Path, sides: Seq
         for mirrored in sides:
             for start in range(0, len(pictures), 64):
                 frames = torch.tensor(pictures[start : start + 64], device=device).permute(0, 3, 1, 2).float() / 255
-                with torch.autocast(device.type, torch.bfloat16):
-                    rows.append(vae.encode(frames.flip(-1) if mirrored else frames).half().cpu())
+                rows.append(vae.encode(frames.flip(-1) if mirrored else frames).half().cpu())
         torch.save(torch.cat(rows), path)
     return torch.load(path, weights_only=True)
 
@@ -240,10 +239,9 @@ def _tune_denoiser(
     def loss() -> Tensor:
         whole, holed = torch.randint(len(clean), (2, BATCH // 2))
         true, filled_in = (latents[holed].float().to(device) for latents in (clean, fill))
-        with torch.autocast(device.type, torch.bfloat16, cache_enabled=False):  # what is kept without gradients would hide them
-            of_whole = _noise_loss(model, clean[whole].float().to(device), word_of[whole])
-            hole, context = cells[holed % len(cells)].to(device), _context(model, word_of[holed])
-            return of_whole + filling_loss(partial(_noise, model), true, filled_in, hole, context, alphas)
+        of_whole = _noise_loss(model, clean[whole].float().to(device), word_of[whole])
+        hole, context = cells[holed % len(cells)].to(device), _context(model, word_of[holed])
+        return of_whole + filling_loss(partial(_noise, model), true, filled_in, hole, context, alphas)
 
     _optimise("denoiser", _denoising(model), TUNE_RATE, steps, path, loss)
 
