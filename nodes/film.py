@@ -31,11 +31,13 @@ def codec_input() -> io.Input:
     )
 
 
-def name_input() -> io.Input:
-    """Where it is written."""
-    return io.String.Input(
-        "save_as", default="drag-a-video/film", tooltip="The file's name in the output folder; a number is added."
-    )
+def file_inputs(settings: type) -> list[io.Input]:
+    """How a film is written, and where. settings: what `quality` belongs to."""
+    return [
+        codec_input(),
+        sockets.setting(settings, "quality", "0 loses nothing, 51 is worst. For h264 and hevc.", 0, 51),
+        io.String.Input("save_as", default="drag-a-video/film", tooltip="The file's name in the output folder; a number is added."),
+    ]
 
 
 def outputs() -> list[io.Output]:
@@ -83,9 +85,7 @@ class DragFilm(io.ComfyNode):
                 sockets.setting(
                     DisplaceSettings, "stiffness", "How the part bends. 0: like rubber. 1: like a board.", 0.0, 1.0, 0.05
                 ),
-                codec_input(),
-                sockets.setting(FilmSettings, "quality", "0 loses nothing, 51 is worst. For h264 and hevc.", 0, 51),
-                name_input(),
+                *file_inputs(FilmSettings),
                 margin_input(),
                 io.String.Input(
                     "corrections",

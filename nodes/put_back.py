@@ -12,7 +12,7 @@ from ..dragvideo_core.stages.put_back import PutBackSettings, put_back
 from . import sockets
 from .comfy import folders, messages, values
 from .comfy.run import progress, run
-from .film import ENDINGS, codec_input, file_of, name_input, outputs
+from .film import ENDINGS, file_inputs, file_of, outputs
 
 
 class PutBack(io.ComfyNode):
@@ -42,9 +42,7 @@ class PutBack(io.ComfyNode):
                     0,
                     1_000_000,
                 ),
-                codec_input(),
-                sockets.setting(PutBackSettings, "quality", "0 loses nothing, 51 is worst. For h264 and hevc.", 0, 51),
-                name_input(),
+                *file_inputs(PutBackSettings),
                 io.Mask.Input(
                     "mask",
                     optional=True,

@@ -82,15 +82,13 @@ class _Window:
 
     box: Box
     size: Size  # of the clip
-    aspect: float  # of the film's pixels
-    is_scaled: bool
 
     @staticmethod
     def of(film: Film, clip: Tensor, first: int) -> _Window:
         """Load Video cuts a clip of the film's own size out of it, and scales any other: whichever is nearer to the clip."""
         size, aspect = (clip.shape[-2], clip.shape[-1]), float(film.aspect)
         frame = next(film.between(first, first + 1))
-        ways = [_Window(Box(*centre_window(film.size, size, aspect, scale)), size, aspect, scale) for scale in (True, False)]
+        ways = [_Window(Box(*centre_window(film.size, size, aspect, scale)), size) for scale in (True, False)]
         return min(ways, key=lambda window: window.unlike(frame, clip[0]))
 
     def unlike(self, frame: FilmFrame, loaded: Tensor) -> float:
