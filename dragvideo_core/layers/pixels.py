@@ -80,7 +80,9 @@ def distance_to(region: Region) -> np.ndarray:
     if not region.any():
         return np.full(region.shape, math.inf, np.float32)
     cv2 = opencv()
-    return cv2.distanceTransform((~region).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    far = cv2.distanceTransform((~region).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    # its last bits hang on where the picture lies in memory; a squared distance is a whole number
+    return np.sqrt(np.rint(np.square(far, dtype=np.float64))).astype(np.float32)
 
 
 def touching(region: Region, other: Region) -> Region:
