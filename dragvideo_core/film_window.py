@@ -19,6 +19,7 @@ from .layers.moving import STEPS
 from .media.cuts import NEIGHBOURS, cuts
 from .media.film import Film, FilmFrame
 from .media.film_writer import GOOD
+from .media.filters import KeptChain
 from .points import edit_mask as edit_masks
 from .points.flow import Flow
 from .points.moves import in_window
@@ -88,6 +89,7 @@ class FilmWork:
             self.corrections.setdefault(one.frame, []).append(one)
         self.is_carried = not segmenter.asks_points  # the layer goes from window to window; else a SAM is asked in each frame
         self.layer: torch.Tensor | None = None  # (h, w) in the picked frame, once it was found
+        self._to_rgb = KeptChain()
         self.plate: Plate | None = None  # of the picked frame: ground that no frame of a window shows is the same in all
 
     def first_start(self) -> Start:
@@ -189,7 +191,7 @@ class FilmWork:
         pixels, plate = [], None
         if box is not None:
             large = box.times(self.factor)
-            pixels = [frame.rgb[large.rows, large.columns] for frame in followed.frames]
+            pixels = [frame.part(large, self._to_rgb) for frame in followed.frames]
             plate = None if self.plate is None else self.plate.seen_in(large)
         numbers, shown, copies = followed.numbers, followed.shown, followed.copies
         return Drawing(self.settings.displace, self.factor, numbers, shown, copies, followed.tracks, box, pixels, plate)

@@ -42,6 +42,26 @@ class Box:
         """The same part of a picture that is `factor` times as large."""
         return Box(*(slice(part.start * factor, part.stop * factor) for part in (self.rows, self.columns)))
 
+    def widened(self, margin: int, size: Size) -> Box:
+        """The box with `margin` px at least on each side of it, from a multiple of that to a multiple of it, as far as a picture of
+        `size` (H, W) goes."""
+        parts = zip((self.rows, self.columns), size, strict=True)
+        return Box(
+            *(
+                slice(max(0, (part.start // margin - 1) * margin), min(side, (-(-part.stop // margin) + 1) * margin))
+                for part, side in parts
+            )
+        )
+
+    def within(self, other: Box) -> Box:
+        """The box in the pixels of another one, which it lies in."""
+        return Box(
+            *(
+                slice(own.start - of.start, own.stop - of.start)
+                for own, of in ((self.rows, other.rows), (self.columns, other.columns))
+            )
+        )
+
     def over(self, pixels: int) -> Box:
         """The same part of a latent whose cells are so many pixels wide; the box has to be of whole cells."""
         return Box(*(slice(part.start // pixels, part.stop // pixels) for part in (self.rows, self.columns)))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import av
 import numpy as np
 
-from ..types import Size, UserError
+from ..types import Box, Size, UserError
 from .filters import KeptChain, bits_of, views_of
 
 # Numbers of ITU-T H.273, as FFmpeg counts them.
@@ -36,6 +36,7 @@ class ColourTags:
         return self.transfer in (PQ, HLG)
 
 
+BESIDE = 16  # px around a part of a frame that are converted with it: no chroma value is cut, and chroma is averaged over fewer
 PLAIN = ColourTags()  # of a file that says nothing
 
 
@@ -48,25 +49,35 @@ def colour_tags(frame: av.VideoFrame, context: av.VideoCodecContext) -> ColourTa
     return ColourTags(int(frame.colorspace), colour_range, int(primaries), int(transfer))
 
 
-def to_rgb(frame: av.VideoFrame, size: Size | None = None, chain: KeptChain | None = None) -> tuple[np.ndarray, bool]:
+def to_rgb(
+    frame: av.VideoFrame, size: Size | None = None, chain: KeptChain | None = None, part: Box | None = None
+) -> tuple[np.ndarray, bool]:
     """A decoded frame as (H, W, 3 or 4) RGB, uint8, or uint16 where it has more than 8 bits, scaled to `size` (H, W) if
-    that is given; and whether the fourth channel, alpha, is there. Not turned yet, and not to be written to. `chain`: what
-    is kept from frame to frame of a film. Raises `UserError` for a pixel format that has no way to RGB.
+    that is given, or of the frame's own size and only that part of it; and whether the fourth channel, alpha, is there. Not turned
+    yet, and not to be written to. `chain`: what is kept from frame to frame of a film. Raises `UserError` for a pixel format that
+    has no way to RGB.
     """
     is_deep = bits_of(frame.format) > 8
     has_alpha = frame.format.has_palette or any(c.is_alpha for c in frame.format.components)
     layout = ("rgba64le" if has_alpha else "rgb48le") if is_deep else ("rgba" if has_alpha else "rgb24")
-    height, width = size or (frame.height, frame.width)
+    whole = Box(slice(0, frame.height), slice(0, frame.width))
+    around = whole if part is None or _cuts_chroma(frame) else part.widened(BESIDE, whole.size)
+    height, width = size or around.size
     scaling = f"{width}:{height}:flags={'area' if size else 'bicubic'}"
     filters = ("scale", scaling + _source_of(frame)), ("format", layout)
+    if around != whole:
+        filters = ("crop", f"{width}:{height}:{around.columns.start}:{around.rows.start}:exact=1"), *filters
     try:
-        rgb = (chain or KeptChain()).convert(frame, *filters)
+        rgb = views_of((chain or KeptChain()).convert(frame, *filters))[0]
     except (av.FFmpegError, ValueError) as error:
         raise UserError(
             f"a frame of {frame.width} x {frame.height} px in the pixel format '{frame.format.name}' cannot be turned "
             f"into RGB ({error}). Convert the video to H.264 mp4."
         ) from error
-    return views_of(rgb)[0], has_alpha
+    if part is not None:
+        inside = part.within(around)
+        rgb = rgb[inside.rows, inside.columns]
+    return rgb, has_alpha
 
 
 def over_black(values: np.ndarray) -> np.ndarray:
@@ -89,6 +100,13 @@ def is_ycbcr(pixels: av.VideoFormat) -> bool:
 def is_grey(pixels: av.VideoFormat) -> bool:
     """Grey alone, without alpha"""
     return len(pixels.components) == 1 and not pixels.has_palette
+
+
+def _cuts_chroma(frame: av.VideoFrame) -> bool:
+    """Does the last chroma value of a line or a column belong to fewer pixels than the others? FFmpeg then stretches the chroma over
+    the picture, so that a part of it by itself would look different."""
+    pixels = frame.format
+    return frame.width * pixels.chroma_width(64) % 64 > 0 or frame.height * pixels.chroma_height(64) % 64 > 0
 
 
 def _source_of(frame: av.VideoFrame) -> str:

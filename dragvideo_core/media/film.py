@@ -24,7 +24,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from ..types import Size, warn, warnings_go_to
+from ..types import Box, Size, warn, warnings_go_to
 from .colour import ColourTags, over_black, to_rgb
 from .container import VideoHeader, VideoWarning, open_container, read_header, seconds_of, sound_streams, video_stream
 from .decoding import DecodedFrame, decoded_frames
@@ -47,13 +47,23 @@ class FilmFrame:
     stored: av.VideoFrame  # as decoded: not turned, in the film's own colours
     film: Film
 
-    @cached_property
+    @property
     def rgb(self) -> np.ndarray:
         """(H, W, 3) uint8, or uint16 (0 to 65535) of films with more than 8 bits: upright, over black where it is
-        transparent, in BT.709 where the film is HDR, unless it was opened with `keep_hdr`. Not to be written to."""
-        values, has_alpha = to_rgb(self.stored, chain=self.film.to_rgb)
+        transparent, in BT.709 where the film is HDR, unless it was opened with `keep_hdr`. Not to be written to. Converted
+        whenever it is asked for, as whoever has many frames would need much memory for their pictures."""
+        values = np.ascontiguousarray(self._shown(self.film.to_rgb))
+        values.flags.writeable = False
+        return values
+
+    def part(self, box: Box, chain: KeptChain) -> np.ndarray:
+        """The same of a box alone. chain: what is kept from frame to frame, while the box stays."""
+        return self._shown(chain, self.film.orientation.stored_box(box, (self.stored.height, self.stored.width)))
+
+    def _shown(self, chain: KeptChain, part: Box | None = None) -> np.ndarray:
+        values, has_alpha = to_rgb(self.stored, chain=chain, part=part)
         values = self.film.orientation.apply(over_black(values) if has_alpha else values)
-        values = to_sdr(values, self.film.colours.transfer) if self.film.is_toned else np.ascontiguousarray(values)
+        values = to_sdr(values, self.film.colours.transfer) if self.film.is_toned else values
         values.flags.writeable = False
         return values
 

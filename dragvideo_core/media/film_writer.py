@@ -10,6 +10,7 @@ import os
 import secrets
 from contextlib import suppress
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -20,7 +21,7 @@ from ..types import Box, UserError
 from .colour import ColourTags
 from .encoding import CODECS, container_for, options_for, pixels_for
 from .film import Film, FilmFrame
-from .filters import FilterChain
+from .filters import FilterChain, KeptChain
 from .sound_copy import SoundCopy, sound_start
 from .stored import from_rgb, keeps_planes, tags_to_write, upright, with_edit
 
@@ -49,6 +50,7 @@ class FilmWriter:
         self._keeps_planes = keeps_planes(first.format, self._pixels) and not like.is_toned
         self._tick = like.header.tick or _TICK
         self._origin = min(at for at in (like.first.time, sound_start(like)) if at is not None)
+        self._to_rgb, self._from_rgb, self._from_whole = KeptChain(), KeptChain(), KeptChain()
         self._count = 0  # frames written
         self._last: int | None = None  # the time of the last frame, in ticks
         self._durations: dict[int, int] = {}  # of frames inside the encoder, by their time, in ticks
@@ -83,7 +85,8 @@ class FilmWriter:
         if rgb is None:
             self._encode(frame, self._own(frame))
             return
-        differs = _checked(rgb, frame.rgb) != frame.rgb
+        own = frame.rgb
+        differs = _checked(rgb, own) != own
         changed = differs[..., 0] | differs[..., 1] | differs[..., 2]  # ten times as fast as `any`
         self.write_part(frame, Box(slice(0, rgb.shape[0]), slice(0, rgb.shape[1])), changed, rgb[changed])
 
@@ -91,8 +94,14 @@ class FilmWriter:
         """The next frame: those pixels of a box that are `changed` (h, w) bool show `values` (P, 3), of the type of `frame.rgb`."""
         own = self._own(frame)
         if changed.any():
-            own = with_edit(own, frame.rgb, box, changed, values, self._pixels, self._tags)
+            own = with_edit(own, partial(self._shown, frame), box, changed, values, self._part_from_rgb)
         self._encode(frame, own)
+
+    def _shown(self, frame: FilmFrame, box: Box) -> np.ndarray:
+        return frame.part(box, self._to_rgb)
+
+    def _part_from_rgb(self, rgb: np.ndarray) -> av.VideoFrame:
+        return from_rgb(rgb, self._pixels, self._tags, self._from_rgb)
 
     def _encode(self, frame: FilmFrame, own: av.VideoFrame) -> None:
         at = round((frame.time - self._origin) / self._tick)
@@ -109,7 +118,7 @@ class FilmWriter:
         """The film's own frame, upright, in the pixel format that is written."""
         if self._keeps_planes:
             return upright(frame.stored, self._pixels, self._film.orientation, self._tags)
-        return from_rgb(frame.rgb, self._pixels, self._tags)
+        return from_rgb(frame.rgb, self._pixels, self._tags, self._from_whole)
 
     def _mux(self, packets: list[av.Packet]) -> None:
         for packet in packets:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import av
 import numpy as np
 
-from ..types import Size
+from ..types import Box, Size
 from .filters import FilterChain
 
 
@@ -26,9 +26,20 @@ class Orientation:
             values = values.swapaxes(0, 1)
         return values[:: -1 if self.flip_y else 1, :: -1 if self.flip_x else 1]
 
+    def stored_box(self, box: Box, stored: Size) -> Box:
+        """A part of a frame as it is meant to be seen, as that part of the stored one of size (H, W)."""
+        lines = (box.rows, self.flip_y), (box.columns, self.flip_x)
+        sides = [_turned(part, side) if flips else part for (part, flips), side in zip(lines, self.size(stored), strict=True)]
+        return Box(*sides[::-1]) if self.is_quarter else Box(*sides)
+
     def size(self, stored: Size) -> Size:
         """(H, W) as stored to (H, W) as seen"""
         return (stored[1], stored[0]) if self.is_quarter else stored
+
+
+def _turned(part: slice, side: int) -> slice:
+    """The same part of a line of `side` px, counted from the other end."""
+    return slice(side - part.stop, side - part.start)
 
 
 def orientation_of(frame: av.VideoFrame) -> Orientation:

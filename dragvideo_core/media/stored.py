@@ -6,16 +6,15 @@ that nothing is lost outside an edit but what the codec loses.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import av
 import numpy as np
 
 from ..types import Box, Size
-from .colour import UNSPECIFIED, ColourTags, is_grey, is_ycbcr, matrix_and_range
-from .filters import FilterChain, frame_of, planes_of, views_of
+from .colour import BESIDE, UNSPECIFIED, ColourTags, is_grey, is_ycbcr, matrix_and_range
+from .filters import FilterChain, KeptChain, frame_of, planes_of, views_of
 from .orientation import Orientation
-
-BESIDE = 16  # px around an edit that are converted with it: chroma is averaged over fewer
-
 
 def upright(frame: av.VideoFrame, pixels: str, orientation: Orientation, tags: ColourTags) -> av.VideoFrame:
     """A decoded YCbCr or grey frame, turned, in the pixel format `pixels`, in its own matrix and range. The very frame
@@ -31,43 +30,38 @@ def upright(frame: av.VideoFrame, pixels: str, orientation: Orientation, tags: C
     return frame_of(planes, pixels, *orientation.size((frame.height, frame.width))[::-1])
 
 
-def from_rgb(rgb: np.ndarray, pixels: str, tags: ColourTags) -> av.VideoFrame:
-    """RGB (H, W, 3) uint8 or uint16 as a frame of the pixel format `pixels`."""
+def from_rgb(rgb: np.ndarray, pixels: str, tags: ColourTags, chain: KeptChain) -> av.VideoFrame:
+    """RGB (H, W, 3) uint8 or uint16 as a frame of the pixel format `pixels`. chain: what is kept from frame to frame."""
     layout = "rgb24" if rgb.dtype == np.uint8 else "rgb48le"
     frame = frame_of([rgb], layout, rgb.shape[1], rgb.shape[0])
     matrix, colour_range = matrix_and_range(tags)
     scaling = f"flags=bicubic+accurate_rnd+full_chroma_inp:out_color_matrix={matrix}:out_range={colour_range}"
-    (stored,) = FilterChain(frame, ("scale", scaling), ("format", pixels)).push(frame)
-    return stored
+    return chain.convert(frame, ("scale", scaling), ("format", pixels))
 
 
 def with_edit(
-    own: av.VideoFrame, rgb: np.ndarray, box: Box, changed: np.ndarray, values: np.ndarray, pixels: str, tags: ColourTags
+    own: av.VideoFrame,
+    shown: Callable[[Box], np.ndarray],
+    box: Box,
+    changed: np.ndarray,
+    values: np.ndarray,
+    convert: Callable[[np.ndarray], av.VideoFrame],
 ) -> av.VideoFrame:
-    """`own`, which is of the pixel format `pixels` and shows `rgb` (H, W, 3), with other `values` (P, 3) where `changed` (h, w)
-    bool, of the pixels of a box, is True, at least in one pixel. A chroma value that several pixels share is changed where one of
-    them is."""
-    height, width = rgb.shape[:2]
-    rows, columns = (np.flatnonzero(changed.any(axis)) for axis in (1, 0))
-    top, bottom = _around(rows + box.rows.start, height)
-    left, right = _around(columns + box.columns.start, width)
-    part, y, x = rgb[top:bottom, left:right].copy(), box.rows.start - top, box.columns.start - left
-    whole = np.zeros(part.shape[:2], bool)
-    inside = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-    whole[inside[0].start + y : inside[0].stop + y, inside[1].start + x : inside[1].stop + x] = changed[inside]
-    part[whole] = values
-    changed, edited = whole, views_of(from_rgb(part, pixels, tags))
+    """`own`, of which `shown` gives the RGB (h, w, 3) of a box, with other `values` (P, 3) where `changed` (h, w) bool, of the
+    pixels of `box`, is True. convert: RGB to frames of the pixel format of `own`. A chroma value that several pixels share is
+    changed where one of them is."""
+    height, width = own.height, own.width
+    around = box.widened(BESIDE, (height, width))
+    inside, is_new = box.within(around), np.zeros(around.size, bool)
+    is_new[inside.rows, inside.columns] = changed
+    picture = shown(around).copy()
+    picture[is_new] = values
     frame = frame_of(views_of(own), own.format.name, width, height)
-    for ours, theirs in zip(views_of(frame), edited, strict=True):  # of our own frame, which is written to
-        y, x = (top * ours.shape[0] // height, left * ours.shape[1] // width)
+    for ours, theirs in zip(views_of(frame), views_of(convert(picture)), strict=True):  # of our own frame, which is written to
+        y, x = (around.rows.start * ours.shape[0] // height, around.columns.start * ours.shape[1] // width)
         part = ours[y : y + theirs.shape[0], x : x + theirs.shape[1]]
-        np.copyto(part, theirs, where=_cells(changed, theirs.shape))
+        np.copyto(part, theirs, where=_cells(is_new, theirs.shape))
     return frame
-
-
-def _around(places: np.ndarray, side: int) -> tuple[int, int]:
-    """The part of a side that these places are in, `BESIDE` px wider: from a multiple of it, so that no chroma value is cut."""
-    return max(0, (int(places[0]) // BESIDE - 1) * BESIDE), min(side, (int(places[-1]) // BESIDE + 2) * BESIDE)
 
 
 def keeps_planes(source: av.VideoFormat, pixels: str) -> bool:

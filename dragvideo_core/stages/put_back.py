@@ -6,7 +6,7 @@ frames, the times and the sound stay the film's own. Frames are read and written
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from ..media.film import Film, FilmFrame, open_film
 from ..media.film_writer import GOOD, FilmWriter
+from ..media.filters import KeptChain
 from ..media.picture import centre_window
 from ..region.scaled import as_frames, as_values
 from ..types import Box, OnProgress, Size, UserError, ignore_progress, showing
@@ -82,6 +83,7 @@ class _Window:
 
     box: Box
     size: Size  # of the clip
+    to_rgb: KeptChain = field(default_factory=KeptChain)
 
     @staticmethod
     def of(film: Film, clip: Tensor, first: int) -> _Window:
@@ -93,7 +95,7 @@ class _Window:
 
     def unlike(self, frame: FilmFrame, loaded: Tensor) -> float:
         """How far a frame of the clip (3, h, w) is from the film's, in the mean."""
-        rgb = as_frames([frame.rgb[self.box.rows, self.box.columns]])
+        rgb = as_frames([frame.part(self.box, self.to_rgb)])
         seen = functional.interpolate(rgb, size=self.size, mode="bilinear", antialias=True, align_corners=False)[0]
         return float((seen - loaded.cpu()).abs().mean())
 
@@ -111,9 +113,9 @@ class _Window:
         if after.shape[1:] != self.box.size:
             weight, after = (_larger(one, self.box.size) for one in (weight, after))
         changed = weight[0] > DIFFERS
-        own = as_frames([frame.rgb[self.box.rows, self.box.columns]])[0]
+        own = as_frames([frame.part(self.box, self.to_rgb)])[0]
         mixed = torch.lerp(own[:, changed], after[:, changed], weight[:, changed])
-        return changed.numpy(), as_values(mixed, frame.rgb.dtype)
+        return changed.numpy(), as_values(mixed, frame.film.dtype)
 
 
 def _larger(picture: Tensor, size: Size) -> Tensor:

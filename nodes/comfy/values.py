@@ -106,7 +106,7 @@ def first_frames(film: Film, most: int) -> Iterator[Tensor]:
 
 
 def _as_frame(frame: FilmFrame) -> Tensor:
-    return torch.from_numpy(frame.rgb / np.float32(np.iinfo(frame.rgb.dtype).max)).permute(2, 0, 1)
+    return as_frames([frame.rgb])[0]
 
 
 def audio_of(video: Any) -> dict | None:

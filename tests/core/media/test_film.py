@@ -16,9 +16,10 @@ from core import video_corpus as corpus
 from PIL import Image
 
 from dragvideo_core.media.container import DamagedVideoWarning, VideoWarning
+from dragvideo_core.media.filters import KeptChain
 from dragvideo_core.media.film import Film, open_film
 from dragvideo_core.media.film_writer import FilmWriter
-from dragvideo_core.types import UserError
+from dragvideo_core.types import Box, UserError
 
 from ..stages.test_load_films import combed, combs, mjpeg, photo
 from .test_film_writer import noise
@@ -74,6 +75,29 @@ def test_given_up_halfway_the_file_is_closed(plain, tmp_path):
 def test_a_frame_cannot_be_written_to(plain):
     with pytest.raises(ValueError, match="read-only"):
         next(open_film(plain).frames()).rgb[:] = 0
+
+
+@pytest.mark.parametrize("pixels", ["yuv420p", "yuv422p", "yuv444p", "yuv420p10le", "yuva420p", "bgr0", "gray"])
+@pytest.mark.parametrize("box", [(slice(0, 63), slice(0, 97)), (slice(31, 34), slice(47, 50)), (slice(5, 40), slice(61, 97))])
+def test_a_part_of_a_frame_is_what_the_whole_frame_shows_there(tmp_path, pixels, box):
+    pictures = np.random.default_rng(0).integers(0, 255, (2, 63, 97, 3), np.uint8)
+    film, chain = open_film(corpus.write(tmp_path / "p.mkv", pictures, codec="ffv1", pixels=pixels)), KeptChain()
+    for frame in film.frames():
+        assert np.array_equal(frame.part(Box(*box), chain), frame.rgb[box])
+
+
+@pytest.mark.parametrize(("turn", "mirrored"), [(90, False), (180, False), (270, True), (0, True)])
+def test_a_part_of_a_turned_film_is_turned_too(tmp_path, turn, mirrored):
+    path = corpus.write(tmp_path / "t.mp4", corpus.quarters(96, 64), rotation=turn, mirrored=mirrored)
+    frame, box = next(open_film(path).frames()), (slice(10, 45), slice(20, 51))
+    assert np.array_equal(frame.part(Box(*box), KeptChain()), frame.rgb[box])
+
+
+def test_a_part_of_an_hdr_film_is_toned_too(tmp_path):
+    pictures = np.random.default_rng(0).integers(0, 255, (1, 64, 96, 3), np.uint8)
+    path = corpus.write(tmp_path / "h.mkv", pictures, codec="ffv1", pixels="yuv420p10le", tags=(9, 1, 9, 18))
+    frame, box = next(open_film(path).frames()), (slice(10, 45), slice(20, 51))
+    assert frame.film.is_toned and np.array_equal(frame.part(Box(*box), KeptChain()), frame.rgb[box])
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])

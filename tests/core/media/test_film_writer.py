@@ -16,7 +16,7 @@ from core import video_corpus as corpus
 from dragvideo_core.media.colour import ColourTags
 from dragvideo_core.media.film import Film, open_film
 from dragvideo_core.media.film_writer import FilmWriter
-from dragvideo_core.media.filters import planes_of
+from dragvideo_core.media.filters import KeptChain, planes_of
 from dragvideo_core.media.stored import from_rgb, with_edit
 from dragvideo_core.types import Box, UserError
 
@@ -333,10 +333,15 @@ def test_an_edit_is_stored_as_if_the_whole_picture_were_converted(pixels: str, p
     changed = np.zeros(before.shape[:2], bool)
     changed[place] = True
     box = Box(slice(max(0, place[0].start - 3), place[0].stop), slice(max(0, place[1].start - 1), place[1].stop))
-    own, whole = (planes_of(from_rgb(rgb, pixels, tags)) for rgb in (before, np.where(changed[..., None], after, before)))
-    edited = planes_of(
-        with_edit(from_rgb(before, pixels, tags), before, box, changed[box.rows, box.columns], after[changed], pixels, tags)
+
+    def convert(rgb: np.ndarray) -> av.VideoFrame:
+        return from_rgb(rgb, pixels, tags, KeptChain())
+
+    own, whole = (planes_of(convert(rgb)) for rgb in (before, np.where(changed[..., None], after, before)))
+    stored = with_edit(
+        convert(before), lambda part: before[part.rows, part.columns], box, changed[box.rows, box.columns], after[changed], convert
     )
+    edited = planes_of(stored)
     for ours, theirs, old in zip(edited, whole, own, strict=True):
         y, x = (round(full / part) for full, part in zip(changed.shape, ours.shape, strict=True))
         cells = np.zeros_like(ours, bool)
