@@ -13,11 +13,15 @@ Picture = np.ndarray  # (H, W, 3) RGB: uint8, uint16, or float32 in [0, 1]
 Box = tuple[slice, slice]  # rows, columns
 
 
-def as_floats(picture: Picture) -> Array:
-    """A picture (H, W, 3), or a part of one, as float32 in [0, 1]. Not to be written to: it may be the very picture."""
-    if picture.dtype == np.float32:
+def as_floats(picture: Picture, out: Array | None = None) -> Array:
+    """A picture (H, W, 3), or a part of one, as float32 in [0, 1], in `out` where that is given. Without, it is not to be written
+    to: it may be the very picture."""
+    if picture.dtype != np.float32:
+        return np.divide(picture, np.float32(np.iinfo(picture.dtype).max), out=out, dtype=np.float32)
+    if out is None:
         return np.ascontiguousarray(picture)
-    return np.divide(picture, np.float32(np.iinfo(picture.dtype).max), dtype=np.float32)
+    np.copyto(out, picture)
+    return out
 
 
 def overlap(one: Box, other: Box) -> tuple[Box, Box] | None:

@@ -16,6 +16,7 @@ from .colour import BESIDE, UNSPECIFIED, ColourTags, is_grey, is_ycbcr, matrix_a
 from .filters import FilterChain, KeptChain, frame_of, planes_of, views_of
 from .orientation import Orientation
 
+
 def upright(frame: av.VideoFrame, pixels: str, orientation: Orientation, tags: ColourTags) -> av.VideoFrame:
     """A decoded YCbCr or grey frame, turned, in the pixel format `pixels`, in its own matrix and range. The very frame
     where there is nothing to do, its own values where nothing but the turn is to be done."""
