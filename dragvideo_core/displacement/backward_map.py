@@ -119,17 +119,25 @@ def _drawn(triangles: np.ndarray, rest: np.ndarray, size: Size) -> tuple[np.ndar
     start = np.ceil(np.where(slope > 0, ends, -np.inf).max(1)).clip(0, width).astype(int)
     stop = np.floor(np.where(slope < 0, ends, np.inf).min(1)).clip(-1, width - 1).astype(int) + 1
     misses = ((slope == 0) & (shares < -NOTHING)).any(1)
-    row, x = _counted(start, np.where(misses, 0, np.maximum(stop - start, 0)))
+    counts = np.where(misses, 0, np.maximum(stop - start, 0))
+    x = _numbers(start, counts)
     at_first = shares + slope * start[:, None]  # of each row's first pixel
     places = np.einsum("sk,skd->sd", at_first, rest[triangle]).astype(np.float32)
-    steps, number = np.einsum("tk,tkd->td", across, rest).astype(np.float32), triangle[row]
-    return y[row] * width + x, number, places[row] + steps[number] * (x - start[row]).astype(np.float32)[:, None]
+    steps = np.einsum("tk,tkd->td", across, rest).astype(np.float32)[triangle]
+    along = (x - np.repeat(start, counts)).astype(np.float32)[:, None]
+    place = np.repeat(steps, counts, 0) * along
+    place += np.repeat(places, counts, 0)
+    return np.repeat(y * width, counts) + x, np.repeat(triangle, counts), place
 
 
 def _counted(starts: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """For numbers that begin at `starts` (K,) and are `counts` (K,) many: which of the K each is of, and the number."""
-    which = np.repeat(np.arange(len(starts)), counts)
-    return which, np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts - starts, counts)
+    return np.repeat(np.arange(len(starts)), counts), _numbers(starts, counts)
+
+
+def _numbers(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """The numbers that begin at `starts` (K,) and are `counts` (K,) many, one after the other."""
+    return np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts - starts, counts)
 
 
 def _left(mesh: Mesh, busy: np.ndarray, box: tuple[slice, slice], scale: float) -> np.ndarray:

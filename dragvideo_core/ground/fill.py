@@ -25,6 +25,7 @@ MARGIN, MARGIN_SHARE = 12, 0.4  # px, and share of the hole's longer side: what 
 MOST_ASKED = 6  # frames
 SEEN = 300  # of a hole's pixels are looked for in other frames, to tell which of them show it
 FRESH = 0.1  # a frame is asked only if it shows this share of what is still missing
+SPECK = 3e-5  # of a picture: for fewer pixels than that no frame is asked, as nobody sees where they are from
 READ = REACH + 2  # px around the places that are read
 DEAR = 0.05  # a frame one further away must show so much more
 
@@ -107,7 +108,7 @@ def _take(i: int, hole: Mask, filled: _Ground, source: _Ground, others: Sequence
     box, picture = filled.boxes[i], filled.filled[i]
     wanted, known = hole[box].copy(), filled.known[i][box]
     rows, columns = (np.arange(side.start, side.stop) for side in box)
-    step = every(known)
+    step, few = every(known), SPECK * hole.size
     for j in _asked(i, hole, source, others, motions):
         match = motions.between(i, j, box)
         if match is None:
@@ -123,7 +124,7 @@ def _take(i: int, hole: Mask, filled: _Ground, source: _Ground, others: Sequence
             picture[part][new] = (taken[new] + lacks[new]).clip(0, 1)
             known[part] |= new
             wanted[part] &= ~new
-        if not wanted.any():
+        if np.count_nonzero(wanted) <= few:
             break
     all_taken = np.zeros_like(hole)
     all_taken[box] = hole[box] & ~wanted
@@ -132,7 +133,7 @@ def _take(i: int, hole: Mask, filled: _Ground, source: _Ground, others: Sequence
 
 def _asked(i: int, hole: Mask, source: _Ground, others: Sequence[int], motions: GroundMotions) -> Iterator[int]:
     """The frames that show most of the hole of frame i, and near ones before far ones; then those that show most of the rest."""
-    if not others or not hole.any():
+    if not others or np.count_nonzero(hole) <= SPECK * hole.size:
         return
     y, x = np.nonzero(hole)
     step = max(1, len(x) // SEEN)
