@@ -36,19 +36,30 @@ class _Ground:
 
     pictures: Sequence[Picture]
     known: list[Mask]
-    boxes: dict[int, Box] = field(default_factory=dict)  # of the frames with holes: what is looked at around them
-    filled: dict[int, Array] = field(default_factory=dict)  # what is there in these boxes, holes that are filled included
+    holes: dict[int, Box] = field(default_factory=dict)  # of the frames that are filled: the boxes around their holes
+    filled: dict[int, Array] = field(default_factory=dict)  # what is there in these boxes
 
     def part(self, j: int, box: Box) -> tuple[Array, Mask]:
-        """What frame j shows in a box, (h, w, 3) in [0, 1], and where that is ground (h, w)."""
-        picture = as_floats(self.pictures[j][box])
-        if j in self.boxes:
-            shared = overlap(box, self.boxes[j])
-            if shared is not None:
-                here, there = shared
-                picture = picture.copy()
-                picture[here] = self.filled[j][there]
-        return picture, self.known[j][box]
+        """What frame j shows in a box, (h, w, 3) in [0, 1], not to be written to, and where that is ground (h, w)."""
+        shared = overlap(box, self.holes[j]) if j in self.holes else None
+        return (as_floats(self.pictures[j][box]) if shared is None else self.copy(j, box)), self.known[j][box]
+
+    def copy(self, j: int, box: Box) -> Array:
+        """What frame j shows in a box, to write to."""
+        part = self.pictures[j][box]
+        picture = as_floats(part, np.empty(part.shape, np.float32))
+        shared = overlap(box, self.holes[j]) if j in self.holes else None
+        if shared is not None:
+            here, there = shared
+            picture[here] = self.filled[j][there]
+        return picture
+
+    def keep(self, j: int, box: Box, picture: Array) -> None:
+        """Take over what was filled in a box of frame j."""
+        shared = overlap(box, self.holes[j])
+        if shared is not None:
+            here, there = shared
+            self.filled[j][there] = picture[here]
 
 
 def fill_freed(
@@ -73,13 +84,12 @@ def fill_freed(
     if plate is not None:  # one more frame, which nothing is filled in
         pictures, known, holes = [*pictures, plate.picture], [*known, plate.known], [*holes, np.zeros_like(plate.known)]
     shown = _Ground(pictures, known)
-    boxes = {i: _box(freed[i]) for i in busy}
-    around = _parts(pictures, boxes)
-    filled = _Ground(pictures, [known.copy() for known in shown.known], boxes, around)
+    tight = {i: _rows_and_columns(freed[i]) for i in busy}
+    filled = _Ground(pictures, [known.copy() for known in shown.known], tight, {i: shown.copy(i, tight[i]) for i in busy})
     motions = GroundMotions(pictures, known, holes)
     for done, i in enumerate(busy):
         others = [j for j in range(count) if j != i]
-        shown_elsewhere[i] = _take(i, freed[i], filled, shown, others, motions)
+        shown_elsewhere[i] = _take(i, freed[i], _box(freed[i]), filled, shown, others, motions)
         on_progress(done + 1, 2 * len(busy), None)
     missing = {i: freed[i] & ~filled.known[i] for i in busy}
     made: list[int] = []
@@ -87,26 +97,20 @@ def fill_freed(
     way: tuple[Weights, bool] | None = None  # of the smooth fill: tried once, where most is missing, since the ground is the same
     for done, i in enumerate(sorted(busy, key=lambda i: -int(missing[i].sum()))):
         if missing[i].any():
-            _take(i, missing[i], filled, filled, plates, motions)
-            _take(i, missing[i] & ~filled.known[i], filled, filled, made, motions)
+            box = _box(freed[i])
+            _take(i, missing[i], box, filled, filled, plates, motions)
+            _take(i, missing[i] & ~filled.known[i], box, filled, filled, made, motions)
             way = _make(i, missing[i] & ~filled.known[i], filled, way)
             made.append(i)
         on_progress(len(busy) + done + 1, 2 * len(busy), None)
-    return [around[i][freed[i][boxes[i]]] if i in around else nothing for i in range(count)], shown_elsewhere
+    return [filled.filled[i][freed[i][tight[i]]] if i in tight else nothing for i in range(count)], shown_elsewhere
 
 
-def _parts(pictures: Sequence[Picture], boxes: dict[int, Box]) -> dict[int, Array]:
-    """A box of each of these pictures, (h, w, 3) in [0, 1]. In one piece of memory: large ones are had far faster than many."""
-    parts = {i: pictures[i][box] for i, box in boxes.items()}
-    ends = np.cumsum([part.size for part in parts.values()])
-    room = np.split(np.empty(ends[-1], np.float32), ends[:-1])
-    return {i: as_floats(part, out.reshape(part.shape)) for (i, part), out in zip(parts.items(), room, strict=True)}
-
-
-def _take(i: int, hole: Mask, filled: _Ground, source: _Ground, others: Sequence[int], motions: GroundMotions) -> Mask:
-    """Fill the hole (H, W) of frame i from the ground that other frames show, as far as they do: (H, W) of what was filled."""
-    box, picture = filled.boxes[i], filled.filled[i]
+def _take(i: int, hole: Mask, box: Box, filled: _Ground, source: _Ground, others: Sequence[int], motions: GroundMotions) -> Mask:
+    """Fill the hole (H, W) of frame i, in the box, from the ground that other frames show, as far as they do: (H, W) of what was
+    filled."""
     wanted, known = hole[box].copy(), filled.known[i][box]
+    picture: Array | None = None
     rows, columns = (np.arange(side.start, side.stop) for side in box)
     step, few = every(known), SPECK * hole.size
     for j in _asked(i, hole, source, others, motions):
@@ -120,12 +124,15 @@ def _take(i: int, hole: Mask, filled: _Ground, source: _Ground, others: Sequence
         taken, shows = sampled(*shown, places - corner)
         new = wanted[part] & shows & match.alike(rows[part[0]], columns[part[1]])
         if new.any():
+            picture = filled.copy(i, box) if picture is None else picture
             lacks = light(*shown, wide - corner, picture, known)[part]
             picture[part][new] = (taken[new] + lacks[new]).clip(0, 1)
             known[part] |= new
             wanted[part] &= ~new
         if np.count_nonzero(wanted) <= few:
             break
+    if picture is not None:
+        filled.keep(i, box, picture)
     all_taken = np.zeros_like(hole)
     all_taken[box] = hole[box] & ~wanted
     return all_taken
@@ -158,15 +165,15 @@ def _asked(i: int, hole: Mask, source: _Ground, others: Sequence[int], motions: 
 def _make(i: int, hole: Mask, filled: _Ground, way: tuple[Weights, bool] | None) -> tuple[Weights, bool] | None:
     """Fill the hole (H, W) of frame i from the ground around it, smoothly at first, this way or the best one: the way used."""
     if hole.any():
-        box, whole = _box(hole), filled.boxes[i]  # of a part of the hole: within the box of all of it
-        rows, columns = (slice(side.start - of.start, side.stop - of.start) for side, of in zip(box, whole, strict=True))
-        picture, known = filled.filled[i][rows, columns], filled.known[i][box]
+        box = _box(hole)
+        picture, known = filled.copy(i, box), filled.known[i][box]
         way = way or best_weights(picture, known)
         weights, is_foretold = way
         made = smooth_fill(picture, known, hole[box], weights)
         if not is_foretold:
             made = stamped(picture, known, hole[box], made)
         np.copyto(picture, made, where=hole[box][..., None])
+        filled.keep(i, box, picture)
         known |= hole[box]
     return way
 
