@@ -1,7 +1,7 @@
 """How long a whole quick drag takes beside decoding and encoding alone, and whether memory grows with the film.
 
 The film is made here: a textured disc that swings over a textured ground, 1920 x 1080, 25 frames a second. A longer film goes over
-the same ten seconds back and forth, so that it never shows more at once. `speed_ratio` is the
+the same ten seconds back and forth, so that it never shows more at once; it ends with a whole number of these ways. `speed_ratio` is the
 time of `drag_a_film` by the time that PyAV takes to decode the same film and encode it with the same codec and quality, in one
 process, one after the other; `cpu_ratio` the same of processor seconds, which other work on the machine disturbs less.
 `memory_ratio` is the peak of a process that edits a long film by that of one that edits ten seconds.
@@ -10,6 +10,7 @@ process, one after the other; `cpu_ratio` the same of processor seconds, which o
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -28,7 +29,7 @@ from dragvideo_core.types import warnings_go_to
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZE, RATE = (1080, 1920), 25
-SECONDS, LONG = 10, 24
+SECONDS, LONG = 10, 40
 RADIUS = 170  # px of the disc
 SETTINGS = FilmSettings()
 
@@ -49,7 +50,10 @@ def place(i: int) -> tuple[float, float]:
 
 
 def write_film(path: Path, seconds: float) -> Path:
-    """The film as a file."""
+    """The film as a file. One that is longer than once back and forth repeats the packets of that, to the end of its last time."""
+    count, once = round(seconds * RATE), 2 * SECONDS
+    if seconds > once:
+        return _repeated(write_film(path.with_name(f"once_{path.name}"), once), path, math.ceil(seconds / once))
     ground, thing = texture(SIZE[0], SIZE[1] + 400, 0, 0.3), texture(2 * RADIUS + 40, 2 * RADIUS + 40, 1, 0.65)
     middle = RADIUS + 20
     rows, columns = np.mgrid[: thing.shape[0], : thing.shape[1]]
@@ -57,7 +61,7 @@ def write_film(path: Path, seconds: float) -> Path:
     with av.open(str(path), "w") as file:
         stream = file.add_stream("libx264", rate=RATE, options={"crf": "14", "preset": "veryfast"})
         stream.height, stream.width, stream.pix_fmt = *SIZE, "yuv420p"
-        for number in range(round(seconds * RATE)):
+        for number in range(count):
             i = _back_and_forth(number, SECONDS * RATE)
             pan = round(min(i * 0.8, 400))
             picture = ground[:, pan : pan + SIZE[1]].copy()
@@ -66,6 +70,20 @@ def write_film(path: Path, seconds: float) -> Path:
             part[:] = (cover * thing + (1 - cover) * part).astype(np.uint8)
             file.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
         file.mux(stream.encode())
+    return path
+
+
+def _repeated(source: Path, path: Path, times: int) -> Path:
+    """A film that shows another one so many times, by its packets."""
+    with av.open(str(path), "w") as file, av.open(str(source)) as once:
+        shown = once.streams.video[0]
+        stream, length = file.add_stream_from_template(shown), round(shown.frames / RATE / shown.time_base)
+        for shift in range(0, times * length, length):
+            once.seek(0)
+            for packet in once.demux(shown):
+                if packet.size:
+                    packet.pts, packet.dts, packet.stream = packet.pts + shift, packet.dts + shift, stream
+                    file.mux(packet)
     return path
 
 

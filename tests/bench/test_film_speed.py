@@ -21,5 +21,14 @@ def test_the_discs_upper_part_is_moved_and_both_ratios_are_there(tmp_path: Path,
     assert change[y + 80 :].mean() < 3  # what the codec loses
 
 
-def test_a_longer_film_shows_the_same_back_and_forth():
+def test_a_longer_film_shows_the_same_back_and_forth(tmp_path: Path, monkeypatch):
     assert [film_speed._back_and_forth(number, 3) for number in range(8)] == [0, 1, 2, 2, 1, 0, 0, 1]
+    monkeypatch.setattr(film_speed, "SIZE", (270, 480))
+    monkeypatch.setattr(film_speed, "RADIUS", 42)
+    monkeypatch.setattr(film_speed, "SECONDS", 0.2)
+    film = open_film(film_speed.write_film(tmp_path / "long.mp4", 0.6))
+    pictures = [frame.rgb for frame in film.frames()]
+    assert len(pictures) == 20 and [round(float(at - film.times[0]) * film_speed.RATE) for at in film.times] == list(range(20))
+    for number, picture in enumerate(pictures):
+        same = [np.array_equal(picture, other) for other in pictures[:10]]
+        assert same.index(True) == number % 10
