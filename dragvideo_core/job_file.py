@@ -166,7 +166,10 @@ def _json(what: str, text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:
-        raise UserError(f"the {what} must be JSON as our nodes write it: got {reprlib.repr(text)} ({error}).") from error
+        got = f"{reprlib.repr(text)} ({error})"
+        raise UserError(
+            f"the {what} must be JSON as Drag-A-Video's nodes write it: got {got}. Copy it from the node again."
+        ) from error
 
 
 # ------------------------------------------------------------------------------------------------------------ checks

@@ -63,8 +63,8 @@ class Decode(io.ComfyNode):
                 ),
                 setting(
                     "paint_from",
-                    "With a displacement: from which of 50 steps on the model paints over the fill of the freed ground. Higher: it invents "
-                    "more. 0: the fill stays as it is. -1: what suits the model (10; with the embedded model 0).",
+                    "With a displacement: from which of 50 steps on the model paints over the fill of the freed ground. Higher: it "
+                    "invents more. 0: the fill stays as it is. -1: what suits the model (10; with the embedded model 0).",
                     -1,
                     50,
                     advanced=True,

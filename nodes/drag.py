@@ -60,8 +60,8 @@ class Drag(io.ComfyNode):
                 setting("chained", "On: the changes at the steps build on one another. Off: each on its own.", advanced=True),
                 setting(
                     "moving_average",
-                    "The look by which a handle is found again follows its changes slowly (footnote 2 of the paper). Off: it stays as it "
-                    "was at first.",
+                    "The look by which a handle is found again follows its changes slowly (footnote 2 of the paper). Off: it stays "
+                    "as it was at first.",
                     advanced=True,
                 ),
                 setting("chunk", sockets.CHUNK_TOOLTIP, 0, 256, advanced=True),
@@ -82,8 +82,8 @@ class Drag(io.ComfyNode):
                 ),
                 setting(
                     "key_every",
-                    "Change only one frame in n, more of them where the points move more; the frames between get its change: n times "
-                    "faster. For clips of a high frame rate. 1: every frame.",
+                    "Change only one frame in n, more of them where the points move more; the frames between get its change: n "
+                    "times faster. For clips of a high frame rate. 1: every frame.",
                     1,
                     16,
                     advanced=True,

@@ -79,8 +79,8 @@ class DragFilm(io.ComfyNode):
                 sockets.Segmenter.Input(
                     "segmenter",
                     optional=True,
-                    tooltip="From SAM Segment: the thing's layer on the picked frame. Without it the thing is found by your strokes, "
-                    "or guessed.",
+                    tooltip="From SAM Segment: the thing's layer on the picked frame. Without it the thing is found by your "
+                    "strokes, or guessed.",
                 ),
                 sockets.setting(
                     DisplaceSettings, "stiffness", "How the part bends. 0: like rubber. 1: like a board.", 0.0, 1.0, 0.05
@@ -104,8 +104,8 @@ class DragFilm(io.ComfyNode):
                     [sockets.TrackData, io.String],
                     optional=True,
                     display_name="given tracks",
-                    tooltip="Point tracks (TRACKS or JSON) of every frame of the film from its first one, in its pixels. The points "
-                    "move with them while they are visible; where they are hidden or end, optical flow goes on.",
+                    tooltip="Point tracks (TRACKS or JSON) of every frame of the film from its first one, in its pixels. The "
+                    "points move with them while they are visible; where they are hidden or end, optical flow goes on.",
                 ),
             ],
             outputs=outputs(),

@@ -101,8 +101,9 @@ class ChoosePreset(io.ComfyNode):
                 sockets.Model.Input(
                     "model",
                     optional=True,
-                    tooltip="The model that Tune LoRA gets. With it 'best' leaves out what would change no frame: all of the model's "
-                    "stages where the displacement leaves nothing to it. Leave it unwired if you changed Decode Edit's settings.",
+                    tooltip="The model that Tune LoRA gets. With it 'best' leaves out what would change no frame: all of the "
+                    "model's stages where the displacement leaves nothing to it. Leave it unwired if you changed Decode Edit's "
+                    "settings.",
                 ),
             ],
             outputs=[

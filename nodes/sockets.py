@@ -65,7 +65,11 @@ def tracks_outputs() -> list[io.Output]:
 def model(optional: bool = False) -> io.Input:
     """The model that all stages share."""
     without = " Without one, points are followed by optical flow." if optional else ""
-    return Model.Input("model", optional=optional, tooltip=f"The diffusion model: from Stable Diffusion Model, Embedded Model or Tune LoRA.{without}")
+    return Model.Input(
+        "model",
+        optional=optional,
+        tooltip=f"The diffusion model: from Stable Diffusion Model, Embedded Model or Tune LoRA.{without}",
+    )
 
 
 def frame_rate() -> io.Input:

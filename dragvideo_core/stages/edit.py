@@ -93,8 +93,8 @@ def check_source(saved: EditFile, clip: VideoClip | None, model: DragModel | Non
         )
     if is_of_version_0_1(saved.clip) or is_of_version_0_1(saved.model):
         warn(
-            "the edit was saved by version 0.1 of Drag-A-Video: whether it was made on these frames and this model cannot be told "
-            "any more. Save it again, to have that checked.",
+            "the edit was saved by version 0.1 of Drag-A-Video, so nobody can tell whether it was made on these frames and this "
+            "model. Save it again to have that checked from then on.",
         )
         return
     others = []

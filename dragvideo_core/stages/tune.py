@@ -58,7 +58,8 @@ def tune(
     if settings.passes == 0:
         return model
     if settings.rank < 1 or settings.batch < 1 or settings.passes < 0:
-        raise UserError(f"rank and batch must be at least 1 and passes at least 0: got {settings}.")
+        got = f"{settings.rank}, {settings.batch} and {settings.passes}"
+        raise UserError(f"'rank' and 'batch' must be 1 or more, 'passes' 0 or more: got {got}.")
     store.check()
     filmed = clip.frames[0]
     box = model_box(tracks.edit_mask, model.pixels_per_cell) if tracks else None
