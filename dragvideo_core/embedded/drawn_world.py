@@ -1,6 +1,6 @@
 """A small drawn world in which every drag has a true answer.
 
-Five kinds of things with one part each that can be pulled (`TIP_NAMES`): a creature's head on its neck, a flower on
+Five kinds of things with one part each that can be pulled: a creature's head on its neck, a flower on
 its stem, a robot's hand on its arm, a crocodile's snout on its jaw, a balloon on its string. Because the world is
 drawn from numbers, it knows where every point of the first frame goes (`track`), and it can draw the clip that a
 perfect edit would give (`drawn_clips.draw_clip`): by Eq. 2 of the paper the part is moved by the same vector in every
@@ -20,7 +20,6 @@ from numpy.typing import ArrayLike
 
 SIZE = 128
 KINDS = ("creature", "flower", "robot", "crocodile", "balloon")
-TIP_NAMES = {"creature": "head", "flower": "blossom", "robot": "hand", "crocodile": "snout", "balloon": "balloon"}
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Where the layer comes from: a MASK wins, then a SAM, then strokes, then the colours at the handles (`guess.py`).
+"""Where the layer comes from: a MASK wins, then a SAM, then strokes, then a guess (`guess.py`).
 
 A MASK of every frame is taken as it is, but for hard edges, which become a matte. A single one, and strokes, belong to the
 frame that the points were picked on and are carried to the others. A SAM takes strokes for clicks on the thing and off it;

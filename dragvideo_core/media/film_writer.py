@@ -84,7 +84,7 @@ class FilmWriter:
             self._encode(frame, self._own(frame))
             return
         differs = _checked(rgb, frame.rgb) != frame.rgb
-        changed = differs[..., 0] | differs[..., 1] | differs[..., 2]  # ten times as fast as `any`
+        changed = differs[..., 0] | differs[..., 1] | differs[..., 2]  # `any(-1)` is slow over three values
         self.write_part(frame, Box(slice(0, rgb.shape[0]), slice(0, rgb.shape[1])), changed, rgb[changed])
 
     def write_part(self, frame: FilmFrame, box: Box, changed: np.ndarray, values: np.ndarray) -> None:

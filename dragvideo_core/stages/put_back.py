@@ -26,6 +26,8 @@ UNLIKE = 0.02  # of brightness, in the mean: frames that differ by more are not 
 
 @dataclass(frozen=True)
 class PutBackSettings:
+    """Where the clip lies in the film, and how the film is written."""
+
     first_frame: int = 0  # of the film, that the clip begins with: Load Video's skip_first_frames
     codec: str = "h264"  # of the file: "h264", "hevc" or "ffv1" (lossless)
     quality: int = GOOD  # CRF: 0 = lossless to 51 = worst

@@ -29,10 +29,12 @@ COMPARED = 5  # losses at either end, at least: one alone depends on the noise t
 
 @dataclass(frozen=True)
 class TuneSettings:
+    """The LoRA and its training, as DragDiffusion has them."""
+
     rank: int = 16  # DragDiffusion's
-    learning_rate: float = 5e-4
+    learning_rate: float = 5e-4  # of AdamW
     passes: int = 100  # times that each frame is seen; 0 leaves the model as it is
-    batch: int = 4
+    batch: int = 4  # frames in a step
     seed: int = 0
 
 
