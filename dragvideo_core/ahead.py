@@ -45,6 +45,7 @@ class InTurn:
         self._begun: deque[Future[None]] = deque()
 
     def call(self, function: Callable[..., None], *inputs: object) -> None:
+        """Have the thread make this call after the others."""
         while len(self._begun) >= self._most:
             self._begun.popleft().result()
         self._begun.append(self._pool.submit(copy_context().run, function, *inputs))

@@ -83,6 +83,7 @@ class Job:
 
     @property
     def has_model(self) -> bool:
+        """Whether a model makes the edit; else the whole film is displaced."""
         return self.subject is not None or self.checkpoint is not None
 
 

@@ -15,11 +15,13 @@ from ..files.edit_file import EditFile, clip_fingerprint, model_fingerprint
 from ..files.fingerprint import is_of_version_0_1
 from ..types import DragModel, DragResult, PointTracks, UserError, VideoClip, warn
 
-STRONGEST = 1.5
+STRONGEST = 1.5  # times an edit as it was found
 
 
 @dataclass(frozen=True)
 class EditSettings:
+    """How strong the edits are, and whether one of another clip is used."""
+
     strength: float = 1.0  # 0: the original, 1: the edit as it was found
     other_strength: float = 1.0  # of the edit that is added
     use_anyway: bool = False  # although it was made on another clip or model
