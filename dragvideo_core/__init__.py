@@ -1,4 +1,4 @@
-"""Drag-A-Video: drag points on the first frame of a video, and every frame follows (Teng et al. 2023).
+"""Drag-A-Video: drag points on one frame of a video, and every frame follows (Teng et al. 2023).
 
     clip      = load(path)                                    the video's frames
     picks     = pick(json, clip.size, len(clip))              handle points, target points, mask points
@@ -10,5 +10,6 @@
     edited, _ = decode(clip, inversion, edit, tracks, tuned)  the edited frames
     scores    = evaluate(clip, edited, tracks, model)         how good it is (Sec. 4, Appendix A)
 
-`pipeline.py` runs the nine in order; each has a file of its name in `stages/`, and what they share is in `parts/`.
+`pipeline.py` runs the nine in order, and `displace`, which is ours, after `propagate`. Each has a file of its name in `stages/`;
+what they are made of is in the packages beside it, named after their fields. docs/architecture.md has the picture.
 """

@@ -144,7 +144,8 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def _end_at_once(out: Bars | Lines | Quiet, text: str) -> None:
-    """From another thread, where the main one waits for what never comes. What can be gone on with is on disk."""
+    """Ends the process from another thread, while the main one waits for a rank that is lost. What the next run goes on from is on
+    disk."""
     out.failed(text)
     sys.stdout.flush()
     sys.stderr.flush()

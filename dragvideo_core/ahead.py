@@ -16,8 +16,8 @@ T = TypeVar("T")
 
 
 def side_by_side(jobs: Iterable[Callable[[], T]], at_once: int = 1) -> Iterator[T]:
-    """The results of jobs, in order. While so many threads work, each on one, the next is taken from `jobs`, and no more than that
-    one; results that are there do not wait for more."""
+    """The results of the jobs, in their order. `at_once` threads work, each on one job, while one more job is taken from `jobs` in
+    advance. A result that is ready is handed on at once."""
     with ThreadPoolExecutor(at_once) as pool:
         working: deque[Future[T]] = deque()
         try:
@@ -45,6 +45,7 @@ class InTurn:
         self._begun: deque[Future[None]] = deque()
 
     def call(self, function: Callable[..., None], *inputs: object) -> None:
+        """Have the thread make this call after the others."""
         while len(self._begun) >= self._most:
             self._begun.popleft().result()
         self._begun.append(self._pool.submit(copy_context().run, function, *inputs))

@@ -38,6 +38,8 @@ LEAST_BOX = 48  # px of the small copy
 
 @dataclass(frozen=True)
 class FilmSettings:
+    """How a whole film is followed, displaced and written."""
+
     displace: DisplaceSettings = field(default_factory=DisplaceSettings)
     propagate: PropagateSettings = field(default_factory=lambda: PropagateSettings(tracker="flow", ends_at_cuts=False))
     window: int = 32  # frames in memory together

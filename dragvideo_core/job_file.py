@@ -83,6 +83,7 @@ class Job:
 
     @property
     def has_model(self) -> bool:
+        """Whether a model makes the edit; else the whole film is displaced."""
         return self.subject is not None or self.checkpoint is not None
 
 
@@ -166,7 +167,10 @@ def _json(what: str, text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:
-        raise UserError(f"the {what} must be JSON as our nodes write it: got {reprlib.repr(text)} ({error}).") from error
+        got = f"{reprlib.repr(text)} ({error})"
+        raise UserError(
+            f"the {what} must be JSON as Drag-A-Video's nodes write it: got {got}. Copy it from the node again."
+        ) from error
 
 
 # ------------------------------------------------------------------------------------------------------------ checks

@@ -102,8 +102,8 @@ def drag_a_video(
 
 
 def as_needed(settings: Settings, displaced: Displacement | None, model: DragModel) -> Settings | None:
-    """The settings with no more of the stages than the frames show. None: nothing is left for the model, the displacement is the
-    edit. Where the model paints over its fill alone, no step above that is inverted."""
+    """The settings without the work that no frame would show. None: nothing is left for the model, the displacement is the edit.
+    Where the model only paints over the fill, no step above the one where it begins is inverted."""
     if displaced is None or not settings.drag.warm_start or settings.drag.refine > 0:
         return settings
     top = needed_up_to(displaced, model, settings.decode, settings.drag.steps)
@@ -125,7 +125,7 @@ def edit_with_model(
     on_stage: Callable[[str], None] = lambda name: None,
     group: Group = ALONE,
 ) -> VideoClip:
-    """Tune, invert, drag and decode, no more of them than the frames show."""
+    """Tune, invert, drag and decode, without the work that no frame would show (`as_needed`)."""
     needed = as_needed(settings, displaced, model)
     if needed is None:
         assert displaced is not None

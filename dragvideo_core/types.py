@@ -315,10 +315,12 @@ class DragModel:
 
     @property
     def device(self) -> torch.device:
+        """Where the denoiser's weights are."""
         return next(self.denoiser.parameters()).device
 
     @property
     def dtype(self) -> torch.dtype:
+        """Of the denoiser's weights."""
         return next(self.denoiser.parameters()).dtype
 
 

@@ -97,7 +97,7 @@ export function pairsOf(tracks, frame) {
 }
 
 /** Did the run that made these tracks know of the move? */
-export function isHonoured(tracks, { frame, pair, handle }) {
+function isHonoured(tracks, { frame, pair, handle }) {
   const set = tracks.handles[frame]?.[pair];
   if (!set) return false;
   const [x, y] = middleOf(set);

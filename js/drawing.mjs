@@ -8,7 +8,7 @@ import { outsideOf, pointSet } from "./points_meaning.mjs";
 import { toStage } from "./points_view.mjs";
 
 /** Okabe and Ito's colours, told apart by colour-blind people too; black is left out. */
-export const PALETTE = ["#e69f00", "#56b4e9", "#009e73", "#f0e442", "#d55e00", "#cc79a7", "#0072b2"];
+const PALETTE = ["#e69f00", "#56b4e9", "#009e73", "#f0e442", "#d55e00", "#cc79a7", "#0072b2"];
 const DARK = "rgba(0, 0, 0, 0.8)";
 const LOCKED = "rgba(0, 0, 0, 0.5)";
 const WARNING = "#f0e442";

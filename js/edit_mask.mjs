@@ -32,7 +32,7 @@ export function editMask({ mask_points, pairs, size }, radius, thing = null) {
  * A mask of `aroundDrags` with what the thing covers near the handles and the ends that hang on it alone, a rim, and all that
  * they come over on their way; and, where the thing goes on beyond, the ground so far around as the drags are long.
  */
-export function takingIn(mask, thing, pairs, size) {
+function takingIn(mask, thing, pairs, size) {
   const drags = pairs.filter((pair) => !isPin(pair));
   if (!thing || !thing.includes(0) || drags.length === 0) return mask;
   const taken = mask.slice();
@@ -151,7 +151,7 @@ export function aroundDrags(pairs, [width, height]) {
         const [x, y] = [column - handle[0], row - handle[1]];
         const share = Math.min(Math.max((x * dx + y * dy) / length2, 0), 1);
         const [across, down] = [x - share * dx, y - share * dy];
-        if (Math.sqrt(across * across + down * down) <= reach) mask[row * width + column] = 1; // hypot takes ten times as long
+        if (Math.sqrt(across * across + down * down) <= reach) mask[row * width + column] = 1; // hypot is slow
       }
   }
   return mask;

@@ -11,7 +11,7 @@ const DEMO_SIZE = [128, 128];
 const MULTIPLE = 64;
 const MOST_STEPS = 32;
 
-export function widgetValue(node, name) {
+function widgetValue(node, name) {
   return node.widgets?.find((widget) => widget.name === name)?.value;
 }
 
@@ -30,7 +30,7 @@ function slotOf(node, input) {
 }
 
 /** The node that makes the picture that `node` is wired to, or null. */
-export function pictureNode(node) {
+function pictureNode(node) {
   let slot = pictureSlot(node);
   let at = node;
   for (let step = 0; step < MOST_STEPS; step++) {

@@ -6,7 +6,7 @@
  */
 
 /** As many as the run takes. */
-export const MOST_KEYS = 64;
+const MOST_KEYS = 64;
 const MOST_FRAME = 1_000_000;
 
 const isNumber = (value) => typeof value === "number" && Number.isFinite(value);

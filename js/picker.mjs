@@ -22,7 +22,7 @@ export class PointPicker extends Editor {
   /**
    * `readGraph()`: `{ source, settings, followed, found, isFollowable }` of the node now: see frame_source.mjs; `followed` is
    * what Propagate Points put out when it last ran, or null, `found` the same of the node that found the thing, which may be
-   * Drag a Film. `follow()` runs the graph up to Propagate Points. The others: Editor.
+   * Drag a Film. `follow()` runs the graph up to Displace. The others: Editor.
    */
   constructor({ readGraph, follow, ...hooks }) {
     super(hooks, points.emptyPicks());

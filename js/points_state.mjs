@@ -4,8 +4,8 @@
  * A picks object is never changed in place; each edit returns a new one:
  *   { size: [W, H], frame, pairs: [{ handle: [x, y], target: [x, y], keys? }], mask_points: [[x, y]], strokes, strength?, seed? }
  * Points are (x, y) in pixels of `size`, pixel centres at integers. A pair whose handle is its target is a pin: it
- * holds its place. `strokes`: see strokes_state.mjs; `keys`, `strength`: keyed_moves.mjs. `seed` names the upstream value that the points were made from,
- * if any. No DOM, no ComfyUI: everything here runs under Node's own test runner.
+ * holds its place. `strokes`: see strokes_state.mjs; `keys`, `strength`: keyed_moves.mjs. `seed` names the upstream value
+ * that the points were made from, if any. No DOM, no ComfyUI: everything here runs under Node's own test runner.
  */
 
 import { clampPoint, rescalePoint } from "./geometry.mjs";

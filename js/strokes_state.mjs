@@ -12,7 +12,7 @@ import { clampPoint, rescalePoint } from "./geometry.mjs";
 export const KINDS = ["thing", "ground"];
 /** As many as the run takes. */
 export const MOST_STROKES = 200;
-export const MOST_STROKE_POINTS = 500;
+const MOST_STROKE_POINTS = 500;
 
 const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
 const isPoint = (value) => Array.isArray(value) && value.length === 2 && value.every(isNumber);

@@ -29,7 +29,7 @@ class Decode(io.ComfyNode):
             inputs=[
                 sockets.video("The frames that were edited: an IMAGE batch or a VIDEO, which brings its rate and sound."),
                 sockets.Inversion.Input("inversion", tooltip="From DDIM Invert."),
-                sockets.Edit.Input("edit", tooltip="From Drag."),
+                sockets.Edit.Input("edit", tooltip="From Drag, Load Edit or Combine Edits."),
                 sockets.Tracks.Input("tracks", tooltip="From Propagate Points: its mask says what may change."),
                 sockets.model(),
                 io.Audio.Input(
@@ -63,8 +63,8 @@ class Decode(io.ComfyNode):
                 ),
                 setting(
                     "paint_from",
-                    "With a displacement: at which of 50 steps the model starts to paint freed ground over its fill. "
-                    "Higher: it invents more. 0: the fill stays. -1: what suits the model: 10, with the embedded model 0.",
+                    "With a displacement: from which of 50 steps on the model paints over the fill of the freed ground. Higher: it "
+                    "invents more. 0: the fill stays as it is. -1: what suits the model (10; with the embedded model 0).",
                     -1,
                     50,
                     advanced=True,

@@ -39,7 +39,7 @@ class Drag(io.ComfyNode):
             search_aliases=["drag diffusion", "draggan", "motion supervision"],
             inputs=[
                 sockets.Inversion.Input("inversion", tooltip="From DDIM Invert."),
-                sockets.Tracks.Input("tracks", tooltip="From Propagate Points."),
+                sockets.Tracks.Input("tracks", tooltip="From Propagate Points or Use Tracks."),
                 sockets.model(),
                 setting("iterations", "At most this many. It stops earlier when all handles have arrived.", 0, 1000),
                 steps,
@@ -60,7 +60,8 @@ class Drag(io.ComfyNode):
                 setting("chained", "On: the changes at the steps build on one another. Off: each on its own.", advanced=True),
                 setting(
                     "moving_average",
-                    "Let the look of the handle follow slowly (footnote 2). Off: the look it had at first stays.",
+                    "The look by which a handle is found again follows its changes slowly (footnote 2 of the paper). Off: it stays "
+                    "as it was at first.",
                     advanced=True,
                 ),
                 setting("chunk", sockets.CHUNK_TOOLTIP, 0, 256, advanced=True),
@@ -81,8 +82,8 @@ class Drag(io.ComfyNode):
                 ),
                 setting(
                     "key_every",
-                    "Work on one frame in n only, on more where the points move more; its change serves the frames between: n "
-                    "times faster. For a high frame rate; 1: every frame.",
+                    "Change only one frame in n, more of them where the points move more; the frames between get its change: n "
+                    "times faster. For clips of a high frame rate. 1: every frame.",
                     1,
                     16,
                     advanced=True,
@@ -113,7 +114,7 @@ class Drag(io.ComfyNode):
                     "displacement",
                     optional=True,
                     tooltip="From Displace, made with the same tracks: the drag starts with its frames, and 'refine' says "
-                    "how long it goes on. Without it 'warm_start' displaces the parts by itself, knowing no layer.",
+                    "how long it goes on. Without it 'warm_start' displaces the parts by itself, without a layer.",
                 ),
             ],
             outputs=[sockets.Edit.Output("edit", display_name="edit", tooltip="The edit, for Decode Edit.")],

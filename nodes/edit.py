@@ -33,7 +33,7 @@ class SaveEdit(io.ComfyNode):
             inputs=[
                 sockets.Edit.Input("edit", tooltip="From Drag or Combine Edits."),
                 sockets.Tracks.Input("tracks", tooltip="The tracks that the edit was made with."),
-                sockets.video(),
+                sockets.video("The frames that the edit was made on: an IMAGE batch or a VIDEO."),
                 sockets.model(),
                 io.String.Input(
                     "save_as",
@@ -48,7 +48,7 @@ class SaveEdit(io.ComfyNode):
                     tooltip="The points as JSON, from Pick Points: kept in the file, so that they can be drawn on later.",
                 ),
             ],
-            outputs=[io.String.Output("file", display_name="file", tooltip="The name of the file, for people.")],
+            outputs=[io.String.Output("file", display_name="file", tooltip="The name of the file.")],
         )
 
     @classmethod

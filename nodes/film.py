@@ -44,17 +44,17 @@ def outputs() -> list[io.Output]:
     """The film and its file."""
     return [
         io.Video.Output("edited_video", display_name="video", tooltip="The edited film."),
-        io.String.Output("file", display_name="file", tooltip="Its file."),
+        io.String.Output("file", display_name="file", tooltip="The file's whole name."),
     ]
 
 
 def margin_input() -> io.Input:
-    """How far is looked."""
+    """How far around the edit the film is looked at."""
     return sockets.setting(
         FilmSettings,
         "margin",
-        "How far the box that is looked at reaches beyond what may change, in pixels of a picture whose short side is about 300. "
-        "Ground that comes free is filled from there: more finds more ground, and is slower.",
+        "How much of the picture around what may change is looked at, in pixels of a picture whose short side is about 300. Ground "
+        "that comes free is filled from there: more finds more ground, and is slower.",
         4,
         150,
         advanced=True,
@@ -79,8 +79,8 @@ class DragFilm(io.ComfyNode):
                 sockets.Segmenter.Input(
                     "segmenter",
                     optional=True,
-                    tooltip="From SAM Segment: the thing's layer on the picked frame. Without it your strokes are used, or the "
-                    "thing is guessed.",
+                    tooltip="From SAM Segment: the thing's layer on the picked frame. Without it the thing is found by your "
+                    "strokes, or guessed.",
                 ),
                 sockets.setting(
                     DisplaceSettings, "stiffness", "How the part bends. 0: like rubber. 1: like a board.", 0.0, 1.0, 0.05
@@ -104,8 +104,8 @@ class DragFilm(io.ComfyNode):
                     [sockets.TrackData, io.String],
                     optional=True,
                     display_name="given tracks",
-                    tooltip="TRACKS, or tracks as JSON, of every frame of the film from its first one, in its pixels: in the "
-                    "place of our own where they show a spot. Where they hide it, or end, optical flow goes on.",
+                    tooltip="Point tracks (TRACKS or JSON) of every frame of the film from its first one, in its pixels. The "
+                    "points move with them while they are visible; where they are hidden or end, optical flow goes on.",
                 ),
             ],
             outputs=outputs(),

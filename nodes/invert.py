@@ -28,7 +28,7 @@ class Invert(io.ComfyNode):
             max=10,
             control_after_generate=False,
             optional=True,
-            tooltip="Does nothing any more. It stays so that saved workflows open with their values in the right places.",
+            tooltip="Does nothing. It is kept so that saved workflows open with their values in the right places.",
         )
         refinements.extra_dict = {"advanced": True}
         stride = "Steps that one model call serves: 2 halves the time. 1: each has its own, as in the paper."

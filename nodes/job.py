@@ -47,7 +47,12 @@ class SaveJob(io.ComfyNode):
                     default=NONE,
                     tooltip="none: the whole film, as Drag a Film makes it. embedded: all stages, for 128 x 128 drawings.",
                 ),
-                io.Combo.Input("subject", options=[ANYTHING, *KINDS], default=ANYTHING, tooltip="For the embedded model."),
+                io.Combo.Input(
+                    "subject",
+                    options=[ANYTHING, *KINDS],
+                    default=ANYTHING,
+                    tooltip="What the drawing shows. For the embedded model.",
+                ),
                 sockets.setting(
                     DisplaceSettings, "stiffness", "How the part bends. 0: like rubber. 1: like a board.", 0.0, 1.0, 0.05
                 ),
@@ -61,7 +66,8 @@ class SaveJob(io.ComfyNode):
                 sockets.Segmenter.Input(
                     "segmenter",
                     optional=True,
-                    tooltip="From SAM Segment: its masks are written beside the job, its SAM is named in it. For model 'none'.",
+                    tooltip="From SAM Segment: its masks are written beside the job, its checkpoint is named in it. For model "
+                    "'none'.",
                 ),
                 io.String.Input(
                     "corrections",

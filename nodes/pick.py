@@ -59,8 +59,8 @@ class Pick(io.ComfyNode):
                 io.String.Output(
                     "handles", display_name="handles", tooltip="The handles as KJNodes' points, for SAM2 and SAM3 nodes."
                 ),
-                io.Mask.Output("mask", display_name="mask", tooltip="The squares around the mask points of this frame."),
-                sockets.Boxes.Output("boxes", display_name="boxes", tooltip="The box around these squares."),
+                io.Mask.Output("mask", display_name="mask", tooltip="White where this frame may change."),
+                sockets.Boxes.Output("boxes", display_name="boxes", tooltip="The box around what may change in this frame."),
             ],
             hidden=[io.Hidden.unique_id],
         )

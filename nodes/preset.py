@@ -1,4 +1,4 @@
-"""What the subgraph "Drag a Video" is steered with: one choice that sets every stage, and the switch at its end."""
+"""What steers the subgraph "Drag a Video": one choice that sets every stage, and the switch at its end."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Preset:
     turns: int = 2
 
     def as_needed(self, displacement: Displacement, model: DragModel) -> Preset:
-        """The same with no more asked of the model than the frames show: its steps, or whether it is used at all."""
+        """The same without the steps of the model that no frame would show, or without the model where it would change nothing."""
         if not (self.uses_model and self.uses_displacement):
             return self
         settings = Settings(
@@ -78,8 +78,8 @@ PRESETS = {
 
 
 class ChoosePreset(io.ComfyNode):
-    """Sets every stage of the edit with one choice. quick: the parts are displaced, no model is asked. best: a model goes on
-    from there. paper: the method of the paper alone, from the first iteration on."""
+    """Sets every stage of the edit with one choice. quick: the parts are displaced, without a model. best: a model goes on
+    from there. paper: the paper's method alone, without a displacement."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -97,12 +97,13 @@ class ChoosePreset(io.ComfyNode):
                     "show, minutes. paper: the paper's method alone, to compare. It is the slowest, and its handles often stop "
                     "short.",
                 ),
-                sockets.Displacement.Input("displacement", tooltip="From Displace. 'paper' hands none on."),
+                sockets.Displacement.Input("displacement", tooltip="From Displace. With 'paper' it is not used."),
                 sockets.Model.Input(
                     "model",
                     optional=True,
-                    tooltip="The model that Tune LoRA gets: 'best' then runs no more of the stages than the frames show, none "
-                    "where nothing is left for the model. It takes Decode Edit's own settings for granted.",
+                    tooltip="The model that Tune LoRA gets. With it 'best' leaves out what would change no frame: all of the "
+                    "model's stages where the displacement leaves nothing to it. Leave it unwired if you changed Decode Edit's "
+                    "settings.",
                 ),
             ],
             outputs=[

@@ -46,8 +46,8 @@ class PutBack(io.ComfyNode):
                 io.Mask.Input(
                     "mask",
                     optional=True,
-                    tooltip="Only changes where this is white go into the film: Propagate Points' mask, where nodes changed "
-                    "all of the frame. One mask, or one for each frame.",
+                    tooltip="Only changes where this is white go into the film. Wire Propagate Points' mask here when a node "
+                    "changed all of the frame. One mask for all frames, or one for each.",
                 ),
             ],
             outputs=outputs(),

@@ -53,7 +53,11 @@ class Segment(io.ComfyNode):
                     tooltip="White on things that pass in front of it, such as a pole, and stay: one per frame or one for all.",
                 ),
             ],
-            outputs=[sockets.Segmenter.Output("segmenter", display_name="segmenter", tooltip="For Propagate Points.")],
+            outputs=[
+                sockets.Segmenter.Output(
+                    "segmenter", display_name="segmenter", tooltip="For Propagate Points, Use Tracks, Drag a Film or Save Job."
+                )
+            ],
         )
 
     @classmethod

@@ -41,13 +41,12 @@ def video(tooltip: str = "The frames to edit: an IMAGE batch or a VIDEO. Wire th
 
 
 def edit_mask() -> io.Input:
-    """A mask in the place of the squares."""
+    """A mask of what may change, in the place of the one that is painted on Pick Points."""
     return io.Mask.Input(
         "edit_mask",
         optional=True,
-        tooltip="White where the picture may change, one for all frames or one per frame: in the place of the "
-        "squares around "
-        "the mask points.",
+        tooltip="White where the picture may change: one mask for all frames, or one per frame. Without it: what you painted "
+        "on Pick Points, or what lies near the arrows.",
     )
 
 
@@ -55,7 +54,7 @@ def tracks_outputs() -> list[io.Output]:
     """What a node that makes tracks hands on: ours, and the forms that other packs read."""
     return [
         Tracks.Output("tracks", display_name="tracks", tooltip="The point sets in every frame, for the nodes that follow."),
-        io.Mask.Output("mask", display_name="mask", tooltip="What may change in each frame: 1 inside the squares."),
+        io.Mask.Output("mask", display_name="mask", tooltip="White where the picture may change, in each frame."),
         io.Image.Output("preview", display_name="preview", tooltip="Every frame with its point sets and its mask."),
         TrackData.Output("track_data", display_name="TRACKS", tooltip="The handles in every frame, for nodes of other packs."),
         io.String.Output("tracks_json", display_name="tracks JSON", tooltip="The same as text: one list of {x, y} per handle."),
@@ -66,7 +65,11 @@ def tracks_outputs() -> list[io.Output]:
 def model(optional: bool = False) -> io.Input:
     """The model that all stages share."""
     without = " Without one, points are followed by optical flow." if optional else ""
-    return Model.Input("model", optional=optional, tooltip=f"The diffusion model: from Embedded Model, or from Tune LoRA.{without}")
+    return Model.Input(
+        "model",
+        optional=optional,
+        tooltip=f"The diffusion model: from Stable Diffusion Model, Embedded Model or Tune LoRA.{without}",
+    )
 
 
 def frame_rate() -> io.Input:
@@ -93,9 +96,9 @@ def only_mask() -> io.Input:
     return Tracks.Input(
         "tracks",
         optional=True,
-        tooltip="From Propagate Points: the model sees no more than a box around their mask. Faster, but it sees less of "
-        "what is around: the embedded model then paints specks. Wire the same ones into Tune LoRA, DDIM Invert, Drag and Decode "
-        "Edit. Without them: whole frames.",
+        tooltip="From Propagate Points: the model sees only a box around their mask. Faster, but the model knows less of the "
+        "picture: the embedded one then paints specks. Wire the same tracks into Tune LoRA, DDIM Invert, Drag and Decode Edit. "
+        "Without them the model sees whole frames.",
     )
 
 

@@ -43,7 +43,8 @@ def add(lora: Lora, denoiser: nn.Module, texts: nn.Module) -> None:
     for name in known:
         _add(layers[name], name, given, lora)
     if len(known) < len(named):
-        warn(f"the LoRA '{lora.file.name}' also changes {len(named) - len(known)} layers that this model does not have.")
+        count = len(named) - len(known)
+        warn(f"the LoRA '{lora.file.name}' also changes {count} layers that this model does not have: they are left out.")
 
 
 @torch.no_grad()

@@ -63,9 +63,9 @@ class Ddim:
 
 
 def check_stride(stride: int) -> None:
-    """UserError for a number of steps from one denoiser call to the next that is none."""
+    """UserError unless the stride, the steps from one denoiser call to the next, is 1 or more."""
     if stride < 1:
-        raise UserError(f"'stride' must be at least 1: got {stride}.")
+        raise UserError(f"'stride' must be at least 1: got {stride}. Raise it.")
 
 
 def stable_diffusion_alphas() -> Tensor:

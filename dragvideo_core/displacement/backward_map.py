@@ -67,7 +67,7 @@ def backward(mesh: Mesh, moved: np.ndarray, size: Size, scale: float = 1.0) -> W
     lands.reshape(-1)[pixel] = True
     places = places.reshape(own.shape)
     away = cv2.absdiff(places, own) > STILL
-    moves = lands & (away[..., 0] | away[..., 1])  # ten times as fast as `any(-1)`
+    moves = lands & (away[..., 0] | away[..., 1])  # `any(-1)` is slow over two values
     return Warp(
         box, places, lands, moves, _left(mesh, busy, box, scale), stretch.reshape(lands.shape), _outside(places, at_rest, size)
     )

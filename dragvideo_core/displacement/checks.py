@@ -54,7 +54,10 @@ def _check_on_layer(share: Tensor, handles: Tensor, moves: Tensor) -> None:
     """UserError if the handle of a pair that moves, (J,) bool, lies on the layer in no frame. A pin may hold the ground."""
     layer = share[:, 0] > 0.5
     if not layer.any():
-        raise UserError("the layer is empty in every frame: expected the thing that is dragged. Check the mask that is wired in.")
+        raise UserError(
+            "the layer is empty in every frame: expected the thing that is dragged. Wire in a mask that is white on it, or paint "
+            "a stroke over it on the Pick Points node."
+        )
     reach = 2.0 * spacing_for(size_of(layer))
     for j in moves.nonzero().flatten().tolist():
         if any(_is_near(layer[i], handles[i, j].mean(0), reach) for i in range(len(layer))):

@@ -97,7 +97,7 @@ def _mixed(over: np.ndarray, below: np.ndarray, share: np.ndarray) -> np.ndarray
 
 
 def _three(values: np.ndarray) -> np.ndarray:
-    """Values (h, w) for each colour, (h, w, 3): several times as fast as a product with `values[..., None]`."""
+    """Values (h, w) repeated for each colour, (h, w, 3): numpy is slow where `values[..., None]` is broadcast."""
     return cv2.merge([values, values, values])
 
 

@@ -57,7 +57,7 @@ def layer_mesh(region: np.ndarray, layer: np.ndarray, mask: np.ndarray, spacing:
     region, layer, mask = (np.pad(picture, pads, mode="edge") for picture in (region, layer, mask))
 
     def in_cell(picture: np.ndarray) -> np.ndarray:
-        lines = np.logical_or.reduce(picture.reshape(rows, spacing, -1), axis=1)  # far faster than over both at once
+        lines = np.logical_or.reduce(picture.reshape(rows, spacing, -1), axis=1)  # over both axes at once it is slow
         return np.logical_or.reduce(lines.reshape(rows, columns, spacing), axis=2)
 
     near = cv2.dilate(in_cell(mask).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0

@@ -37,6 +37,7 @@ class FirstTurns:
 
     @staticmethod
     def none(count: int) -> FirstTurns:
+        """Of `count` vertices that neither turn nor stretch."""
         return FirstTurns(np.zeros(count), np.zeros(count), np.zeros((count, 2)))
 
     def stretched(self, vertices: np.ndarray, vectors: np.ndarray) -> np.ndarray:

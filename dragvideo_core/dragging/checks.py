@@ -35,7 +35,10 @@ def check(
             "Drag and Decode Edit, which follows them."
         )
     if min(settings.iterations, settings.refine) < 0 or settings.learning_rate <= 0 or settings.max_move <= 0:
-        raise UserError(f"iterations and refine must not be negative, learning_rate and max_move must be positive: got {settings}.")
+        raise UserError(
+            "'iterations' and 'refine' must not be negative, 'learning_rate' and 'max_move' must be positive: got "
+            f"{settings.iterations}, {settings.refine}, {settings.learning_rate} and {settings.max_move}."
+        )
     if settings.key_every < 1 or settings.turns < 1 or not 0 <= settings.reach <= MOST_REACH:
         raise UserError(
             f"key_every and turns must be at least 1, reach from 0 to {MOST_REACH}: got {settings.key_every}, {settings.turns} "

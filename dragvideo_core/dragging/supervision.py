@@ -31,18 +31,16 @@ def directions(handles: Tensor, targets: Tensor) -> Tensor:
     return gap / gap.norm(dim=-1, keepdim=True).clamp(min=1e-6)
 
 
-def mean_over_frames(features: Tensor, visible: Tensor) -> Tensor:
-    """Eq. 3: features (N, J, S, D, C), visible (N, J, S) to (J, S, D, C): the mean over the frames that see the point."""
-    return mean_of_sum(sum_over_frames(features, visible), visible)
-
-
 def sum_over_frames(features: Tensor, visible: Tensor) -> Tensor:
-    """The share of a chunk of frames in Eq. 3's sum: the same shapes. Nothing that grows with the clip has to be kept."""
+    """The share of a chunk of frames in Eq. 3's sum: features (N, J, S, D, C), visible (N, J, S) bool to (J, S, D, C).
+
+    So nothing that grows with the clip has to be kept.
+    """
     return (features * visible[..., None, None].to(features.dtype)).sum(0)
 
 
 def mean_of_sum(total: Tensor, visible: Tensor) -> Tensor:
-    """Eq. 3 from its sum (J, S, D, C) over all frames, visible (N, J, S) of all frames."""
+    """Eq. 3, the mean over the frames that see the point, from the sum (J, S, D, C) over all frames; visible (N, J, S) of all."""
     return total / visible.sum(0).clamp(min=1)[..., None, None]
 
 

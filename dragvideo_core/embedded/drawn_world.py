@@ -1,6 +1,6 @@
 """A small drawn world in which every drag has a true answer.
 
-Five kinds of things with one part each that can be pulled (`TIP_NAMES`): a creature's head on its neck, a flower on
+Five kinds of things with one part each that can be pulled: a creature's head on its neck, a flower on
 its stem, a robot's hand on its arm, a crocodile's snout on its jaw, a balloon on its string. Because the world is
 drawn from numbers, it knows where every point of the first frame goes (`track`), and it can draw the clip that a
 perfect edit would give (`drawn_clips.draw_clip`): by Eq. 2 of the paper the part is moved by the same vector in every
@@ -20,7 +20,6 @@ from numpy.typing import ArrayLike
 
 SIZE = 128
 KINDS = ("creature", "flower", "robot", "crocodile", "balloon")
-TIP_NAMES = {"creature": "head", "flower": "blossom", "robot": "hand", "crocodile": "snout", "balloon": "balloon"}
 
 
 @dataclass(frozen=True)
@@ -224,11 +223,13 @@ def _inside(point: np.ndarray, margin: float) -> np.ndarray:
 
 
 def tube_radius(scene: Scene, share: np.ndarray) -> np.ndarray:
+    """The radius (P,) px of the tube at shares (P,) of its length, from 0 at the root to 1 at the tip."""
     taper = {"creature": 0.35, "crocodile": 0.4}.get(scene.kind, 0.1)
     return scene.thick * (1 - taper * share)
 
 
 def spine_of(pose: Pose, count: int) -> np.ndarray:
+    """The middle line of the tube, from the root to the tip: (count, 2) px."""
     return curve_between(pose.root, pose.tip, pose.bend, count)
 
 
@@ -241,16 +242,19 @@ def curve_between(start: np.ndarray, end: np.ndarray, bow: float, count: int) ->
 
 
 def line_between(start: ArrayLike, end: ArrayLike, count: int) -> np.ndarray:
+    """A straight line from start to end: (count, 2)."""
     return curve_between(np.asarray(start, float), np.asarray(end, float), 0.0, count)
 
 
 def normals_of(spine: np.ndarray) -> np.ndarray:
+    """Unit vectors (n, 2) across a line (n, 2)."""
     along = np.gradient(spine, axis=0)
     along = along / np.maximum(np.linalg.norm(along, axis=-1, keepdims=True), 1e-6)
     return np.stack([-along[:, 1], along[:, 0]], -1)
 
 
 def rotation_by(angle: float) -> np.ndarray:
+    """The (2, 2) matrix that turns vectors (x, y) by an angle in radians."""
     return np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
 
 

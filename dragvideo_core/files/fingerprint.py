@@ -33,7 +33,7 @@ def fingerprint(*values: Any) -> str:
 
 
 def is_of_version_0_1(text: str) -> bool:
-    """Whether a fingerprint was made before 1.0, in another way: it cannot be compared with one that is made now."""
+    """Whether version 0.1 of the pack made this fingerprint: in another way, so it cannot be compared with one of `fingerprint`."""
     return len(text) == 64 and set(text) <= set("0123456789abcdef")
 
 

@@ -63,7 +63,7 @@ def matched(picture: Array, wanted: Array, known: Mask) -> Array:
 
 def _gap(picture: Array, shows: Mask, wanted: Array, known: Mask) -> Array:
     """What the picture (h, w, 3) lacks to be the wanted one where both are right, continued smoothly; 0 if they are nowhere."""
-    same = shows & known & (reduce(cv2.max, cv2.split(cv2.absdiff(wanted, picture))) < MOST)  # far faster than max(-1)
+    same = shows & known & (reduce(cv2.max, cv2.split(cv2.absdiff(wanted, picture))) < MOST)  # `max(-1)` is slow over three values
     return _continued(wanted - picture, same.astype(np.float32))
 
 
@@ -79,6 +79,6 @@ def _continued(gap: Array, weight: Array) -> Array:
         return spread(gap, weight)
     size = width // times, height // times
     share = cv2.resize(weight, size, interpolation=cv2.INTER_AREA)
-    counted = gap * cv2.merge([weight] * 3)  # several times as fast as with `weight[..., None]`
+    counted = gap * cv2.merge([weight] * 3)  # numpy is slow where `weight[..., None]` is broadcast
     means = cv2.resize(counted, size, interpolation=cv2.INTER_AREA) / np.maximum(share, 1e-6)[..., None]
     return cv2.resize(spread(means, share), (width, height), interpolation=cv2.INTER_LINEAR)

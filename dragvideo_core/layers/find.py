@@ -1,4 +1,4 @@
-"""Where the layer comes from: a MASK wins, then a SAM, then strokes, then the colours at the handles (`guess.py`).
+"""Where the layer comes from: a MASK wins, then a SAM, then strokes, then a guess (`guess.py`).
 
 A MASK of every frame is taken as it is, but for hard edges, which become a matte. A single one, and strokes, belong to the
 frame that the points were picked on and are carried to the others. A SAM takes strokes for clicks on the thing and off it;
@@ -49,7 +49,7 @@ def known_layer(
     """The layer as far as it can be known without the points in every frame: (N, 1, H, W); None where it cannot."""
     masks = segmenter.masks
     if masks is not None and bool((masks >= 0.5).all()):
-        warn("the mask of the thing is white everywhere: it tells no thing from the ground and is not used.")
+        warn("the mask of the thing is white everywhere, so it is not used. Wire in one that is black on the ground, or none.")
         return None
     if masks is not None and len(masks) == len(clip):
         _warn_of_empty_frames(masks)

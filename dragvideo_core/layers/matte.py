@@ -77,5 +77,5 @@ def _lines(picture: np.ndarray, region: Coverage, radius: int) -> tuple[np.ndarr
 
 
 def _product(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """The sum of the products of the channels, (H, W, 3) each: five times as fast as `(one * other).sum(-1)`."""
+    """The sum of the products of the channels of two arrays (H, W, 3): `sum(-1)` is slow over three values."""
     return one[..., 0] * other[..., 0] + one[..., 1] * other[..., 1] + one[..., 2] * other[..., 2]

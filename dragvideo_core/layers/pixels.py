@@ -16,7 +16,7 @@ Region = np.ndarray  # (H, W) bool
 Coverage = np.ndarray  # (H, W) float32 in [0, 1]
 Places = tuple[np.ndarray, np.ndarray]  # columns and rows (H, W) float32, px of another picture
 
-NEAR = 12.0  # px: so far a region is grown by a disc, which takes a tenth of the time of distances
+NEAR = 12.0  # px: a region is grown so far by a disc, which is quick, and further by distances, which are not
 CLOSED = 1.0  # % of the short side: half of the width of a bay that is closed
 
 

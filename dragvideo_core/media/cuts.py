@@ -69,7 +69,7 @@ def _small(frame: np.ndarray) -> np.ndarray:
     step = max(1, min(frame.shape[:2]) // SIDE)
     height, width = frame.shape[0] // step, frame.shape[1] // step
     whole = frame[: height * step, : width * step].astype(np.float32)
-    rows = reduce(np.add, (whole[i::step] for i in range(step)))  # several times as fast as a mean over two axes
+    rows = reduce(np.add, (whole[i::step] for i in range(step)))  # a mean over two axes is slow
     total = reduce(np.add, (rows[:, i::step] for i in range(step)))
     return total / np.float32(step**2 * np.iinfo(frame.dtype).max)
 

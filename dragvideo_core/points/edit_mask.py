@@ -1,4 +1,4 @@
-"""Whether an edit mask lets the edit happen. Judged on the mask that is used, before the long part of the work."""
+"""The edit mask where nobody painted one; and whether a mask lets the edit happen, judged before the long part of the work."""
 
 from __future__ import annotations
 

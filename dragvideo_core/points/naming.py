@@ -19,6 +19,8 @@ WHERE = "{where}"  # in a sentence: the frames
 
 @dataclass(frozen=True)
 class _Window:
+    """What the frames and pixels of a clip are in the film."""
+
     numbers: Sequence[int]  # of the clip's frames in the film
     factor: int  # pixels of the film that make one of the clip's, along each side
     is_first: bool  # the points are where they were picked

@@ -42,6 +42,8 @@ from ..types import (
 
 @dataclass(frozen=True)
 class DecodeSettings:
+    """What may change, whose looks are kept, and how much work is done."""
+
     cross_branch: Literal["same_frame", "first_frame", "all_frames", "off"] = "same_frame"  # whose keys and values
     lock: bool = True  # nothing changes outside the mask: latents are held there, pixels come from the clip
     feather: float = 6.0  # px at 512: over this width inside the mask's edge the clip's pixels fade into the edit

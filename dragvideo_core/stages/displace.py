@@ -28,6 +28,8 @@ from ..types import Displacement, OnProgress, PointTracks, Size, UserError, Vide
 
 @dataclass(frozen=True)
 class DisplaceSettings:
+    """How the part bends."""
+
     stiffness: float = 0.3  # 0: bends and stretches like rubber; 1: turns and moves like a board
 
 

@@ -15,11 +15,13 @@ from ..files.edit_file import EditFile, clip_fingerprint, model_fingerprint
 from ..files.fingerprint import is_of_version_0_1
 from ..types import DragModel, DragResult, PointTracks, UserError, VideoClip, warn
 
-STRONGEST = 1.5
+STRONGEST = 1.5  # times an edit as it was found
 
 
 @dataclass(frozen=True)
 class EditSettings:
+    """How strong the edits are, and whether one of another clip is used."""
+
     strength: float = 1.0  # 0: the original, 1: the edit as it was found
     other_strength: float = 1.0  # of the edit that is added
     use_anyway: bool = False  # although it was made on another clip or model
@@ -93,8 +95,8 @@ def check_source(saved: EditFile, clip: VideoClip | None, model: DragModel | Non
         )
     if is_of_version_0_1(saved.clip) or is_of_version_0_1(saved.model):
         warn(
-            "the edit was saved by version 0.1 of Drag-A-Video: whether it was made on these frames and this model cannot be told "
-            "any more. Save it again, to have that checked.",
+            "the edit was saved by version 0.1 of Drag-A-Video, so nobody can tell whether it was made on these frames and this "
+            "model. Save it again to have that checked from then on.",
         )
         return
     others = []

@@ -26,9 +26,11 @@ FLICKERS = 1.0  # px of bend that the edit added
 
 @dataclass(frozen=True)
 class EvaluateSettings:
+    """How DIFT finds the handles again in the edited frames."""
+
     recipe: Literal["image", "video"] = "image"  # which of DIFT's settings
     ensemble: int = 8  # noises averaged per frame (DIFT)
-    seed: int = 0
+    seed: int = 0  # of DIFT's noise
     chunk: int = 0  # frames at a time; 0: as many as fit into memory
 
 

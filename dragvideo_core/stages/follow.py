@@ -25,7 +25,7 @@ class FollowSettings:
     set_side: int = 3  # points per side of the square set (Sec. 4.4: 3 x 3)
     set_spacing: float = 8.0  # between them; unstated in the paper
     mask_radius: float = 28.0  # half side of a mask point's square; unstated in the paper
-    guess_layer: bool = True  # ours: where nobody marked the thing, guess it from the colours at the handles
+    guess_layer: bool = True  # ours: where nobody marked the thing, it is guessed (`layers/guess.py`)
 
 
 def follow(

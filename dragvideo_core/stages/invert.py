@@ -24,6 +24,8 @@ LAYOUT = "invert 1"  # of what is kept of unfinished work; one of another layout
 
 @dataclass(frozen=True)
 class InvertSettings:
+    """How far the inversion goes, and in which strides."""
+
     until: int = 42  # last of the schedule's 50 steps to reach: the highest of the paper's set
     stride: int = 2  # steps that one denoiser call serves; 1: each has its own, as in the paper
     chunk: int = 0  # frames at a time; 0: as many as fit into memory

@@ -58,7 +58,7 @@ class PropagateSettings:
     chunk: int = 0  # frames at a time; 0: as many as fit into memory
     fit_mask: bool = False  # the mask also covers each drag's way, and SAM's region near the handle here and there
     tracker: Literal["auto", "dift", "flow"] = "auto"  # flow where it is sure, else DIFT; Sec. 3.2's DIFT; flow alone
-    guess_layer: bool = True  # ours: where nobody marked the thing, guess it from the colours at the handles
+    guess_layer: bool = True  # ours: where nobody marked the thing, it is guessed (`layers/guess.py`)
     ends_at_cuts: bool = True  # ours: no point goes on across a hard cut; off where the clip is known to be one shot
 
 

@@ -27,6 +27,8 @@ UNLIKE = 0.02  # of brightness, in the mean: frames that differ by more are not 
 
 @dataclass(frozen=True)
 class PutBackSettings:
+    """Where the clip lies in the film, and how the film is written."""
+
     first_frame: int = 0  # of the film, that the clip begins with: Load Video's skip_first_frames
     codec: str = "h264"  # of the file: "h264", "hevc" or "ffv1" (lossless)
     quality: int = GOOD  # CRF: 0 = lossless to 51 = worst
@@ -51,15 +53,16 @@ def put_back(
     if original.shape != edited.shape:
         raise UserError(f"the clip and its edit must be alike: got {_words(original)} and {_words(edited)}. Wire in both in full.")
     if mask is not None and (mask.shape[-2:] != original.shape[-2:] or len(mask) not in (1, len(original))):
-        raise UserError(f"the mask must be of the clip's size, one or one for each frame: got {tuple(mask.shape)}.")
+        got = f"{tuple(mask.shape)}, the clip is {_words(original)}"
+        raise UserError(f"expected one mask of the clip's size, or one for each frame: got {got}. Make it from the same frames.")
     if first < 0:
         raise UserError(f"'first_frame' must be 0 or more: got {first}.")
     film = open_film(source)
     count, end = len(film.times), first + len(original)
     if end > count:
         raise UserError(
-            f"the film has {count} frames, and {len(original)} from frame {first} on are to be put back: set 'first_frame' to what "
-            "'skip_first_frames' is on Load Video, and 'select_every_nth' there to 1."
+            f"the film has {count} frames, and {len(original)} from frame {first + 1} on are to be put back: set 'first_frame' to "
+            "what 'skip_first_frames' is on Load Video, and 'select_every_nth' there to 1."
         )
     window = _Window.of(film, original, first)
     with FilmWriter(output, film, settings.codec, settings.quality) as writer:
@@ -102,7 +105,7 @@ class _Window:
     def check(self, frame: FilmFrame, loaded: Tensor) -> None:
         if self.unlike(frame, loaded) > UNLIKE:
             raise UserError(
-                f"frame {frame.index} of the film does not look like the frame of the clip that is to go there. Set "
+                f"frame {frame.index + 1} of the film does not look like the frame of the clip that is to go there. Set "
                 "'first_frame' to what 'skip_first_frames' is on Load Video, 'select_every_nth' there to 1 and 'force_rate' to 0."
             )
 

@@ -29,10 +29,12 @@ COMPARED = 5  # losses at either end, at least: one alone depends on the noise t
 
 @dataclass(frozen=True)
 class TuneSettings:
+    """The LoRA and its training, as DragDiffusion has them."""
+
     rank: int = 16  # DragDiffusion's
-    learning_rate: float = 5e-4
+    learning_rate: float = 5e-4  # of AdamW
     passes: int = 100  # times that each frame is seen; 0 leaves the model as it is
-    batch: int = 4
+    batch: int = 4  # frames in a step
     seed: int = 0
 
 
@@ -58,7 +60,8 @@ def tune(
     if settings.passes == 0:
         return model
     if settings.rank < 1 or settings.batch < 1 or settings.passes < 0:
-        raise UserError(f"rank and batch must be at least 1 and passes at least 0: got {settings}.")
+        got = f"{settings.rank}, {settings.batch} and {settings.passes}"
+        raise UserError(f"'rank' and 'batch' must be 1 or more, 'passes' 0 or more: got {got}.")
     store.check()
     filmed = clip.frames[0]
     box = model_box(tracks.edit_mask, model.pixels_per_cell) if tracks else None

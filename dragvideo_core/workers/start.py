@@ -80,7 +80,7 @@ class _Workers:
         while not all(work.is_ready(self.folder, rank).exists() for rank in ranks):
             waiting()
             if any(_is_gone(process) for process in self.processes):
-                raise LostRank("a worker ended while it started")
+                raise LostRank("a worker ended while it started: run it again, or choose 'this one' as 'devices'")
             time.sleep(APART)
 
     def join(self) -> Group:

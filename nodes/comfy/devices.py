@@ -30,7 +30,9 @@ def others() -> list[torch.device]:
         try:
             return [torch.device(name.strip()) for name in named.split(",")]
         except RuntimeError as error:
-            raise UserError(f"{VARIABLE} must be devices with commas between, like cuda:1, cuda:2: got {named[:100]!r}.") from error
+            raise UserError(
+                f"{VARIABLE} must be devices with commas between, like cuda:1, cuda:2: got {named[:100]!r}. Correct it."
+            ) from error
     own = memory.compute_device()
     if own.type != "cuda":
         return []

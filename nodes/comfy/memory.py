@@ -155,8 +155,3 @@ def on_compute_device(model: DragModel) -> DragModel:
 def handed_on(tensor: Tensor) -> Tensor:
     """A tensor where ComfyUI expects what nodes hand on."""
     return tensor.to(comfy.model_management.intermediate_device())
-
-
-def free_ram() -> int:
-    """Bytes of main memory that are free."""
-    return int(comfy.model_management.get_free_memory(torch.device("cpu")))

@@ -157,6 +157,7 @@ def left_out() -> Any:
 
 
 def write_on_node(text: str, node_id: str | None) -> None:
+    """Write a text on the node, in the place of what stood there. Without a page, or a node, nothing happens."""
     from server import PromptServer
 
     server = getattr(PromptServer, "instance", None)

@@ -20,6 +20,7 @@ ROOM = 16  # px around the mask's box: what the metric's filters look at
 
 
 def available() -> bool:
+    """Whether the package flip-evaluator is installed."""
     return flip_evaluator is not None
 
 

@@ -1,7 +1,7 @@
 """What an edit with a model costs, several ways, in processor seconds of one thread: `python -m bench.needed` in tests/.
 
 The drag's loop without a displacement; from a displacement, each stage in full, as the nodes run one after the other; and by
-`pipeline.edit_with_model`, which makes no more of the stages than the frames show, with the model's own `paint_from` and with the
+`pipeline.edit_with_model`, which leaves out the work that no frame would show, with the model's own `paint_from` and with the
 model painting. A drawn clip, the true layer given, the default settings. Tuning is the same in the first two and timed by itself,
 for a few passes. Writes output/bench/needed.json.
 

@@ -61,6 +61,7 @@ def _telea(
 
 
 def layered_with_telea(clip: VideoClip, tracks: PointTracks) -> Displacement:
+    """*Displace* with OpenCV's Telea in the place of our fill."""
     with patch("dragvideo_core.stages.displace.fill_freed", _telea):
         return displace(clip, tracks)
 

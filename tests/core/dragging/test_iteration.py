@@ -12,7 +12,7 @@ from .small_drag import SETTINGS, small_drag
 
 @pytest.mark.parametrize("part", ["gradient", "losses", "distance", "patches", "along"])
 def test_an_iteration_with_anything_that_is_no_number_changes_nothing(monkeypatch, part):
-    """Distances of Eq. 6 that were NaN used to move the handle by -max_move; patches poisoned the templates for good."""
+    """Distances of Eq. 6 that are NaN must not move the handle, and patches that are must not get into the templates."""
     drag, plain = small_drag(), passes.supervise_chunk
 
     def broken(*inputs):

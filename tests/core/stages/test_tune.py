@@ -98,7 +98,7 @@ def broken(monkeypatch, at: set[int]) -> list[int]:
 
 @pytest.mark.faults
 def test_a_gradient_that_is_no_number_skips_the_step_and_halves_the_rate(monkeypatch):
-    """It used to poison AdamW, and the training ran on to its end and peft's ValueError."""
+    """A step with such a gradient would poison AdamW for all steps to come."""
     calls = broken(monkeypatch, {3})
     with pytest.warns(UserWarning, match="LoRA was not finite in step 3.*halved to 0.005"):
         tuned = tune(tiny_clip(1), tiny_model(), FEW)
