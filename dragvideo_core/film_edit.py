@@ -45,9 +45,8 @@ from .types import Box, Correction, OnProgress, Segmenter, UserError, each_said_
 __all__ = ["FilmReport", "FilmSettings", "drag_a_film"]
 
 T = TypeVar("T")
-Drawn = tuple[
-    str | None, list[FilmFrame], Window
-]  # the name to keep it by, None where it was kept before; its frames; with its patch
+# A window that is drawn: the name to keep it by, None where it was kept before; its frames; itself, with its patch.
+Drawn = tuple[str | None, list[FilmFrame], Window]
 
 WAITING = 4  # frames between this thread and the encoder's
 

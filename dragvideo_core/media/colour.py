@@ -16,7 +16,6 @@ from .filters import KeptChain, bits_of, views_of
 
 # Numbers of ITU-T H.273, as FFmpeg counts them.
 UNSPECIFIED = 2
-BT709 = 1
 FULL_RANGE, LIMITED_RANGE = 2, 1  # of FFmpeg's AVColorRange
 PQ, HLG = 16, 18  # transfer characteristics
 _MATRICES = {1: "bt709", 4: "fcc", 7: "smpte240m", 9: "bt2020", 10: "bt2020"}  # every other one is read as BT.601
@@ -64,9 +63,9 @@ def to_rgb(
     around = whole if part is None or _cuts_chroma(frame) else part.widened(BESIDE, whole.size)
     height, width = size or around.size
     scaling = f"{width}:{height}:flags={'area' if size else 'bicubic'}"
-    filters = ("scale", scaling + _source_of(frame)), ("format", layout)
+    filters = [("scale", scaling + _source_of(frame)), ("format", layout)]
     if around != whole:
-        filters = ("crop", f"{width}:{height}:{around.columns.start}:{around.rows.start}:exact=1"), *filters
+        filters.insert(0, ("crop", f"{width}:{height}:{around.columns.start}:{around.rows.start}:exact=1"))
     try:
         rgb = views_of((chain or KeptChain()).convert(frame, *filters))[0]
     except (av.FFmpegError, ValueError) as error:
@@ -103,8 +102,8 @@ def is_grey(pixels: av.VideoFormat) -> bool:
 
 
 def _cuts_chroma(frame: av.VideoFrame) -> bool:
-    """Does the last chroma value of a line or a column belong to fewer pixels than the others? FFmpeg then stretches the chroma over
-    the picture, so that a part of it by itself would look different."""
+    """Does the last chroma value of a line or a column belong to fewer pixels than the others? FFmpeg then stretches the chroma
+    over the picture, so that a part of it by itself would look different."""
     pixels = frame.format
     return frame.width * pixels.chroma_width(64) % 64 > 0 or frame.height * pixels.chroma_height(64) % 64 > 0
 

@@ -22,14 +22,13 @@ class Codec:
     encoder: str
     containers: tuple[str, ...]
     depths: tuple[int, ...]  # bits per value
-    is_lossless: bool = False  # whatever the quality
     tag: str | None = None  # in mp4 and mov, where the usual one is not what players look for
 
 
 CODECS = {
     "h264": Codec("libx264", ("mp4", "mov", "matroska"), (8, 10)),
     "hevc": Codec("libx265", ("mp4", "mov", "matroska"), (8, 10, 12), tag="hvc1"),
-    "ffv1": Codec("ffv1", ("matroska",), (8, 10, 12, 16), is_lossless=True),
+    "ffv1": Codec("ffv1", ("matroska",), (8, 10, 12, 16)),
 }
 
 

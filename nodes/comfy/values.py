@@ -11,7 +11,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from comfy import model_management
 from comfy_api.latest import InputImpl, Types
@@ -24,6 +23,7 @@ from ...dragvideo_core.media.picture import clip_from_frames
 from ...dragvideo_core.media.webp import is_animated_webp
 from ...dragvideo_core.points.flow import Flow, by_raft
 from ...dragvideo_core.points.sets import REFERENCE
+from ...dragvideo_core.region.scaled import as_frames
 from ...dragvideo_core.stages.segment import segment
 from ...dragvideo_core.types import DragModel, PointTracks, Scores, UserError, VideoClip
 from ..sockets import DEFAULT_FPS

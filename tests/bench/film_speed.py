@@ -1,10 +1,10 @@
 """How long a whole quick drag takes beside decoding and encoding alone, and whether memory grows with the film.
 
-The film is made here: a textured disc that swings over a textured ground, 1920 x 1080, 25 frames a second. A longer film goes over
-the same ten seconds back and forth, so that it never shows more at once; it ends with a whole number of these ways. `speed_ratio` is the
-time of `drag_a_film` by the time that PyAV takes to decode the same film and encode it with the same codec and quality, in one
-process, one after the other; `cpu_ratio` the same of processor seconds, which other work on the machine disturbs less.
-`memory_ratio` is the peak of a process that edits a long film by that of one that edits ten seconds.
+The film is made here: a textured disc that swings over a textured ground, 1920 x 1080, 25 frames a second. A longer film
+goes over the same ten seconds back and forth, so that it never shows more at once; it ends with a whole number of these ways.
+`speed_ratio` is the time of `drag_a_film` by the time that PyAV takes to decode the same film and encode it with the same codec
+and quality, in one process, one after the other; `cpu_ratio` the same of processor seconds, which other work on the machine
+disturbs less. `memory_ratio` is the peak of a process that edits a long film by that of one that edits ten seconds.
 """
 
 from __future__ import annotations

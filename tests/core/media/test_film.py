@@ -16,9 +16,9 @@ from core import video_corpus as corpus
 from PIL import Image
 
 from dragvideo_core.media.container import DamagedVideoWarning, VideoWarning
-from dragvideo_core.media.filters import KeptChain
 from dragvideo_core.media.film import Film, open_film
 from dragvideo_core.media.film_writer import FilmWriter
+from dragvideo_core.media.filters import KeptChain
 from dragvideo_core.types import Box, UserError
 
 from ..stages.test_load_films import combed, combs, mjpeg, photo
