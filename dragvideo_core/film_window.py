@@ -91,7 +91,7 @@ class FilmWork:
             self.corrections.setdefault(one.frame, []).append(one)
         self.is_carried = not segmenter.asks_points  # the layer goes from window to window; else a SAM is asked in each frame
         self.layer: torch.Tensor | None = None  # (h, w) in the picked frame, once it was found
-        self._to_rgb = KeptChain()
+        self._to_rgb, self._room = KeptChain(), np.empty(0, np.float32)
         self.plate: Plate | None = None  # of the picked frame: ground that no frame of a window shows is the same in all
 
     def first_start(self) -> Start:
@@ -199,7 +199,10 @@ class FilmWork:
         return Drawing(self.settings.displace, self.factor, numbers, shown, copies, followed.tracks, box, pixels, plate)
 
     def _clip(self, copies: list[np.ndarray]) -> VideoClip:
-        return VideoClip(as_frames(copies), torch.arange(len(copies)), float(self.film.header.rate))
+        """These small copies, until the next ones are asked for: their memory is used again."""
+        if self._room.size < sum(copy.size for copy in copies):
+            self._room = np.empty(sum(copy.size for copy in copies), np.float32)
+        return VideoClip(as_frames(copies, self._room), torch.arange(len(copies)), float(self.film.header.rate))
 
 
 def _warn_of_lost_guess(tracks: PointTracks, first: int) -> None:

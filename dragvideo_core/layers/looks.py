@@ -29,6 +29,7 @@ RARE = 1e-4  # share of a colour that was never seen
 ALONE = 20.0  # times as frequent on one side: a colour that only this side has
 EDGE = 2.0  # px on both sides of the layer's edge in which such colours count
 SPECK = 6  # px: a smaller change is noise
+TOGETHER = 500  # pixels that are looked for at once
 FAR = np.float32(1e4)  # in the place of a colour where there is none
 
 
@@ -91,14 +92,21 @@ def put_right(
 def _nearest(colours: np.ndarray, wanted: np.ndarray, places: tuple[np.ndarray, ...], examples: Region, side: int) -> np.ndarray:
     """From each wanted colour (P, 3), of these rows and columns, to the most similar one of the examples (H, W) within reach."""
     step, reach = max(1, round(STEP * side / REFERENCE)), round(REACH * side / REFERENCE)
-    around = (reach, reach), (reach, reach), (0, 0)
-    known = np.pad(np.where(examples[..., None], colours, FAR), around, constant_values=FAR)
-    best = np.full(len(wanted), np.inf, np.float32)
-    for down in range(-reach, reach + 1, step):
-        for right in range(-reach, reach + 1, step):
-            if down * down + right * right <= reach * reach:
-                gap = known[places[0] + (reach + down), places[1] + (reach + right)] - wanted
-                np.minimum(best, np.einsum("pc,pc->p", gap, gap), out=best)
+    height, width = examples.shape
+    known = np.full((3, height + 2 * reach, width + 2 * reach), FAR)
+    np.copyto(known[:, reach : reach + height, reach : reach + width], colours.transpose(2, 0, 1), where=examples)
+    offsets = np.arange(-reach, reach + 1, step)
+    down, right = (line.ravel() for line in np.meshgrid(offsets, offsets, indexing="ij"))
+    steps = (down * known.shape[2] + right)[down * down + right * right <= reach * reach]
+    starts = (places[0] + reach) * known.shape[2] + places[1] + reach
+    best = np.empty(len(wanted), np.float32)
+    for first in range(0, len(wanted), TOGETHER):
+        some = slice(first, first + TOGETHER)
+        at, total = starts[some, None] + steps, np.float32(0)
+        for channel, value in zip(known, wanted[some].T, strict=True):  # faster than pixels of three values
+            gap = channel.take(at) - value[:, None]
+            total = total + gap * gap
+        best[some] = total.min(1)
     return np.sqrt(best)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -35,9 +36,11 @@ def small_copy(rgb: np.ndarray, factor: int) -> np.ndarray:
     return (small >> 8).astype(np.uint8) if small.dtype == np.uint16 else np.ascontiguousarray(small)
 
 
-def as_frames(pictures: list[np.ndarray]) -> Tensor:
-    """Pictures (H, W, 3) uint8 or uint16 as frames (N, 3, H, W) float32 in [0, 1]: channels last in memory, as they were."""
-    frames = np.empty((len(pictures), *pictures[0].shape), np.float32)
+def as_frames(pictures: list[np.ndarray], room: np.ndarray | None = None) -> Tensor:
+    """Pictures (H, W, 3) uint8 or uint16 as frames (N, 3, H, W) float32 in [0, 1]: channels last in memory, as they were. room:
+    float32 memory for as many values at least, which the frames are put into."""
+    shape = len(pictures), *pictures[0].shape
+    frames = np.empty(shape, np.float32) if room is None else room[: math.prod(shape)].reshape(shape)
     for frame, picture in zip(frames, pictures, strict=True):
         np.divide(picture, np.float32(np.iinfo(picture.dtype).max), out=frame, dtype=np.float32)
     return rearrange(torch.from_numpy(frames), "n h w c -> n c h w")
