@@ -19,6 +19,7 @@ GOES_ON = 0.6  # of the width of what the picture's border cuts
 SPREAD = (3.0, 1.5, 0.7)  # px, of the Gaussians that continue the colours outward: the nearest that reaches wins
 KERNEL = cv2.INTER_LANCZOS4
 BETWEEN, STRETCHED, FINE = 0.15, 1.2, 0.7  # unsharp mask: share half-way between pixels, at twice the length; its sigma in px
+BLURRED = 4  # px: its blur reaches no further
 
 
 def covered(matte: np.ndarray) -> np.ndarray:
@@ -76,16 +77,23 @@ def composed(
     after: np.ndarray,
     front: np.ndarray | None,
     warp: Warp,
+    wanted: np.ndarray,
 ) -> np.ndarray:
-    """The picture with the displaced layer in it.
+    """What the picture with the displaced layer in it shows where it is `wanted` (h, w) bool: (P, 3), row by row.
 
     whole: the picture with the layer's own colours where things in front hide it; ground: the picture with the freed ground filled;
     matte, after: of the layer before and after the move; front: how much things in front cover.
     """
-    layer = _sampled(continued(whole, matte), warp)
+    if not wanted.any():
+        return np.zeros((0, 3), np.float32)
+    rows, columns = (np.flatnonzero(wanted.any(axis)) for axis in (1, 0))
+    part = tuple(slice(max(0, int(at[0]) - BLURRED), int(at[-1]) + 1 + BLURRED) for at in (rows, columns))
+    layer = _sampled(continued(whole, matte), warp, part)
     np.clip(layer, 0, 1, layer)
-    mixed = _mixed(layer, ground, after)
-    return mixed if front is None else _mixed(continued(picture, front), mixed, front)
+    mixed = _mixed(layer, ground[part], after[part])
+    if front is not None:
+        mixed = _mixed(continued(picture, front)[part], mixed, front[part])
+    return mixed[wanted[part]]
 
 
 def _mixed(over: np.ndarray, below: np.ndarray, share: np.ndarray) -> np.ndarray:
@@ -118,16 +126,16 @@ def _went(warp: Warp) -> np.ndarray:
     return warp.left & ~(warp.lands & ~warp.moves)
 
 
-def _sampled(picture: np.ndarray, warp: Warp) -> np.ndarray:
-    """The box of a picture at the places of the warp; beyond the border the nearest pixel.
+def _sampled(picture: np.ndarray, warp: Warp, part: tuple[slice, ...] = ()) -> np.ndarray:
+    """The box of a picture at the places of the warp, or of a part of it; beyond the border the nearest pixel.
 
     What is sampled between pixels, or stretched, is softer than it was: an unsharp mask makes up for both. Its share between pixels
     is what keeps the gradients of filmed frames that are moved by parts of a pixel.
     """
-    x, y = warp.at
+    x, y = (line[part] for line in warp.at)
     smooth = cv2.remap(picture, x, y, KERNEL, borderMode=cv2.BORDER_REPLICATE)
     between = cv2.absdiff(x, np.rint(x)) + cv2.absdiff(y, np.rint(y))
-    amount = np.float32(BETWEEN) * between + np.float32(STRETCHED) * (warp.stretch - 1).clip(0, 1)
+    amount = np.float32(BETWEEN) * between + np.float32(STRETCHED) * (warp.stretch[part] - 1).clip(0, 1)
     sharper = cv2.subtract(smooth, cv2.GaussianBlur(smooth, (0, 0), FINE))
     sharper *= amount if picture.ndim == 2 else _three(amount)
     sharper += smooth

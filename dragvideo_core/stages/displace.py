@@ -161,9 +161,8 @@ class Sketch:
         ground = picture.copy()
         ground[freed] = self.ground[i]
         front = None if scene.front is None else scene.front[i][warp.box]
-        made = compose.composed(picture, own, ground, scene.matte[i][warp.box], after, front, warp)
         touched = scene.touchable[i][warp.box] & (freed | (warp.moves & (after > 0)))
-        return touched, made[touched]
+        return touched, compose.composed(picture, own, ground, scene.matte[i][warp.box], after, front, warp, touched)
 
 
 @dataclass(frozen=True)
