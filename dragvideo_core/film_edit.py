@@ -77,7 +77,7 @@ class Edited:
         if self.patch is None:
             writer.write(self.frame)
         else:
-            writer.write_part(self.frame, self.patch.box, self.patch.changed[self.number], self.patch.values[self.number])
+            writer.write_part(self.frame, *self.patch.of(self.number))
 
     def picture(self) -> Tensor:
         """(3, H, W) in [0, 1]"""

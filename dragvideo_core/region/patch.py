@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -21,6 +22,22 @@ class Patch:
     box: Box
     changed: list[np.ndarray]  # N times (h, w) bool, of the box
     values: list[np.ndarray]  # N times (P, 3): what the changed pixels show, of the film's type
+
+    @cached_property
+    def tight(self) -> Box:
+        """The smallest box that holds the changes of all pictures, in the pixels of the patch's own; the whole of that for no change."""
+        changed = np.logical_or.reduce(self.changed)
+        lines = [np.flatnonzero(changed.any(axis)) for axis in (1, 0)]
+        if not len(lines[0]):
+            return self.box.within(self.box)
+        return Box(*(slice(int(at[0]), int(at[-1]) + 1) for at in lines))
+
+    def of(self, i: int) -> tuple[Box, np.ndarray, np.ndarray]:
+        """What changes in picture i: a box, the same for all of them, where (h, w) bool in it, and to what (P, 3)."""
+        rows, columns = self.tight.rows, self.tight.columns
+        top, left = self.box.rows.start, self.box.columns.start
+        box = Box(slice(top + rows.start, top + rows.stop), slice(left + columns.start, left + columns.stop))
+        return box, self.changed[i][rows, columns], self.values[i]
 
     def applied(self, i: int, rgb: np.ndarray) -> np.ndarray:
         """Picture i (H, W, 3) with its changes, as a new array."""

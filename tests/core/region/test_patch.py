@@ -51,3 +51,19 @@ def test_tensors_that_are_no_patch_are_refused(name: str, change):
     del tensors[name]
     assert patch_from(tensors, 3, SIZE, np.dtype(np.uint8)) is None and is_patched(tensors)
     assert not is_patched({"other": torch.zeros(1)})
+
+
+@pytest.mark.parametrize("places", [[(2, 3)], [(2, 3), (9, 4)], [(0, 0), (10, 16)], []])
+def test_what_changes_in_a_picture_lies_in_the_smallest_box_around_all_changes(places):
+    changed = [np.zeros(BOX.size, bool) for _ in range(2)]
+    for number, (row, column) in enumerate(places):
+        changed[number % 2][row, column] = True
+    made = Patch(BOX, changed, [np.full((int(one.sum()), 3), 9, np.uint8) for one in changed])
+    for i in range(2):
+        box, part, values = made.of(i)
+        picture = np.full((*SIZE, 3), 7, np.uint8)
+        picture[box.rows, box.columns][part] = values
+        assert np.array_equal(picture, made.applied(i, np.full((*SIZE, 3), 7, np.uint8)))
+    if places:
+        rows, columns = zip(*places, strict=True)
+        assert box.size == (np.ptp(rows) + 1, np.ptp(columns) + 1)
