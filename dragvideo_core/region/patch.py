@@ -25,7 +25,8 @@ class Patch:
 
     @cached_property
     def tight(self) -> Box:
-        """The smallest box that holds the changes of all pictures, in the pixels of the patch's own; the whole of that for no change."""
+        """The smallest box that holds the changes of all pictures, in the pixels of the patch's own; all of that where nothing
+        changes."""
         changed = np.logical_or.reduce(self.changed)
         lines = [np.flatnonzero(changed.any(axis)) for axis in (1, 0)]
         if not len(lines[0]):
