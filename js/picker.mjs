@@ -35,7 +35,7 @@ export class PointPicker extends Editor {
     this.hovered = null; // stage point
     this.after = new PickerPreview(this);
     this.isLoading = false; // the picture
-    this.run = null; // { frames, size, key } of the last run
+    this.run = null; // { frames, first, count, size, key } of the last run: its frames from `first` on, of `count`
     this.frame = 0; // that is looked at, from 0; the points sit on `present.frame`
     this.drawnFrame = 0; // where the points sat when that was last looked up
     this.frames = 1;
@@ -131,9 +131,11 @@ export class PointPicker extends Editor {
   executed(output) {
     const frames = output?.drag_a_video_frames;
     const size = output?.drag_a_video_size?.[0];
-    if (frames?.length && size) this.run = { frames, size, key: this.readGraph().source?.key ?? null };
     const count = output?.drag_a_video_count?.[0];
-    if (count) this.info = `The film has ${count} frames. The first ${frames.length} are shown to draw on.`;
+    const first = output?.drag_a_video_first?.[0] ?? 0;
+    const key = this.readGraph().source?.key ?? null;
+    if (frames?.length && size) this.run = { frames, first, count: count ?? frames.length, size, key };
+    if (count) this.info = `The film has ${count} frames. This run shows ${first + 1} to ${first + frames.length}.`;
     this.after.ranWith = this.present.strokes;
     const seed = output?.drag_a_video_seed?.[0];
     if (seed && this.history.present.seed !== seed.key) {
@@ -153,7 +155,8 @@ export class PointPicker extends Editor {
     if (run) this.#fits(run.size);
     else if (source?.size) this.#fits(source.size);
     this.pixels = inPixels(settings, this.present.size);
-    this.frames = run ? run.frames.length : (source?.frames ?? 1);
+    if (run) this.loadedFrames = run.count;
+    this.frames = run ? run.count : (source?.frames ?? 1);
     if (this.drawnFrame !== this.history.present.frame) this.frame = this.drawnFrame = this.history.present.frame;
     this.#loadPicture(run, source);
     this.after.look();

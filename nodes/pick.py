@@ -21,7 +21,7 @@ from .comfy import messages, values
 from .comfy.run import run
 
 POINTS_WIDGET = "DRAGAVIDEO_POINTS"  # the canvas in js/
-MOST_SHOWN = 240  # frames of a long film: more would not fit into memory
+MOST_SHOWN = 240  # frames of a long film, around the picked one: more would take long to write
 ANY_SIZE, ANY_FRAMES = (10**9, 10**9), 10**9  # of a clip that is not known yet
 
 
@@ -79,24 +79,30 @@ class Pick(io.ComfyNode):
     def execute(cls, video, points: str, other_points=None) -> io.NodeOutput:
         with messages.warnings_in_log():
             film = values.long_film(video, MOST_SHOWN)
-            if film is None:
-                clip = values.to_clip(video)
-                frames, size, count = clip.frames, clip.size, len(clip)
-            else:
-                frames, size, count = values.first_frames(film, MOST_SHOWN), film.size, len(film.times)
-            ui = {"drag_a_video_frames": messages.save_for_page(frames), "drag_a_video_size": [[size[1], size[0]]]}
-        if film is not None:  # said by the picker: a text on the node would make its picture smaller
-            ui["drag_a_video_count"] = [count]
+            clip = values.to_clip(video) if film is None else None
+            size, count = (clip.size, len(clip)) if clip is not None else (film.size, len(film.times))
+        seed: dict[str, list] = {}
+        picks, problem = None, None
         try:
             upstream = run(points_text, other_points, size, _mask_radius(size))
             if upstream:
                 started = run(pick, upstream, size, count, least=0)
-                ui["drag_a_video_seed"] = [{"key": _key(upstream), "picks": _as_data(started)}]
+                seed = {"drag_a_video_seed": [{"key": _key(upstream), "picks": _as_data(started)}]}
             picks = run(pick, _newest(points, upstream), size, count)
-        except UserError:
+        except UserError as error:
+            problem = error
+        with messages.warnings_in_log():
+            if clip is not None:
+                shown = {"drag_a_video_frames": messages.save_for_page(clip.frames)}
+            else:  # how many there are is said by the picker: a text on the node would make its picture smaller
+                first = 0 if picks is None else max(0, min(picks.frame - MOST_SHOWN // 2, count - MOST_SHOWN))
+                frames = messages.save_for_page(values.film_frames(film, first, MOST_SHOWN))
+                shown = {"drag_a_video_frames": frames, "drag_a_video_first": [first], "drag_a_video_count": [count]}
+        ui = {**shown, "drag_a_video_size": [[size[1], size[0]]], **seed}
+        if picks is None:
             messages.show_on_node(ui, cls.hidden.unique_id)  # the frame has to be seen for the points to be put right
-            raise
-        drawn_on = clip.frames[picks.frame] if film is None else values.film_frame(film, picks.frame)
+            raise problem
+        drawn_on = clip.frames[picks.frame] if clip is not None else next(values.film_frames(film, picks.frame, 1))
         drawn = draw_points(drawn_on, picks.handles, picks.targets)
         text, given = json.dumps(_as_data(picks)), (picks.mask_points[None], picks.handles[None], picks.targets[None])
         mask = may_change(*given, _mask_radius(size), size)

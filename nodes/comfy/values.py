@@ -94,15 +94,9 @@ def long_film(video: Any, most: int) -> Film | None:
     return film if film is not None and film.time_of(most) is not None else None
 
 
-def film_frame(film: Film, index: int) -> Tensor:
-    """Frame number `index` of a film, (3, H, W) in [0, 1]."""
-    with warnings_in_log():
-        return next(_as_frame(frame) for frame in film.frames(film.time_of(index)))
-
-
-def first_frames(film: Film, most: int) -> Iterator[Tensor]:
-    """The first frames of a film, each (3, H, W) in [0, 1]."""
-    return (_as_frame(frame) for frame in islice(film.frames(), most))
+def film_frames(film: Film, first: int, most: int) -> Iterator[Tensor]:
+    """The frames of a film from number `first` on, so many at most, each (3, H, W) in [0, 1]."""
+    return (_as_frame(frame) for frame in islice(film.between(first, None), most))
 
 
 def _as_frame(frame: FilmFrame) -> Tensor:

@@ -318,9 +318,32 @@ test("the strength of a frame is set in the full window and taken back", () => {
   assert.equal(data().strength, undefined);
 });
 
+const LONG = {
+  drag_a_video_frames: FRAMES,
+  drag_a_video_first: [100],
+  drag_a_video_count: [250],
+  drag_a_video_size: [[SIZE, SIZE]],
+};
+
 test("of a long film it says how much is shown, until something is drawn", () => {
-  picker.executed({ drag_a_video_frames: FRAMES, drag_a_video_size: [[SIZE, SIZE]], drag_a_video_count: [250] });
-  assert.equal(picker.status.said.textContent, "The film has 250 frames. The first 4 are shown to draw on.");
+  picker.executed(LONG);
+  assert.equal(picker.status.said.textContent, "The film has 250 frames. This run shows 101 to 104.");
   drag([10, 10], [60, 60]);
   assert.equal(picker.status.said.textContent, "");
+});
+
+test("of a long film the frames that a run saved are shown, and the others from the file", async () => {
+  const asked = [];
+  const note = (name) => async (what, index) => (asked.push([name, index ?? what.filename]), { picture: {}, size: [SIZE, SIZE] });
+  picker.pictures = { ofRun: note("run"), ofSource: note("file") };
+  picker.readGraph = () => ({ source: { key: null, file: {} }, settings: DEFAULT_SETTINGS });
+  picker.executed(LONG);
+  picker.look(102);
+  picker.look(249);
+  await Promise.resolve();
+  assert.deepEqual(asked, [["file", 0], ["run", FRAMES[2].filename], ["file", 249]]);
+  picker.pictures = { ofRun: note("run"), ofSource: () => Promise.reject(new Error()) };
+  picker.look(7);
+  await new Promise((done) => setTimeout(done));
+  assert.match(picker.missing, /frames 101 to 104.*Draw on this frame/);
 });

@@ -134,6 +134,7 @@ def test_pick_points_reads_of_a_long_film_what_it_shows(comfy: Comfy, film: str,
     assert outcome.status == "success", outcome.error
     assert len(outcome.ui["pick"]["drag_a_video_frames"]) == 3 and outcome.ui["pick"]["drag_a_video_size"] == [[SIDE[1], SIDE[0]]]
     assert outcome.ui["pick"]["drag_a_video_count"] == [COUNT] and outcome.listener.node_texts == []
+    assert outcome.ui["pick"]["drag_a_video_first"] == [min(3, COUNT - 3)]  # the picked frame is one of those that are shown
     picks, _, preview = outcome.values["pick"][:3]
     assert picks.frame == 4 and picks.size == SIDE and preview.ndim == 4
     picking["pick"]["inputs"]["points"] = json.dumps({**points, "frame": COUNT})
