@@ -18,6 +18,7 @@ starts again from where that is found. Measured in tests/bench/footage.py.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -38,7 +39,6 @@ INHERITED = 0.1  # of the doubt about the place where a flow starts
 AGREE = 3.0  # px: candidates so near to the best one are averaged with it
 ELSEWHERE = 4.0  # px^2: doubt about a place that comes from elsewhere than from flow
 LONGEST = 3  # frames: what was not seen for longer is searched for no further away
-RECOGNISED = 0.18  # difference of colour, 0 to 1 and as root mean square, up to which a thing is believed to be what was lost
 SURE = 0.02  # px^2: with less doubt no further flow is measured
 PATCH = torch.stack(torch.meshgrid(torch.arange(-2.0, 3), torch.arange(-2.0, 3), indexing="xy"), -1).reshape(
     -1, 2
@@ -138,7 +138,7 @@ class FlowFinder:
         """Places (L, 2) in frame i of a set's points, numbers (L,), expected at about (L, 2), and the doubt (L,): infinite where a
         point is not found. They are searched for by their look in the frame where they were seen latest, and in the one that they
         are followed from."""
-        places, doubt, least = expected.clone(), torch.full((len(lost),), torch.inf), RECOGNISED**2
+        places, doubt, least = expected.clone(), torch.full((len(lost),), torch.inf), math.inf
         seen = [j for j, estimate in self.estimates.items() if j != i and bool(estimate.doubt[lost].isfinite().any())]
         latest = min(seen, key=lambda j: abs(i - j))
         reach = self.window * min(abs(i - latest), LONGEST)

@@ -24,6 +24,7 @@ BESIDE = 16.0  # px at 512 x 512 to the middles of the patches beside it
 AGREE = 8.0  # px at 512 x 512: their ways differ by less, also where the thing turns a little
 VOTES = 3  # of the eight patches beside it that must agree
 PEAKS = 2  # places of a window that are looked at: a look-alike may be more alike than the thing itself
+RECOGNISED = 0.18  # difference of colour, 0 to 1 and as root mean square, up to which a thing is believed to be what was lost
 CLEARLY = 0.5  # of the window's median difference: a place that leaves more is not unlike the others
 TAKEN = 1e4  # in the place of a difference: more than that of any two pictures
 
@@ -43,24 +44,33 @@ def look_alikes(here: Tensor, there: Tensor, points: Tensor, expected: Tensor, r
         return []
     corners = points.amin(0).round().long() - patch, points.amax(0).round().long() + patch + 1
     middle, reach = (expected - points).mean(0).round().long(), round(reach)
-    pictures = [picture.permute(1, 2, 0).contiguous().numpy() for picture in (here, there)]
-    differences = _differences(*pictures, corners, middle, reach)
+    one, other = (picture.permute(1, 2, 0).contiguous().numpy() for picture in (here, there))
+    differences = _differences(one, other, corners, middle, reach)
     if differences is None:
         return []
-    ways, most = [], CLEARLY * float(np.median(differences))
+    peaks = _peaks(differences, patch // 2)
+    if not peaks:
+        return []
+    ways = []
     for right, down in itertools.product((-beside, 0, beside), repeat=2):
-        moved = [corner + torch.tensor([right, down]) for corner in corners]
-        around = _differences(*pictures, (moved[0], moved[1]), middle, reach) if right or down else None
+        step = torch.tensor([right, down])
+        around = _differences(one, other, (corners[0] + step, corners[1] + step), middle, reach) if right or down else None
         if around is not None:
             ways.append(np.array(_least(around)))
-    found = []
+    believed = [peak for peak in peaks if sum(np.abs(way - peak).max() <= agree for way in ways) >= VOTES]
+    shifts = [(middle + torch.tensor([column, row]) - reach).to(points.dtype) for row, column in believed]
+    return [(float(differences[peak]), shift) for peak, shift in zip(believed, shifts, strict=True)]
+
+
+def _peaks(differences: np.ndarray, apart: int) -> list[tuple[int, int]]:
+    """Rows and columns of the least differences that may be the thing, further than `apart` from one another."""
+    left, most, peaks = differences.copy(), min(RECOGNISED**2, CLEARLY * float(np.median(differences))), []
     for _ in range(PEAKS):
-        row, column = _least(differences)
-        if differences[row, column] < most and sum(np.abs(way - (row, column)).max() <= agree for way in ways) >= VOTES:
-            shift = middle + torch.tensor([column, row]) - reach
-            found.append((float(differences[row, column]), shift.to(points.dtype)))
-        differences[max(0, row - patch // 2) : row + patch // 2 + 1, max(0, column - patch // 2) : column + patch // 2 + 1] = TAKEN
-    return found
+        row, column = _least(left)
+        if left[row, column] < most:
+            peaks.append((row, column))
+        left[max(0, row - apart) : row + apart + 1, max(0, column - apart) : column + apart + 1] = TAKEN
+    return peaks
 
 
 def _differences(here: np.ndarray, there: np.ndarray, corners: Corners, middle: Tensor, reach: int) -> np.ndarray | None:
