@@ -12,11 +12,13 @@ straight from the first frame, and from frames at several distances in which the
 al. 2023, with the round trip in the place of a learned doubt). The one with the least doubt counts, its own and some of that of
 the place it starts from, averaged with those that agree; none counts that shows other colours than where it comes from. Long
 ways keep small errors from adding up, and find a point again after something has passed in front of it. Far frames are asked
-only for the points that are in doubt. Measured in tests/bench/footage.py.
+only for the points that are in doubt. A set of which most has no candidate is searched for by its look (`search.py`), and flow
+starts again from where that is found. Measured in tests/bench/footage.py.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -28,6 +30,7 @@ from ..types import size_of
 from .features import Features
 from .flow import DIS, Flow
 from .sampling import lookup
+from .search import look_alikes
 from .sets import REFERENCE
 
 STRIDES = (1, 2, 4, 8)  # frames between the two of a flow
@@ -35,6 +38,7 @@ STEP = 0.01  # px^2: the least doubt of a flow
 INHERITED = 0.1  # of the doubt about the place where a flow starts
 AGREE = 3.0  # px: candidates so near to the best one are averaged with it
 ELSEWHERE = 4.0  # px^2: doubt about a place that comes from elsewhere than from flow
+LONGEST = 3  # frames: what was not seen for longer is searched for no further away
 SURE = 0.02  # px^2: with less doubt no further flow is measured
 PATCH = torch.stack(torch.meshgrid(torch.arange(-2.0, 3), torch.arange(-2.0, 3), indexing="xy"), -1).reshape(
     -1, 2
@@ -117,13 +121,39 @@ class FlowFinder:
             own = own.masked_fill((place - previous).abs().amax(-1) > self.window, torch.inf)  # the look-alike over there
             candidates.append((place, own))
             best, doubt = torch.where((own < doubt)[:, None], place, best), torch.minimum(own, doubt)
+        best = _mean_near(best, candidates)
+        for together in torch.arange(len(doubt)).split(self.together):
+            lost = together[~doubt[together].isfinite()]
+            if 2 * len(lost) > len(together):
+                best[lost], doubt[lost] = self._look_again(i, lost, best[lost])
         self.doubt = doubt
-        return _mean_near(best, candidates), doubt.isfinite()
+        return best, doubt.isfinite()
 
     def settle(self, i: int, places: Tensor, seen: Tensor) -> None:
         certain = self.estimates[i].doubt == 0 if i in self.estimates else torch.zeros_like(seen)  # put there by hand
         doubt = torch.where(certain, 0.0, self.doubt.clamp(max=ELSEWHERE))
         self.estimates[i] = _Estimate(places, doubt.masked_fill(~seen, torch.inf))
+
+    def _look_again(self, i: int, lost: Tensor, expected: Tensor) -> tuple[Tensor, Tensor]:
+        """Places (L, 2) in frame i of a set's points, numbers (L,), expected at about (L, 2), and the doubt (L,): infinite where a
+        point is not found. They are searched for by their look in the frame where they were seen latest, and in the one that they
+        are followed from."""
+        places, doubt, least = expected.clone(), torch.full((len(lost),), torch.inf), math.inf
+        seen = [j for j, estimate in self.estimates.items() if j != i and bool(estimate.doubt[lost].isfinite().any())]
+        latest = min(seen, key=lambda j: abs(i - j))
+        reach = self.window * min(abs(i - latest), LONGEST)
+        for j in {latest, int(self.first[lost[0]])}:
+            known = self.estimates[j].doubt[lost].isfinite()
+            if not bool(known.any()):
+                continue
+            start = self.estimates[j].place[lost[known]]
+            light = (self.light[i] - self.light[j])[:, None, None]
+            for difference, shift in look_alikes(self.frames[j] + light, self.frames[i], start, expected[known], reach):
+                there, gap = self._follow(j, i, start, start + shift)
+                if difference < least and bool(gap.isfinite().any()):
+                    least, doubt[known] = difference, gap + ELSEWHERE
+                    places[known] = torch.where(gap.isfinite()[:, None], there, expected[known])
+        return places, doubt
 
     def _sources(self, i: int) -> list[tuple[int, bool]]:
         """The frames to come from, each with whether it is for the points that are followed from there: these frames come first,

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,6 +45,18 @@ def optical_flow(first: Tensor, second: Tensor, halved: int = 0) -> Tensor:
 
 
 DIS = Flow("OpenCV DIS", optical_flow, reach=96.0)
+
+
+def opencv() -> ModuleType:
+    """OpenCV. UserError where it is not installed."""
+    try:
+        import cv2
+    except ImportError:
+        raise UserError(
+            "optical flow needs OpenCV, which is not installed. Install it into ComfyUI's Python: "
+            "pip install opencv-python-headless"
+        ) from None
+    return cv2
 
 
 def finest(device: torch.device | str = "cpu") -> Flow:
@@ -113,13 +126,7 @@ def _raft_flow(raft: torch.nn.Module, first: Tensor, second: Tensor) -> Tensor:
 
 
 def _dis(halved: int) -> cv2.DISOpticalFlow:
-    try:
-        import cv2
-    except ImportError:
-        raise UserError(
-            "optical flow needs OpenCV, which is not installed. Install it into ComfyUI's Python: "
-            "pip install opencv-python-headless"
-        ) from None
+    cv2 = opencv()
     dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     dis.setFinestScale(halved)
     return dis
