@@ -200,8 +200,8 @@ class _Walk:
                 continue
             frames = list(self.film.between(begin, later.index))
             copies, indices = self.work.copies(frames), [frame.index for frame in frames]
-            tracks = self.work.followed(later, copies[::-1], indices[::-1], is_first=len(starts) == 1)
-            start = later_start(later, copies[::-1], indices[::-1], tracks)
+            tracks, ways = self.work.followed(later, copies[::-1], indices[::-1], is_first=len(starts) == 1)
+            start = later_start(later, copies[::-1], indices[::-1], tracks, ways)
             if start is later:
                 return
             starts.append(start)

@@ -52,7 +52,7 @@ def _as_piece(start: Tensor, followed: Tensor, seen: Tensor, tolerance: float) -
     agreeing = (miss <= tolerance) & seen
     votes = (agreeing * counts).sum(1) - miss.clamp(max=tolerance).masked_fill(~seen, 0).mean(1) / (2 * tolerance)
     agree = agreeing[int(votes.argmax())]
-    turn, shift = _fitted(before[agree], after[agree])
+    turn, shift = fitted(before[agree], after[agree])
     placed = torch.view_as_real(turn * before + shift).to(followed.dtype)
     return torch.where(agree[:, None], followed, placed), agree
 
@@ -68,8 +68,8 @@ def _candidates(before: Tensor, after: Tensor, seen: Tensor) -> tuple[Tensor, Te
     return turns, after[one] - turns * before[one]
 
 
-def _fitted(before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
-    """The similarity by least squares; the mean shift of fewer than three points."""
+def fitted(before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
+    """The similarity (a, b) of complex places (P,) by least squares; the mean shift of fewer than three."""
     middle, there = before.mean(), after.mean()
     from_middle = before - middle
     spread = from_middle.abs().square().sum()

@@ -99,11 +99,11 @@ def window_from(
     return Window(count, is_last, is_lost, patch, later, list(copies.numpy()), tracks)
 
 
-def later_start(start: Start, pictures: list[np.ndarray], indices: list[int], tracks: PointTracks) -> Start:
+def later_start(start: Start, pictures: list[np.ndarray], indices: list[int], tracks: PointTracks, ways: Tensor) -> Start:
     """The last of these frames that shows every pair, as the start of what follows; the same start where none does. One that still
     knows the layer comes before a later one where it was lost.
 
-    The frames have `indices` in the film, small copies `pictures`, and `tracks`.
+    The frames have `indices` in the film, small copies `pictures`, and `tracks`; ways (N, J, 2) px: of each pair at full strength.
     """
     shows_all = tracks.visible.any(2).all(1)
     knows_too = shows_all & ~shows_everything(tracks)
@@ -112,8 +112,7 @@ def later_start(start: Start, pictures: list[np.ndarray], indices: list[int], tr
         return start
     i, middle = chosen[-1], tracks.handles.shape[2] // 2
     handles = tracks.handles[i, :, middle]
-    targets = handles + (start.picks.targets - start.picks.handles)
-    picks = replace(start.picks, handles=handles, targets=targets, mask_points=tracks.mask_points[i], strokes=(), frame=0)
+    picks = replace(start.picks, handles=handles, targets=handles + ways[i], mask_points=tracks.mask_points[i], strokes=(), frame=0)
     return Start(indices[i], pictures[i], picks, None if tracks.layer is None else tracks.layer[i])
 
 

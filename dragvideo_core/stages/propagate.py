@@ -20,9 +20,10 @@ from ..points import finders
 from ..points import sets as points
 from ..points.features import Features, answer
 from ..points.flow import DIS, Flow
-from ..points.moves import moves_of
+from ..points.moves import full_ways, weakened
 from ..points.naming import shows_picked_frame
 from ..points.pieces import as_pieces, carry_with_sets
+from ..points.similarity import similarities
 from ..region.windows import tracks_as_tensors, tracks_of
 from ..types import (
     Correction,
@@ -77,7 +78,8 @@ def propagate(
     """Carry handle sets, targets and mask points from the picks' frame to all others, forward and backward.
 
     Foreground points are found by optical flow, or by DIFT, background points move with their nearest foreground point
-    (Eq. 1), targets move with their handles (Eq. 2), the mask is the union of the squares around the mask points
+    (Eq. 1), targets move with their handles (Eq. 2) and, where flow is asked, go along with the thing as it turns and grows
+    (`points/similarity.py`), the mask is the union of the squares around the mask points
     (with `fit_mask` points along each drag's way are among these, and the mask is larger by the dragged regions). Without
     mask points it is what lies near the drags, and takes in the layer near the handles where one is known. A
     correction puts a handle where it really is in a frame, and the points go on from there. A point outside the picture counts
@@ -90,6 +92,25 @@ def propagate(
     """
     if not group.is_first:
         return help_to_propagate(clip, model, settings, group)
+    tracks, _ = propagate_with_ways(clip, picks, segmenter, model, settings, on_progress, corrections, edit_mask, flow, group)
+    if group.size > 1:
+        group.state_from_first(tracks_as_tensors(tracks))
+    return tracks
+
+
+def propagate_with_ways(
+    clip: VideoClip,
+    picks: PointPicks,
+    segmenter: Segmenter,
+    model: DragModel | None = None,
+    settings: PropagateSettings = PropagateSettings(),
+    on_progress: OnProgress = ignore_progress,
+    corrections: Sequence[Correction] = (),
+    edit_mask: Tensor | None = None,
+    flow: Flow = DIS,
+    group: Group = ALONE,
+) -> tuple[PointTracks, Tensor]:
+    """What `propagate` finds, and the way (N, J, 2) px of each pair in every frame at full strength."""
     try:
         _check(clip, picks, corrections)
         _check_model(model, settings)
@@ -100,7 +121,8 @@ def propagate(
         radius = settings.mask_radius * scale
         handles = points.square_set(picks.handles.float(), settings.set_side, settings.set_spacing * scale)
         handles = points.shifted_inside(handles, clip.size)
-        moves = moves_of(picks, len(clip))
+        ways = full_ways(picks, len(clip))
+        moves = weakened(ways, picks)
         targets = handles + moves[picks.frame][:, None]
         unreached = torch.zeros(len(picks.targets), dtype=torch.bool)
         if not settings.fit_mask and shows_picked_frame():
@@ -126,6 +148,11 @@ def propagate(
     shape, count = handles.shape[:2], handles.shape[0] * handles.shape[1]
     moved_handles = places[:, :count].unflatten(1, shape)
     mask_points = places[:, count:]
+    if settings.tracker != "dift":
+        thing = _thing(segmenter, regions, picks.frame)
+        similar = similarities(clip.frames, picks.frame, moved_handles.mean(2), edit_masks.moving(ways).any(0), thing, flow)
+        ways = full_ways(picks, len(clip), similar)
+        moves = weakened(ways, picks)
     moved_targets = points.carry_targets(targets, handles, moved_handles) + (moves - moves[picks.frame])[:, :, None]
     middles = moved_handles.mean(2), moved_targets.mean(2)
     mask = edit_masks.may_change(mask_points, *middles, radius, clip.size) if edit_mask is None else edit_mask
@@ -163,9 +190,7 @@ def propagate(
         layer=layer,
         front=layers.front_of(segmenter, clip),
     )
-    if group.size > 1:
-        group.state_from_first(tracks_as_tensors(tracks))
-    return tracks
+    return tracks, ways
 
 
 def help_to_propagate(clip: VideoClip, model: DragModel | None, settings: PropagateSettings, group: Group) -> PointTracks:
@@ -173,6 +198,13 @@ def help_to_propagate(clip: VideoClip, model: DragModel | None, settings: Propag
     if model is not None and settings.tracker != "flow":
         answer(clip, model, settings, group)
     return tracks_of(group.state_from_first(None) or {})
+
+
+def _thing(segmenter: Segmenter, regions: Regions, frame: int) -> Tensor:
+    """The layer in the picks' frame as far as it is known: (H, W) float, 1 everywhere where it is not."""
+    if isinstance(segmenter, layers.GuessedSegmenter) and segmenter.layer is not None:
+        return segmenter.layer[0]
+    return regions.masks[frame, 0].float()
 
 
 def _shot(clip: VideoClip, frame: int) -> Tensor:

@@ -97,10 +97,12 @@ def test_the_next_window_starts_where_the_layer_is_still_known():
     tracks.layer[2:], tracks.visible[1, 0] = 1.0, False
     pictures = [np.full((64, 64, 3), i, np.uint8) for i in range(4)]
     first = start()
-    made = later_start(first, pictures, [7, 8, 9, 10], tracks)
+    ways = torch.arange(16.0).reshape(4, 2, 2)
+    made = later_start(first, pictures, [7, 8, 9, 10], tracks, ways)
     assert made.index == 7 and made.picture is pictures[0] and torch.equal(made.layer, tracks.layer[0])
+    assert torch.equal(made.picks.targets - made.picks.handles, ways[0])
     tracks.layer[:] = 1.0
-    assert later_start(first, pictures, [7, 8, 9, 10], tracks).index == 10
-    assert later_start(first, pictures, [7, 8, 9, 10], replace(tracks, layer=None)).index == 10
+    assert later_start(first, pictures, [7, 8, 9, 10], tracks, ways).index == 10
+    assert later_start(first, pictures, [7, 8, 9, 10], replace(tracks, layer=None), ways).index == 10
     tracks.visible[:] = False
-    assert later_start(first, pictures, [7, 8, 9, 10], tracks) is first
+    assert later_start(first, pictures, [7, 8, 9, 10], tracks, ways) is first
