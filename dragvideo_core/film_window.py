@@ -27,9 +27,9 @@ from .points.naming import WHERE, in_film, warn_of_frames
 from .points.sets import REFERENCE
 from .region.box import box_around
 from .region.scaled import as_frames, small_copy, small_size
-from .region.windows import Start, Window, joined, later_start, shows_everything
+from .region.windows import Found, Start, Window, joined, later_start, shows_everything
 from .stages.displace import DisplaceSettings
-from .stages.propagate import PropagateSettings, propagate_with_ways
+from .stages.propagate import PropagateSettings, found_in
 from .stages.segment import segment
 from .types import Correction, PointPicks, PointTracks, Segmenter, VideoClip, ignore_progress
 
@@ -102,12 +102,12 @@ class FilmWork:
         if is_guessed:
             self.segmenter = self._guess(copies, index - first, picks)
         self.is_carried |= bool(picks.strokes)
-        self.plate = self._plate(start, frames[index - first])
-        return start
+        found = self.followed(start, [], [], is_first=True, with_start=True)
+        self.plate = self._plate(start, frames[index - first], found.tracks)
+        return replace(start, holds=found.holds[0, 0])
 
-    def _plate(self, start: Start, frame: FilmFrame) -> Plate | None:
+    def _plate(self, start: Start, frame: FilmFrame, tracks: PointTracks) -> Plate | None:
         """The clean plate of the picked frame, None where nothing moves in it."""
-        tracks, _ = self.followed(start, [], [], is_first=True, with_start=True)
         drawing = self.drawing(Followed([frame], [start.picture], tracks if bool(tracks.visible.any()) else None))
         return None if drawing is None else first_plate(drawing)
 
@@ -145,13 +145,14 @@ class FilmWork:
             return Window(0, True, False, None, start, [], None), Followed([], [], None)
         others = slice(0 if before else 1, None)  # the first frame of the first window is its start
         numbers = [frame.index for frame in frames[others]]
-        tracks, ways = self.followed(start, copies[others], numbers, before is None, with_start=before is None)
+        found = self.followed(start, copies[others], numbers, before is None, with_start=before is None)
+        tracks = found.tracks
         if before is None and tracks.layer is not None:
             self.layer = tracks.layer[0, 0]
         count = len(frames) if cut is not None else min(settings.window, len(frames))
         is_lost = not bool(tracks.visible[:count].any())
         indices = [frame.index for frame in frames[:count]]
-        start = later_start(start, copies[:count], indices, tracks.of_frames(slice(0, count)), ways)
+        start = later_start(start, copies[:count], indices, found.of_frames(slice(0, count)))
         kept = slice(max(0, count - settings.beside), count)
         window = Window(count, cut is not None, is_lost, None, start, copies[kept], tracks.of_frames(kept))
         if is_lost:
@@ -162,9 +163,9 @@ class FilmWork:
 
     def followed(
         self, start: Start, copies: list[np.ndarray], numbers: list[int], is_first: bool, with_start: bool = False
-    ) -> tuple[PointTracks, Tensor]:
-        """Points and layer in the small copies of the frames of these numbers, followed from a start, and the ways of the pairs
-        at full strength, (N, J, 2) px; `with_start`: in that as well, as the first frame."""
+    ) -> Found:
+        """Points and layer in the small copies of the frames of these numbers, followed from a start; `with_start`: in that as
+        well, as the first frame."""
         clip, numbers = self._clip([start.picture, *copies]), [start.index, *numbers]
         picks = in_window(start.picks, self.picks, numbers)
         corrections = [replace(one, frame=i) for i in range(1, len(numbers)) for one in self.corrections.get(numbers[i], ())]
@@ -174,14 +175,16 @@ class FilmWork:
         elif not is_first and self.is_carried:
             segmenter = segment(mask=start.layer, front=segmenter.front)
         with in_film(numbers, self.factor, is_first):
-            tracks, ways = propagate_with_ways(
-                clip, picks, segmenter, None, self.settings.propagate, ignore_progress, corrections, None, self.flow
+            settings = self.settings.propagate
+            found = found_in(
+                clip, picks, segmenter, None, settings, ignore_progress, corrections, None, self.flow, holds=start.holds
             )
+            tracks = found.tracks
             if isinstance(self.segmenter, GuessedSegmenter) and self.segmenter.layer is not None:
                 _warn_of_lost_guess(tracks, first)
         if tracks.layer is not None:
             tracks = replace(tracks, visible=tracks.visible & (pins(tracks) | on_layer(tracks.layer, tracks.handles))[..., None])
-        return tracks.of_frames(slice(first, None)), ways[first:]
+        return replace(found, tracks=tracks).of_frames(slice(first, None))
 
     def drawing(self, followed: Followed) -> Drawing | None:
         """What it takes to draw a window, None for nothing."""

@@ -75,7 +75,7 @@ def follow(
         layer = layers.layer_of_guess(clip, picks, segmenter, edit_mask, moved.mean(2), visible.any(2), ends)
     segmenter.free()
     if not is_given:
-        edit_mask = edit_masks.taking_in(edit_mask, layer, moved.mean(2), there.mean(2))
+        edit_mask = edit_masks.taking_in(edit_mask, layer, moved.mean(2), there.mean(2), picks.frame)
     return PointTracks(
         handles=moved,
         targets=there,

@@ -24,7 +24,7 @@ from ..points.moves import full_ways, weakened
 from ..points.naming import shows_picked_frame
 from ..points.pieces import as_pieces, carry_with_sets
 from ..points.similarity import similarities
-from ..region.windows import tracks_as_tensors, tracks_of
+from ..region.windows import Found, tracks_as_tensors, tracks_of
 from ..types import (
     Correction,
     DragModel,
@@ -92,13 +92,13 @@ def propagate(
     """
     if not group.is_first:
         return help_to_propagate(clip, model, settings, group)
-    tracks, _ = propagate_with_ways(clip, picks, segmenter, model, settings, on_progress, corrections, edit_mask, flow, group)
+    tracks = found_in(clip, picks, segmenter, model, settings, on_progress, corrections, edit_mask, flow, group).tracks
     if group.size > 1:
         group.state_from_first(tracks_as_tensors(tracks))
     return tracks
 
 
-def propagate_with_ways(
+def found_in(
     clip: VideoClip,
     picks: PointPicks,
     segmenter: Segmenter,
@@ -109,8 +109,9 @@ def propagate_with_ways(
     edit_mask: Tensor | None = None,
     flow: Flow = DIS,
     group: Group = ALONE,
-) -> tuple[PointTracks, Tensor]:
-    """What `propagate` finds, and the way (N, J, 2) px of each pair in every frame at full strength."""
+    holds: Tensor | None = None,
+) -> Found:
+    """All that `propagate` finds. holds: (H, W) bool, in the picks' frame, where an earlier piece of the same film said so."""
     try:
         _check(clip, picks, corrections)
         _check_model(model, settings)
@@ -177,9 +178,11 @@ def propagate_with_ways(
     takes_in = edit_mask is None and not len(picks.mask_points)
     if layer is None and not segmenter.asks_points and settings.guess_layer:
         seen = visible[:, :count].unflatten(1, shape).any(2)
-        layer = layers.layer_of_guess(clip, picks, segmenter, mask, middles[0], seen, middles[1] if takes_in else None)
+        layer = layers.layer_of_guess(clip, picks, segmenter, mask, middles[0], seen, middles[1] if takes_in else None, holds)
+    held = torch.zeros_like(mask)
     if takes_in:
-        mask = edit_masks.taking_in(mask, layer, *middles) & of_shot[:, None, None, None]
+        mask, held = edit_masks.mask_and_holds(mask, layer, *middles, picks.frame, holds)
+        mask = mask & of_shot[:, None, None, None]
     tracks = PointTracks(
         handles=moved_handles,
         targets=moved_targets,
@@ -190,7 +193,7 @@ def propagate_with_ways(
         layer=layer,
         front=layers.front_of(segmenter, clip),
     )
-    return tracks, ways
+    return Found(tracks, ways, held)
 
 
 def help_to_propagate(clip: VideoClip, model: DragModel | None, settings: PropagateSettings, group: Group) -> PointTracks:
