@@ -17,6 +17,7 @@ from .sets import inside, union_of_squares
 REACH = 1.5  # lengths of the drag
 NEAREST, FARTHEST = 0.1, 0.35  # of the shorter side
 OF_LAYER = 1.5  # radii of the mask around the drag: so near to its handle the layer is taken in
+SPLINTER = 1 / 4  # of the largest piece that holds: what is smaller may be torn off it
 BESIDE = 1 / 32  # of the shorter side: so much around what is taken in, which may bend on its way
 PIN = 1e-3  # px: a shorter drag is a pin
 
@@ -140,10 +141,12 @@ class _Beyond:
 
     def as_before(self, thing: np.ndarray, held: np.ndarray) -> np.ndarray:
         """Which pieces hold, (P,) bool, if those do of which most lies where the thing (H, W) bool held in a frame next to it. A
-        piece that lies nowhere on that thing is judged by itself."""
+        piece that lies nowhere on that thing is judged by itself, and so is a splinter of what held: an ear that the mask has cut
+        off its head."""
         there, holding = (np.bincount(self.pieces[one], minlength=len(self.areas)) for one in (thing, held & thing))
         holds = np.where(there > 0, 2 * holding >= there, self.holds)
         holds[0] = False
+        holds &= self.holds | (self.areas >= SPLINTER * self.areas[holds].max(initial=0))
         return holds
 
 
