@@ -22,7 +22,7 @@ from ..points.features import Features, answer
 from ..points.flow import DIS, Flow
 from ..points.moves import full_ways, weakened
 from ..points.naming import shows_picked_frame
-from ..points.pieces import as_pieces, carry_with_sets
+from ..points.pieces import carry_with_sets, held_together
 from ..points.similarity import similarities
 from ..region.windows import Found, tracks_as_tensors, tracks_of
 from ..types import (
@@ -39,9 +39,6 @@ from ..types import (
 )
 
 OUTSIDE = "Paint the mask over it in Pick Points, or over the wired mask, or turn on 'fit mask' in Propagate Points."
-
-
-TORN = 0.4  # of the spacing: a member that its set would have to be bent by so much to hold is on something else
 
 
 @dataclass(frozen=True)
@@ -78,12 +75,12 @@ def propagate(
     """Carry handle sets, targets and mask points from the picks' frame to all others, forward and backward.
 
     Foreground points are found by optical flow, or by DIFT, background points move with their nearest foreground point
-    (Eq. 1), targets move with their handles (Eq. 2) and, where flow is asked, go along with the thing as it turns and grows
-    (`points/similarity.py`), the mask is the union of the squares around the mask points
-    (with `fit_mask` points along each drag's way are among these, and the mask is larger by the dragged regions). Without
-    mask points it is what lies near the drags, and takes in the layer near the handles where one is known. A
-    correction puts a handle where it really is in a frame, and the points go on from there. A point outside the picture counts
-    as hidden. edit_mask: (N, 1, H, W) bool, in the place of the squares; `fit_mask` adds to it as to these.
+    (Eq. 1), targets move with their handles (Eq. 2) and, unless the tracker is DIFT alone, go along with the thing as it turns and
+    grows (`points/similarity.py`), the mask is the union of the squares around the mask points (with `fit_mask` points along each
+    drag's way are among these, and the mask is larger by the dragged regions). Without mask points it is what lies near the drags,
+    and takes in the layer near the handles where one is known. A correction puts a handle where it really is in a frame, and the
+    points go on from there. A point outside the picture counts as hidden. edit_mask: (N, 1, H, W) bool, in the place of the
+    squares; `fit_mask` adds to it as to these.
 
     Warns when a target lies outside the mask, which cannot be reached: before the work for the picks' frame, afterwards for the
     others. UserError when picks, corrections, mask or the segmenter's masks do not belong to this clip, or the mask is black.
@@ -279,9 +276,7 @@ def _follow(
         for i in order:
             followed, seen = finder.find(i, points.nearest_inside(latest, clip.size))
             latest = points.carry_background(latest, before & seen, followed)
-            latest, torn = _whole(
-                start[:sets], latest, (before & seen)[:sets], members, max(1.0, TORN * settings.set_spacing * scale)
-            )
+            latest, torn = held_together(start[:sets], latest, (before & seen)[:sets], members, settings.set_spacing * scale)
             seen = seen & ~torn
             for handle, centre in corrected.get(i, {}).items():
                 chosen = torch.zeros_like(seen)
@@ -299,20 +294,6 @@ def _follow(
             done += 1
             on_progress(done, total, None)
     return places, foreground, visible
-
-
-def _whole(start: Tensor, latest: Tensor, seen: Tensor, members: int, tolerance: float) -> tuple[Tensor, Tensor]:
-    """All points (P, 2) with the sets, which are the first of them, made whole; and which (P,) were torn off.
-
-    start (J * members, 2) px: the sets as they were picked; seen (J * members,): the members that the sets are held by.
-    """
-    count = len(start)
-    as_picked, now, is_seen = (part.unflatten(0, (-1, members)) for part in (start, latest[:count], seen))
-    placed, agree = (part.flatten(0, 1) for part in as_pieces(as_picked, now, is_seen, tolerance))
-    torn = torch.zeros(len(latest), dtype=torch.bool)
-    torn[:count] = seen & ~agree
-    held = torch.where((seen | ~is_seen.any(1).repeat_interleave(members))[:, None], placed, latest[:count])
-    return torch.cat([held, latest[count:]]), torn
 
 
 def _finders(
