@@ -4,6 +4,7 @@ By Eq. 2 of the paper a target moves as its handle does, so a drag keeps its len
 gets small, and the drag on its roof does not. Ours: places of the thing around the handle are followed by optical flow, as the
 point sets are, and a similarity is fitted to all of them as to one large set (`pieces.py`). It counts where most of the places
 agree and the handle is where it takes it; in between the frames where it counts it is eased, and all is made smooth in time.
+What hardly changes over all frames is left as it is.
 
 Similarities are complex: a drag x + iy becomes a (x + iy), with a = size * exp(i turn).
 """
@@ -30,6 +31,7 @@ TOLERANCE = 2.0  # px at 512 x 512: so far a place may be from where the similar
 LEAST, MOSTLY = 8, 0.5  # places, and share of them, that must agree
 EVERY = 2  # frames: so many from one to the next of those in which the places are looked for
 SMOOTH = 3.0  # frames: sigma of the smoothing
+SLIGHT = 0.06  # of size, or radians: where a clip changes by no more than this, less than half of it is heeded: it may be none
 
 
 def similarities(
@@ -102,5 +104,7 @@ def _smooth(turns: np.ndarray, counts: np.ndarray, picked: int) -> Tensor:
     values = np.stack([np.interp(number, sure, one) for one in values.T], 1)
     away = number - number[:, None]
     lines = [np.polyfit(one, values, min(1, len(turns) - 1), w=np.exp(-((one / SMOOTH / 2) ** 2)))[-1] for one in away]
-    size, turn = (np.stack(lines) - lines[picked]).T
+    changes = np.stack(lines) - lines[picked]
+    most = np.linalg.norm(changes, axis=1).max()
+    size, turn = (changes * most**4 / (most**4 + SLIGHT**4)).T
     return torch.from_numpy(np.exp(size + 1j * turn)).to(torch.complex64)
