@@ -140,11 +140,12 @@ class _Beyond:
         return _Beyond(pieces, areas, holds)
 
     def as_before(self, thing: np.ndarray, held: np.ndarray) -> np.ndarray:
-        """Which pieces hold, (P,) bool, if those do of which most lies where the thing (H, W) bool held in a frame next to it. A
-        piece that lies nowhere on that thing is judged by itself, and so is a splinter of what held: an ear that the mask has cut
-        off its head."""
+        """Which pieces hold, (P,) bool, if those do of which most lies where the thing (H, W) bool held in a frame next to it, and
+        those on which much lies of what held: an end that touches what holds is held. A piece that lies nowhere on that thing is
+        judged by itself, and so is a splinter of what held: an ear that the mask has cut off its head."""
         there, holding = (np.bincount(self.pieces[one], minlength=len(self.areas)) for one in (thing, held & thing))
-        holds = np.where(there > 0, 2 * holding >= there, self.holds)
+        is_held = (2 * holding >= there) | (holding > SPLINTER * held.sum())
+        holds = np.where(there > 0, is_held, self.holds)
         holds[0] = False
         holds &= self.holds | (self.areas >= SPLINTER * self.areas[holds].max(initial=0))
         return holds

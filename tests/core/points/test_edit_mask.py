@@ -138,3 +138,14 @@ def test_what_holds_in_the_picked_frame_holds_in_all_frames_and_in_what_goes_on_
     assert mask_and_holds(near[last[0]], layer[last[0]], *last[1:], 0)[0][body].any()
     goes_on = mask_and_holds(near[last[0]], layer[last[0]], *last[1:], 0, holds[5, 0])[0]
     assert torch.equal(goes_on, together[5:])
+
+
+def test_an_end_that_comes_to_touch_what_holds_does_not_set_it_free():
+    """The head bends down to the body from the fifth frame on: both are one piece, and more of it went along than held."""
+    layer = swan(30).repeat(9, 1, 1, 1).roll(12, 2)
+    layer[:, :, 90:, :] = 0
+    layer[:, :, 90:, 40:110] = 1
+    layer[5:, :, 2:92, 72:76] = 1
+    handles, targets = (ends.expand(9, -1, -1) for ends in (drag((63, 60)), drag((71, 60))))
+    taken, holds = mask_and_holds(around_drags(handles, targets, SIZE), layer, handles, targets, 0)
+    assert holds[:, 0, 95:, 45:50].all() and not taken[:, 0, 97:, 42:50].any()
