@@ -199,13 +199,13 @@ class _Walk:
                 continue
             frames = list(self.film.between(begin, later.index))
             copies, indices = self.work.copies(frames), [frame.index for frame in frames]
-            tracks = self.work.followed(later, copies[::-1], indices[::-1], is_first=len(starts) == 1)
-            start = later_start(later, copies[::-1], indices[::-1], tracks)
+            found = self.work.followed(later, copies[::-1], indices[::-1], is_first=len(starts) == 1)
+            start = later_start(later, copies[::-1], indices[::-1], found)
             if start is later:
                 return
             starts.append(start)
             shown = slice(start.index - begin, None)
-            tracks = turned_round(tracks).of_frames(shown)
+            tracks = turned_round(found.tracks).of_frames(shown)
             yield partial(self._drawn_before, name, start, Followed(frames[shown], copies[shown], tracks))
 
     def _drawn_before(self, name: str, start: Start, followed: Followed) -> tuple[str, Start, State]:

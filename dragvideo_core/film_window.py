@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from .displacement.checks import on_layer, pins
 from .film_drawing import Drawing, first_plate
@@ -27,9 +28,9 @@ from .points.naming import WHERE, in_film, warn_of_frames
 from .points.sets import REFERENCE
 from .region.box import box_around
 from .region.scaled import as_frames, small_copy, small_size
-from .region.windows import Start, Window, joined, later_start, shows_everything
+from .region.windows import Found, Start, Window, joined, later_start, shows_everything
 from .stages.displace import DisplaceSettings
-from .stages.propagate import PropagateSettings, propagate
+from .stages.propagate import PropagateSettings, found_in
 from .stages.segment import segment
 from .types import Correction, PointPicks, PointTracks, Segmenter, VideoClip, ignore_progress
 
@@ -90,8 +91,8 @@ class FilmWork:
         for one in corrections:
             self.corrections.setdefault(one.frame, []).append(one)
         self.is_carried = not segmenter.asks_points  # the layer goes from window to window; else a SAM is asked in each frame
-        self.layer: torch.Tensor | None = None  # (h, w) in the picked frame, once it was found
-        self._to_rgb, self._room = KeptChain(), np.empty(0, np.float32)
+        self.layer: Tensor | None = None  # (h, w) in the picked frame, once it was found
+        self._room = np.empty(0, np.float32)
         self.plate: Plate | None = None  # of the picked frame: ground that no frame of a window shows is the same in all
 
     def first_start(self) -> Start:
@@ -105,12 +106,12 @@ class FilmWork:
         if is_guessed:
             self.segmenter = self._guess(copies, index - first, picks)
         self.is_carried |= bool(picks.strokes)
-        self.plate = self._plate(start, frames[index - first])
-        return start
+        found = self.followed(start, [], [], is_first=True, with_start=True)
+        self.plate = self._plate(start, frames[index - first], found.tracks)
+        return replace(start, holds=found.holds[0, 0])
 
-    def _plate(self, start: Start, frame: FilmFrame) -> Plate | None:
+    def _plate(self, start: Start, frame: FilmFrame, tracks: PointTracks) -> Plate | None:
         """The clean plate of the picked frame, None where nothing moves in it."""
-        tracks = self.followed(start, [], [], is_first=True, with_start=True)
         drawing = self.drawing(Followed([frame], [start.picture], tracks if bool(tracks.visible.any()) else None))
         return None if drawing is None else first_plate(drawing)
 
@@ -148,13 +149,14 @@ class FilmWork:
             return Window(0, True, False, None, start, [], None), Followed([], [], None)
         others = slice(0 if before else 1, None)  # the first frame of the first window is its start
         numbers = [frame.index for frame in frames[others]]
-        tracks = self.followed(start, copies[others], numbers, before is None, with_start=before is None)
+        found = self.followed(start, copies[others], numbers, before is None, with_start=before is None)
+        tracks = found.tracks
         if before is None and tracks.layer is not None:
             self.layer = tracks.layer[0, 0]
         count = len(frames) if cut is not None else min(settings.window, len(frames))
         is_lost = not bool(tracks.visible[:count].any())
         indices = [frame.index for frame in frames[:count]]
-        start = later_start(start, copies[:count], indices, tracks.of_frames(slice(0, count)))
+        start = later_start(start, copies[:count], indices, found.of_frames(slice(0, count)))
         kept = slice(max(0, count - settings.beside), count)
         window = Window(count, cut is not None, is_lost, None, start, copies[kept], tracks.of_frames(kept))
         if is_lost:
@@ -165,7 +167,7 @@ class FilmWork:
 
     def followed(
         self, start: Start, copies: list[np.ndarray], numbers: list[int], is_first: bool, with_start: bool = False
-    ) -> PointTracks:
+    ) -> Found:
         """Points and layer in the small copies of the frames of these numbers, followed from a start; `with_start`: in that as
         well, as the first frame."""
         clip, numbers = self._clip([start.picture, *copies]), [start.index, *numbers]
@@ -177,12 +179,16 @@ class FilmWork:
         elif not is_first and self.is_carried:
             segmenter = segment(mask=start.layer, front=segmenter.front)
         with in_film(numbers, self.factor, is_first):
-            tracks = propagate(clip, picks, segmenter, None, self.settings.propagate, ignore_progress, corrections, None, self.flow)
+            settings = self.settings.propagate
+            found = found_in(
+                clip, picks, segmenter, None, settings, ignore_progress, corrections, None, self.flow, holds=start.holds
+            )
+            tracks = found.tracks
             if isinstance(self.segmenter, GuessedSegmenter) and self.segmenter.layer is not None:
                 _warn_of_lost_guess(tracks, first)
         if tracks.layer is not None:
             tracks = replace(tracks, visible=tracks.visible & (pins(tracks) | on_layer(tracks.layer, tracks.handles))[..., None])
-        return tracks.of_frames(slice(first, None))
+        return replace(found, tracks=tracks).of_frames(slice(first, None))
 
     def drawing(self, followed: Followed) -> Drawing | None:
         """What it takes to draw a window, None for nothing."""
@@ -193,7 +199,8 @@ class FilmWork:
         pixels, plate = [], None
         if box is not None:
             large = box.times(self.factor)
-            pixels = [frame.part(large, self._to_rgb) for frame in followed.frames]
+            to_rgb = KeptChain()
+            pixels = [frame.part(large, to_rgb) for frame in followed.frames]
             plate = None if self.plate is None else self.plate.seen_in(large)
         numbers, shown, copies = followed.numbers, followed.shown, followed.copies
         return Drawing(self.settings.displace, self.factor, numbers, shown, copies, followed.tracks, box, pixels, plate)

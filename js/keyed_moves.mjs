@@ -2,7 +2,8 @@
  * Targets that change over time, as the core has them (points/moves.py): a pair may have keys, each the way from its handle
  * to its target in another frame than the picked one, and a strength, keyed by frame alike, multiplies all ways. In between
  * it is eased. Plain data, no DOM, nothing changed in place: `pair.keys` is `[{ frame, move: [x, y] }]`, `picks.strength`
- * is `[[frame, 0 to 1]]`; either may be missing.
+ * is `[[frame, 0 to 1]]`; either may be missing. Before the first key and after the last one the run turns and sizes the way
+ * as the thing turns and grows; here nothing is known of its motion.
  */
 
 /** As many as the run takes. */

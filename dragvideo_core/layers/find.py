@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..points.edit_mask import moving, taking_in
+from ..points.edit_mask import mask_and_holds, moving
 from ..points.naming import place_of, shows_picked_frame
 from ..types import OnProgress, PointPicks, Segmenter, Stroke, UserError, VideoClip, ignore_progress, size_of, warn
 from .carry import carry
@@ -145,18 +145,19 @@ def layer_of_guess(
     handles: Tensor,
     visible: Tensor,
     targets: Tensor | None = None,
+    holds: Tensor | None = None,
 ) -> Tensor | None:
     """The layer as it can be guessed from the dragged handles, (N, 1, H, W); None where no thing stands out.
 
     segmenter: may know the guess already; edit_mask: (N, 1, H, W) bool; handles: (N, J, 2) px, visible: (N, J) bool; targets: like
-    the handles, where the mask will take in the layer (`taking_in`).
+    the handles, where the mask will take in the layer, and holds: what is known to hold it (`mask_and_holds`).
     """
     if not isinstance(segmenter, GuessedSegmenter):
         segmenter = guess(clip.frames, picks.frame, picks, edit_mask[picks.frame, 0])
     if not isinstance(segmenter, GuessedSegmenter) or segmenter.layer is None:
         return None
     layer = carry(clip.frames, {picks.frame: segmenter.layer[0].numpy()})
-    mask = edit_mask if targets is None else taking_in(edit_mask, layer, handles, targets)
+    mask = edit_mask if targets is None else mask_and_holds(edit_mask, layer, handles, targets, picks.frame, holds)[0]
     dragged = moving(picks.targets - picks.handles)
     return held(clip.frames, layer, edit_mask, mask, handles[:, dragged], visible[:, dragged], picks.frame)
 

@@ -17,7 +17,7 @@ from .sets import inside, union_of_squares
 REACH = 1.5  # lengths of the drag
 NEAREST, FARTHEST = 0.1, 0.35  # of the shorter side
 OF_LAYER = 1.5  # radii of the mask around the drag: so near to its handle the layer is taken in
-ABOUT = 8  # frames before and after
+SPLINTER = 1 / 4  # of the largest piece that holds: what is smaller may be torn off it
 BESIDE = 1 / 32  # of the shorter side: so much around what is taken in, which may bend on its way
 PIN = 1e-3  # px: a shorter drag is a pin
 
@@ -44,38 +44,71 @@ def around_drags(handles: Tensor, targets: Tensor, size: Size) -> Tensor:
     return torch.from_numpy(masks.astype(bool))[:, None]
 
 
-def taking_in(mask: Tensor, layer: Tensor | None, handles: Tensor, targets: Tensor) -> Tensor:
-    """A mask (N, 1, H, W) bool of `around_drags` that takes in the layer (N, 1, H, W) near the handles (N, J, 2), and its way.
+def taking_in(mask: Tensor, layer: Tensor | None, handles: Tensor, targets: Tensor, picked: int = 0) -> Tensor:
+    """The mask of `mask_and_holds` alone."""
+    return mask_and_holds(mask, layer, handles, targets, picked)[0]
+
+
+def mask_and_holds(
+    mask: Tensor, layer: Tensor | None, handles: Tensor, targets: Tensor, picked: int, holds: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """A mask (N, 1, H, W) bool of `around_drags` that takes in the layer (N, 1, H, W) near the handles (N, J, 2), and its way; and
+    which part of the layer holds what is taken in, (N, 1, H, W) bool.
 
     Of each pair: what the layer covers nearer to the handle than `OF_LAYER` times the mask's radius, and the ends that hang on it
     alone, as a head on a neck; with a rim, and all that they come over on the straight way to the target: what bends lies somewhere
     between. Where the layer goes on beyond the mask, its part may swing: then the ground so far around as the drag is long is taken
     in as well. Where the layer covers all of a frame, no thing is known and nothing is added. The page takes in the same.
+
+    What holds is decided in the picked frame, or was before: `holds` (H, W) bool. From there it goes from frame to frame.
     """
+    nothing = torch.zeros_like(mask)
     if layer is None:
-        return mask
-    size, masks = size_of(mask), mask[:, 0].cpu().numpy().copy()
-    things = (layer[:, 0].cpu().numpy() >= 0.5).astype(np.uint8)
+        return mask, nothing
+    masks = mask[:, 0].cpu().numpy().copy()
+    things, holding = layer[:, 0].cpu().numpy() >= 0.5, nothing[:, 0].cpu().numpy()
     pairs = [list(zip(*ends, strict=True)) for ends in zip(handles.tolist(), targets.tolist(), strict=True)]
     known = [i for i, thing in enumerate(things) if not thing.all()]
-    swept = {i: np.zeros_like(things[i]) for i in known}
-    for i in known:
-        for start, end in pairs[i]:
-            radius = _radius(start, end, min(size))
-            if radius is not None:
-                swept[i] |= _swept(things[i] & _near_segment(start, start, OF_LAYER * radius, size), start, end)
-        masks[i] |= swept[i] > 0
-    beyond = [_Beyond.of(things[i] > 0, masks[i], [start for start, end in pairs[i] if _is_pin(start, end)]) for i in known]
-    for i, (loose, goes_on) in zip(known, _settled(beyond), strict=True):
-        drags = [pair for pair in pairs[i] if not _is_pin(*pair)]
-        for start, end in drags:
-            swept[i] |= _swept(loose, start, end)
-        masks[i] |= swept[i] > 0
-        if goes_on and drags:
-            side = 2 * max(abs(round(there - here)) for pair in drags for here, there in zip(*pair, strict=True)) + 1
-            held = cv2.dilate(things[i] * ~masks[i], _rim(size))
-            masks[i] |= (cv2.dilate(swept[i], np.ones((side, side), np.uint8)) > 0) & (held == 0)
-    return torch.from_numpy(masks)[:, None].to(mask.device)
+    start = None if holds is None or picked not in known else (things[picked], holds.cpu().numpy())
+    for order in ([i for i in known if i >= picked], [i for i in reversed(known) if i < picked]):
+        before = start
+        for i in order:
+            one = _take_in(masks[i], things[i], pairs[i], before)
+            if one is not None:
+                holding[i], before = one, (things[i], one)
+            if start is None:
+                start = before
+    found, held = (torch.from_numpy(one)[:, None].to(mask.device) for one in (masks, holding))
+    return found, held
+
+
+def _take_in(
+    mask: np.ndarray, thing: np.ndarray, pairs: list[tuple[list[float], list[float]]], before: tuple[np.ndarray, np.ndarray] | None
+) -> np.ndarray | None:
+    """Widens the mask (H, W) bool of a frame in place. Which part of the thing (H, W) bool holds, None where no pair moves.
+
+    before: the thing in a frame next to it, and which part of it held.
+    """
+    size = mask.shape[0], mask.shape[1]
+    drags = [pair for pair in pairs if not _is_pin(*pair)]
+    if not drags:
+        return None
+    swept = np.zeros(size, np.uint8)
+    for start, end in drags:
+        near = _near_segment(start, start, OF_LAYER * (_radius(start, end, min(size)) or 0), size)
+        swept |= _swept(thing & near, start, end)
+    mask |= swept > 0
+    beyond = _Beyond.of(thing, mask, [start for start, end in pairs if _is_pin(start, end)])
+    holds = beyond.holds if before is None else beyond.as_before(*before)
+    loose, held = (~holds & (beyond.areas > 0))[beyond.pieces], holds[beyond.pieces]
+    for start, end in drags:
+        swept |= _swept(loose.astype(np.uint8), start, end)
+    mask |= swept > 0
+    if holds.any():
+        side = 2 * max(abs(round(there - here)) for pair in drags for here, there in zip(*pair, strict=True)) + 1
+        stays = cv2.dilate((thing & ~mask).astype(np.uint8), _rim(size))
+        mask |= (cv2.dilate(swept, np.ones((side, side), np.uint8)) > 0) & (stays == 0)
+    return held
 
 
 @dataclass(frozen=True)
@@ -106,33 +139,16 @@ class _Beyond:
             holds[areas.argmax()] = second < largest / 2
         return _Beyond(pieces, areas, holds)
 
-
-def _settled(beyond: list[_Beyond]) -> list[tuple[np.ndarray, bool]]:
-    """What hangs on each frame's taken part and does not hold it, (H, W) uint8, and whether anything does.
-
-    A piece does what most of the pieces do that are where it is in the frames about: it must not change from frame to frame.
-    """
-    if not beyond:
-        return []
-    masks = [(one.pieces > 0, one.holds[one.pieces]) for one in beyond]
-    there, held = (np.zeros(masks[0][0].shape, np.uint8) for _ in range(2))  # in how many of the frames about
-    answers = []
-    for i, one in enumerate(beyond):
-        for j in range(0 if i == 0 else i + ABOUT, min(i + ABOUT + 1, len(beyond))):
-            there += masks[j][0]
-            held += masks[j][1]
-        if i > ABOUT:
-            there -= masks[i - ABOUT - 1][0]
-            held -= masks[i - ABOUT - 1][1]
-        hangs = np.flatnonzero(one.pieces)
-        numbers = one.pieces.ravel()[hangs]
-        votes = [np.bincount(numbers, weights=values.ravel()[hangs], minlength=len(one.areas)) for values in (there, held)]
-        holds = 2 * votes[1] > votes[0]
+    def as_before(self, thing: np.ndarray, held: np.ndarray) -> np.ndarray:
+        """Which pieces hold, (P,) bool, if those do of which most lies where the thing (H, W) bool held in a frame next to it, and
+        those on which much lies of what held: an end that touches what holds is held. A piece that lies nowhere on that thing is
+        judged by itself, and so is a splinter of what held: an ear that the mask has cut off its head."""
+        there, holding = (np.bincount(self.pieces[one], minlength=len(self.areas)) for one in (thing, held & thing))
+        is_held = (2 * holding >= there) | (holding > SPLINTER * held.sum())
+        holds = np.where(there > 0, is_held, self.holds)
         holds[0] = False
-        ends = ~holds
-        ends[0] = False
-        answers.append((ends[one.pieces].astype(np.uint8), bool(holds.any())))
-    return answers
+        holds &= self.holds | (self.areas >= SPLINTER * self.areas[holds].max(initial=0))
+        return holds
 
 
 def _is_pin(start: list[float], end: list[float]) -> bool:

@@ -1,8 +1,9 @@
-"""The way from handle to target in each frame. By Eq. 2 of the paper it is the same in all; keyed targets and a strength change it.
+"""The way from handle to target in each frame. By Eq. 2 of the paper it is the same in all; ours can change over time.
 
-Ours: between two keys the way is eased from one to the other, before the first and after the last it stays. The target that was
-picked is the key of its own frame. The strength, from 0 to 1 and keyed by frame alike, multiplies all ways. The page shows the same
-(`js/keyed_moves.mjs`).
+Keyed targets: between two keys the way is eased from one to the other. The target that was picked is the key of its own frame.
+Before the first key and after the last one it goes along with the thing as that turns and grows (`similarity.py`), where this is
+known, and else it stays. The strength, from 0 to 1 and keyed by frame alike, multiplies all ways. The page, which knows no motion,
+shows the same but for the turning (`js/keyed_moves.mjs`).
 """
 
 from __future__ import annotations
@@ -14,30 +15,55 @@ import torch
 from torch import Tensor
 
 from ..types import PointPicks, TargetKey
+from .similarity import turned
 
 
-def moves_of(picks: PointPicks, count: int) -> Tensor:
-    """(N, J, 2) px: the way of each pair in each of `count` frames."""
+def full_ways(picks: PointPicks, count: int, similarities: Tensor | None = None) -> Tensor:
+    """(N, J, 2) px: the way of each pair in each of `count` frames, at full strength.
+
+    similarities: (N, J) complex, how the thing about each handle has turned and grown since the picked frame; None: not at all.
+    """
     ways = _ways(picks, range(count))
-    return ways * _strengths(picks, range(count))[:, None, None] if picks.strength else ways
+    if similarities is None:
+        return ways
+    number = torch.arange(count)
+    for pair in range(len(picks.handles)):
+        first, last = _span(picks, pair)
+        since = similarities[number.clamp(first, last).clamp(0, count - 1), pair]
+        ways[:, pair] = turned(ways[:, pair], similarities[:, pair] / since)
+    return ways
+
+
+def weakened(ways: Tensor, picks: PointPicks) -> Tensor:
+    """Ways (N, J, 2) px by the strength of their frames."""
+    return ways * _strengths(picks, range(len(ways)))[:, None, None] if picks.strength else ways
 
 
 def in_window(start: PointPicks, whole: PointPicks, numbers: Sequence[int]) -> PointPicks:
     """Points `start` on the first of some frames of a film, with the ways and the strength that `whole`, the points that were
-    picked on the film, has in the others of them. numbers: of these frames in the film."""
+    picked on the film, has in the others of them. numbers: of these frames in the film. What lies behind the last key of a pair, or
+    before its first, has none: it goes on from the way of the first frame, or from the key."""
     if not whole.keys and not whole.strength:
         return start
-    ways, places = _ways(whole, numbers), range(1, len(numbers))
-    keys = tuple(TargetKey(i, pair, ways[i, pair]) for i in places for pair in range(len(start.handles)))
+    ways, keys = _ways(whole, numbers), []
+    for pair in range(len(start.handles)):
+        first, last = _span(whole, pair)
+        keys += [TargetKey(i, pair, ways[i, pair]) for i in range(1, len(numbers)) if first <= numbers[i] <= last]
     strength = tuple(enumerate(_strengths(whole, numbers).tolist())) if whole.strength else ()
-    return replace(start, keys=keys, strength=strength)
+    return replace(start, keys=tuple(keys), strength=strength)
+
+
+def _span(picks: PointPicks, pair: int) -> tuple[int, int]:
+    """The first and the last frame of which somebody said where a pair goes."""
+    frames = [picks.frame, *(key.frame for key in picks.keys if key.pair == pair)]
+    return min(frames), max(frames)
 
 
 def _ways(picks: PointPicks, numbers: Sequence[int]) -> Tensor:
     """(N, J, 2) px: the way of each pair in the frames of these numbers, at full strength."""
     picked = (picks.targets - picks.handles).float()
     if not picks.keys:
-        return picked.expand(len(numbers), -1, -1)
+        return picked.repeat(len(numbers), 1, 1)
     ways = torch.empty(len(numbers), *picked.shape)
     for pair in range(len(picked)):
         keys = {picks.frame: picked[pair]} | {key.frame: key.move.float() for key in picks.keys if key.pair == pair}

@@ -15,6 +15,7 @@ from einops import rearrange, reduce
 from torch import Tensor
 
 MOST_GROWTH = 2.0  # a set gets at most so many times as large or small in the course of a clip
+TORN = 0.4  # of the spacing: a member that its set would have to be bent by so much to hold is on something else
 HANDLE_COUNTS = 3
 FEWEST = 3  # members that must agree before a turn is believed: fewer give a shift
 
@@ -29,6 +30,21 @@ def as_pieces(start: Tensor, followed: Tensor, seen: Tensor, tolerance: float) -
         return followed, seen
     pieces = [_as_piece(*one, tolerance) for one in zip(start, followed, seen, strict=True)]
     return torch.stack([places for places, _ in pieces]), torch.stack([agree for _, agree in pieces])
+
+
+def held_together(start: Tensor, latest: Tensor, seen: Tensor, members: int, spacing: float) -> tuple[Tensor, Tensor]:
+    """All points (P, 2) with the sets, which are the first of them, made whole; and which (P,) were torn off.
+
+    start (J * members, 2) px: the sets as they were picked, their members `spacing` px apart; seen (J * members,): the members that
+    the sets are held by.
+    """
+    count = len(start)
+    as_picked, now, is_seen = (part.unflatten(0, (-1, members)) for part in (start, latest[:count], seen))
+    placed, agree = (part.flatten(0, 1) for part in as_pieces(as_picked, now, is_seen, max(1.0, TORN * spacing)))
+    torn = torch.zeros(len(latest), dtype=torch.bool)
+    torn[:count] = seen & ~agree
+    held = torch.where((seen | ~is_seen.any(1).repeat_interleave(members))[:, None], placed, latest[:count])
+    return torch.cat([held, latest[count:]]), torn
 
 
 def carry_with_sets(mask_points: Tensor, start: Tensor, moved: Tensor, seen: Tensor) -> Tensor:
@@ -52,7 +68,7 @@ def _as_piece(start: Tensor, followed: Tensor, seen: Tensor, tolerance: float) -
     agreeing = (miss <= tolerance) & seen
     votes = (agreeing * counts).sum(1) - miss.clamp(max=tolerance).masked_fill(~seen, 0).mean(1) / (2 * tolerance)
     agree = agreeing[int(votes.argmax())]
-    turn, shift = _fitted(before[agree], after[agree])
+    turn, shift = fitted(before[agree], after[agree])
     placed = torch.view_as_real(turn * before + shift).to(followed.dtype)
     return torch.where(agree[:, None], followed, placed), agree
 
@@ -68,8 +84,8 @@ def _candidates(before: Tensor, after: Tensor, seen: Tensor) -> tuple[Tensor, Te
     return turns, after[one] - turns * before[one]
 
 
-def _fitted(before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
-    """The similarity by least squares; the mean shift of fewer than three points."""
+def fitted(before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
+    """The similarity (a, b) of complex places (P,) by least squares; the mean shift of fewer than three."""
     middle, there = before.mean(), after.mean()
     from_middle = before - middle
     spread = from_middle.abs().square().sum()

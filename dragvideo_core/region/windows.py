@@ -22,6 +22,7 @@ class Start:
     picture: np.ndarray  # (h, w, 3) uint8
     picks: PointPicks  # `frame` is 0: the start is the first frame of its window
     layer: Tensor | None  # (1, h, w)
+    holds: Tensor | None = None  # (h, w) bool: the part of the layer that holds what is dragged; None: not known yet
 
     def as_tensors(self) -> dict[str, Tensor]:
         """What goes into a file."""
@@ -32,12 +33,15 @@ class Start:
             "start.targets": self.picks.targets,
             "start.mask_points": self.picks.mask_points,
         }
-        return tensors if self.layer is None else tensors | {"start.layer": self.layer.clone()}
+        masks = {"start.layer": self.layer, "start.holds": self.holds}
+        return tensors | {name: mask.clone() for name, mask in masks.items() if mask is not None}
 
     def read_from(self, tensors: dict[str, Tensor]) -> Start | None:
         """A later start of the same work that `as_tensors` made; None where the tensors are none."""
         size = self.picture.shape[:2]
-        wanted = replace(self, layer=torch.zeros(1, *size) if "start.layer" in tensors else None).as_tensors()
+        layer = torch.zeros(1, *size) if "start.layer" in tensors else None
+        holds = torch.zeros(size, dtype=torch.bool) if "start.holds" in tensors else None
+        wanted = replace(self, layer=layer, holds=holds).as_tensors()
         if not _are_like(tensors, wanted):
             return None
         picks = replace(
@@ -48,7 +52,21 @@ class Start:
             strokes=(),
             frame=0,
         )
-        return Start(int(tensors["start.index"]), tensors["start.picture"].numpy(), picks, tensors.get("start.layer"))
+        picture = tensors["start.picture"].numpy()
+        return Start(int(tensors["start.index"]), picture, picks, tensors.get("start.layer"), tensors.get("start.holds"))
+
+
+@dataclass(frozen=True)
+class Found:
+    """The tracks, and what another piece of the same film goes on from."""
+
+    tracks: PointTracks
+    ways: Tensor  # (N, J, 2) px: of each pair at full strength
+    holds: Tensor  # (N, 1, H, W) bool: which part of the layer holds what an edit mask that nobody painted takes in
+
+    def of_frames(self, frames: slice) -> Found:
+        """Of some frames alone."""
+        return Found(self.tracks.of_frames(frames), self.ways[frames], self.holds[frames])
 
 
 @dataclass(frozen=True)
@@ -99,12 +117,13 @@ def window_from(
     return Window(count, is_last, is_lost, patch, later, list(copies.numpy()), tracks)
 
 
-def later_start(start: Start, pictures: list[np.ndarray], indices: list[int], tracks: PointTracks) -> Start:
+def later_start(start: Start, pictures: list[np.ndarray], indices: list[int], found: Found) -> Start:
     """The last of these frames that shows every pair, as the start of what follows; the same start where none does. One that still
     knows the layer comes before a later one where it was lost.
 
-    The frames have `indices` in the film, small copies `pictures`, and `tracks`.
+    The frames have `indices` in the film, small copies `pictures`, and in them this was found.
     """
+    tracks = found.tracks
     shows_all = tracks.visible.any(2).all(1)
     knows_too = shows_all & ~shows_everything(tracks)
     chosen = (knows_too if bool(knows_too.any()) else shows_all).nonzero().flatten().tolist()
@@ -112,9 +131,9 @@ def later_start(start: Start, pictures: list[np.ndarray], indices: list[int], tr
         return start
     i, middle = chosen[-1], tracks.handles.shape[2] // 2
     handles = tracks.handles[i, :, middle]
-    targets = handles + (start.picks.targets - start.picks.handles)
-    picks = replace(start.picks, handles=handles, targets=targets, mask_points=tracks.mask_points[i], strokes=(), frame=0)
-    return Start(indices[i], pictures[i], picks, None if tracks.layer is None else tracks.layer[i])
+    mask_points, layer = tracks.mask_points[i], None if tracks.layer is None else tracks.layer[i]
+    picks = replace(start.picks, handles=handles, targets=handles + found.ways[i], mask_points=mask_points, strokes=(), frame=0)
+    return Start(indices[i], pictures[i], picks, layer, found.holds[i, 0])
 
 
 def shows_everything(tracks: PointTracks) -> Tensor:

@@ -12,7 +12,7 @@ from ..layers import find as layers
 from ..layers.given import NOTHING
 from ..points import edit_mask as edit_masks
 from ..points import sets as points
-from ..points.moves import moves_of
+from ..points.moves import full_ways, weakened
 from ..types import PointPicks, PointTracks, Segmenter, UserError, VideoClip
 
 OUTSIDE = "Paint the mask over it, or add a mask point near it on the Pick Points node."
@@ -50,7 +50,7 @@ def follow(
     scale = min(clip.size) / points.REFERENCE
     handles = points.square_set(picks.handles.float(), settings.set_side, settings.set_spacing * scale)
     handles = points.shifted_inside(handles, clip.size)
-    moves = moves_of(picks, len(clip))
+    moves = weakened(full_ways(picks, len(clip)), picks)
     targets = handles + moves[picks.frame][:, None]
     motion = given.places - given.places[picks.frame]  # (N, P, 2)
     by = serving(picks, given)
@@ -75,7 +75,7 @@ def follow(
         layer = layers.layer_of_guess(clip, picks, segmenter, edit_mask, moved.mean(2), visible.any(2), ends)
     segmenter.free()
     if not is_given:
-        edit_mask = edit_masks.taking_in(edit_mask, layer, moved.mean(2), there.mean(2))
+        edit_mask = edit_masks.taking_in(edit_mask, layer, moved.mean(2), there.mean(2), picks.frame)
     return PointTracks(
         handles=moved,
         targets=there,

@@ -20,10 +20,11 @@ from ..points import finders
 from ..points import sets as points
 from ..points.features import Features, answer
 from ..points.flow import DIS, Flow
-from ..points.moves import moves_of
+from ..points.moves import full_ways, weakened
 from ..points.naming import shows_picked_frame
-from ..points.pieces import as_pieces, carry_with_sets
-from ..region.windows import tracks_as_tensors, tracks_of
+from ..points.pieces import carry_with_sets, held_together
+from ..points.similarity import similarities
+from ..region.windows import Found, tracks_as_tensors, tracks_of
 from ..types import (
     Correction,
     DragModel,
@@ -38,9 +39,6 @@ from ..types import (
 )
 
 OUTSIDE = "Paint the mask over it in Pick Points, or over the wired mask, or turn on 'fit mask' in Propagate Points."
-
-
-TORN = 0.4  # of the spacing: a member that its set would have to be bent by so much to hold is on something else
 
 
 @dataclass(frozen=True)
@@ -77,11 +75,12 @@ def propagate(
     """Carry handle sets, targets and mask points from the picks' frame to all others, forward and backward.
 
     Foreground points are found by optical flow, or by DIFT, background points move with their nearest foreground point
-    (Eq. 1), targets move with their handles (Eq. 2), the mask is the union of the squares around the mask points
-    (with `fit_mask` points along each drag's way are among these, and the mask is larger by the dragged regions). Without
-    mask points it is what lies near the drags, and takes in the layer near the handles where one is known. A
-    correction puts a handle where it really is in a frame, and the points go on from there. A point outside the picture counts
-    as hidden. edit_mask: (N, 1, H, W) bool, in the place of the squares; `fit_mask` adds to it as to these.
+    (Eq. 1), targets move with their handles (Eq. 2) and, unless the tracker is DIFT alone, go along with the thing as it turns and
+    grows (`points/similarity.py`), the mask is the union of the squares around the mask points (with `fit_mask` points along each
+    drag's way are among these, and the mask is larger by the dragged regions). Without mask points it is what lies near the drags,
+    and takes in the layer near the handles where one is known. A correction puts a handle where it really is in a frame, and the
+    points go on from there. A point outside the picture counts as hidden. edit_mask: (N, 1, H, W) bool, in the place of the
+    squares; `fit_mask` adds to it as to these.
 
     Warns when a target lies outside the mask, which cannot be reached: before the work for the picks' frame, afterwards for the
     others. UserError when picks, corrections, mask or the segmenter's masks do not belong to this clip, or the mask is black.
@@ -90,6 +89,26 @@ def propagate(
     """
     if not group.is_first:
         return help_to_propagate(clip, model, settings, group)
+    tracks = found_in(clip, picks, segmenter, model, settings, on_progress, corrections, edit_mask, flow, group).tracks
+    if group.size > 1:
+        group.state_from_first(tracks_as_tensors(tracks))
+    return tracks
+
+
+def found_in(
+    clip: VideoClip,
+    picks: PointPicks,
+    segmenter: Segmenter,
+    model: DragModel | None = None,
+    settings: PropagateSettings = PropagateSettings(),
+    on_progress: OnProgress = ignore_progress,
+    corrections: Sequence[Correction] = (),
+    edit_mask: Tensor | None = None,
+    flow: Flow = DIS,
+    group: Group = ALONE,
+    holds: Tensor | None = None,
+) -> Found:
+    """All that `propagate` finds. holds: (H, W) bool, in the picks' frame, where an earlier piece of the same film said so."""
     try:
         _check(clip, picks, corrections)
         _check_model(model, settings)
@@ -100,7 +119,8 @@ def propagate(
         radius = settings.mask_radius * scale
         handles = points.square_set(picks.handles.float(), settings.set_side, settings.set_spacing * scale)
         handles = points.shifted_inside(handles, clip.size)
-        moves = moves_of(picks, len(clip))
+        ways = full_ways(picks, len(clip))
+        moves = weakened(ways, picks)
         targets = handles + moves[picks.frame][:, None]
         unreached = torch.zeros(len(picks.targets), dtype=torch.bool)
         if not settings.fit_mask and shows_picked_frame():
@@ -126,6 +146,11 @@ def propagate(
     shape, count = handles.shape[:2], handles.shape[0] * handles.shape[1]
     moved_handles = places[:, :count].unflatten(1, shape)
     mask_points = places[:, count:]
+    if settings.tracker != "dift":
+        thing = _thing(segmenter, regions, picks.frame)
+        similar = similarities(clip.frames, picks.frame, moved_handles.mean(2), edit_masks.moving(ways).any(0), thing, flow)
+        ways = full_ways(picks, len(clip), similar)
+        moves = weakened(ways, picks)
     moved_targets = points.carry_targets(targets, handles, moved_handles) + (moves - moves[picks.frame])[:, :, None]
     middles = moved_handles.mean(2), moved_targets.mean(2)
     mask = edit_masks.may_change(mask_points, *middles, radius, clip.size) if edit_mask is None else edit_mask
@@ -150,9 +175,11 @@ def propagate(
     takes_in = edit_mask is None and not len(picks.mask_points)
     if layer is None and not segmenter.asks_points and settings.guess_layer:
         seen = visible[:, :count].unflatten(1, shape).any(2)
-        layer = layers.layer_of_guess(clip, picks, segmenter, mask, middles[0], seen, middles[1] if takes_in else None)
+        layer = layers.layer_of_guess(clip, picks, segmenter, mask, middles[0], seen, middles[1] if takes_in else None, holds)
+    held = torch.zeros_like(mask)
     if takes_in:
-        mask = edit_masks.taking_in(mask, layer, *middles) & of_shot[:, None, None, None]
+        mask, held = edit_masks.mask_and_holds(mask, layer, *middles, picks.frame, holds)
+        mask = mask & of_shot[:, None, None, None]
     tracks = PointTracks(
         handles=moved_handles,
         targets=moved_targets,
@@ -163,9 +190,7 @@ def propagate(
         layer=layer,
         front=layers.front_of(segmenter, clip),
     )
-    if group.size > 1:
-        group.state_from_first(tracks_as_tensors(tracks))
-    return tracks
+    return Found(tracks, ways, held)
 
 
 def help_to_propagate(clip: VideoClip, model: DragModel | None, settings: PropagateSettings, group: Group) -> PointTracks:
@@ -173,6 +198,13 @@ def help_to_propagate(clip: VideoClip, model: DragModel | None, settings: Propag
     if model is not None and settings.tracker != "flow":
         answer(clip, model, settings, group)
     return tracks_of(group.state_from_first(None) or {})
+
+
+def _thing(segmenter: Segmenter, regions: Regions, frame: int) -> Tensor:
+    """The layer in the picks' frame as far as it is known: (H, W) float, 1 everywhere where it is not."""
+    if isinstance(segmenter, layers.GuessedSegmenter) and segmenter.layer is not None:
+        return segmenter.layer[0]
+    return regions.masks[frame, 0].float()
 
 
 def _shot(clip: VideoClip, frame: int) -> Tensor:
@@ -244,9 +276,7 @@ def _follow(
         for i in order:
             followed, seen = finder.find(i, points.nearest_inside(latest, clip.size))
             latest = points.carry_background(latest, before & seen, followed)
-            latest, torn = _whole(
-                start[:sets], latest, (before & seen)[:sets], members, max(1.0, TORN * settings.set_spacing * scale)
-            )
+            latest, torn = held_together(start[:sets], latest, (before & seen)[:sets], members, settings.set_spacing * scale)
             seen = seen & ~torn
             for handle, centre in corrected.get(i, {}).items():
                 chosen = torch.zeros_like(seen)
@@ -264,20 +294,6 @@ def _follow(
             done += 1
             on_progress(done, total, None)
     return places, foreground, visible
-
-
-def _whole(start: Tensor, latest: Tensor, seen: Tensor, members: int, tolerance: float) -> tuple[Tensor, Tensor]:
-    """All points (P, 2) with the sets, which are the first of them, made whole; and which (P,) were torn off.
-
-    start (J * members, 2) px: the sets as they were picked; seen (J * members,): the members that the sets are held by.
-    """
-    count = len(start)
-    as_picked, now, is_seen = (part.unflatten(0, (-1, members)) for part in (start, latest[:count], seen))
-    placed, agree = (part.flatten(0, 1) for part in as_pieces(as_picked, now, is_seen, tolerance))
-    torn = torch.zeros(len(latest), dtype=torch.bool)
-    torn[:count] = seen & ~agree
-    held = torch.where((seen | ~is_seen.any(1).repeat_interleave(members))[:, None], placed, latest[:count])
-    return torch.cat([held, latest[count:]]), torn
 
 
 def _finders(

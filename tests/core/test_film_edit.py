@@ -221,14 +221,14 @@ def test_cancelled_work_leaves_no_file(film: Path, tmp_path: Path):
 def test_work_that_was_broken_off_goes_on_at_its_window(film: Path, tmp_path: Path, frame: int, monkeypatch):
     drag_a_film(film, points(frame), tmp_path / "whole.mkv", LOSSLESS)
     calls: list[int] = []
-    propagate = film_window.propagate
+    propagate = film_window.found_in
 
-    def counted(clip, *inputs):
+    def counted(clip, *inputs, **more):
         if len(clip) > 1:  # a window, and not the picked frame by itself
             calls.append(1)
-        return propagate(clip, *inputs)
+        return propagate(clip, *inputs, **more)
 
-    monkeypatch.setattr(film_window, "propagate", counted)
+    monkeypatch.setattr(film_window, "found_in", counted)
 
     def cancel(done: int, total: int, picture) -> None:
         if done >= 12:

@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -45,6 +46,36 @@ def test_a_pin_with_a_key_that_moves_it_is_a_drag(film: Path, tmp_path: Path):
     drag_a_film(film, json.dumps(keyed), tmp_path / "out.mkv", LOSSLESS)
     before, after = read(film), read(tmp_path / "out.mkv")
     assert np.abs(centre(after[9]) - centre(before[9]) - [0, -12]).max() < 1.0 and np.array_equal(before[0], after[0])
+
+
+def test_a_drag_goes_along_with_a_thing_that_turns_and_shrinks_through_all_windows(tmp_path: Path, monkeypatch):
+    """Picked on frame 6 of 14, windows of 5 frames: by 4 degrees and to 97 % from frame to frame."""
+    generator, middle, ways = np.random.default_rng(3), np.array([64.0, 48.0]), {}
+    ground, thing = (np.kron(generator.integers(*span, (40, 40, 3)), np.ones((5, 5, 1))) for span in ((30, 90), (120, 250)))
+    by = 0.97 ** np.arange(-5, 9) * np.exp(1j * np.radians(4) * np.arange(-5, 9))
+    y, x = np.mgrid[: SIDE[0], : SIDE[1]]
+    shown = []
+    for one in by:
+        there = np.array([[one.real, -one.imag], [one.imag, one.real]])
+        disc = np.hypot(x - middle[0], y - middle[1]) <= 26 * abs(one)
+        turned = cv2.warpAffine(thing, np.concatenate([there, (middle - there @ [100, 100])[:, None]], 1), SIDE[::-1])
+        shown.append(np.where(disc[..., None], turned, ground[: SIDE[0], : SIDE[1]]).astype(np.uint8))
+    bend_layers = film_drawing.bend_layers
+
+    def watched(clip, tracks, settings):
+        way, at = (tracks.targets - tracks.handles).mean((1, 2)), tracks.handles[:, 0, 4] - torch.from_numpy(middle)
+        turns = torch.atan2(at[:, 1], at[:, 0])  # the handle says which frame it is
+        ways.update({round(float(turn.rad2deg()) / 4): complex(*one.tolist()) for turn, one in zip(turns, way, strict=True)})
+        return bend_layers(clip, tracks, settings)
+
+    monkeypatch.setattr(film_drawing, "bend_layers", watched)
+    picked = {"version": 3, "size": [128, 96], "frame": 5, "mask_points": []}
+    picked["pairs"] = [{"handle": [76.0, 48.0], "target": [76.0, 34.0]}]
+    picked["strokes"] = [{"kind": "thing", "radius": 18, "points": [[64.0, 48.0]]}]
+    picked["strokes"] += [{"kind": "ground", "radius": 5, "points": [[20.0, 10.0], [110.0, 10.0], [110.0, 88.0], [20.0, 88.0]]}]
+    drag_a_film(write(tmp_path / "turns.mkv", shown), json.dumps(picked), tmp_path / "out.mkv", LOSSLESS)
+    assert len(ways) == COUNT
+    assert max(abs(way / (-14j * one) - 1) for (_, way), one in zip(sorted(ways.items()), by, strict=True)) < 0.12
 
 
 def heights_of_the_handle(monkeypatch) -> dict[int, float]:

@@ -1,6 +1,6 @@
 import torch
 
-from dragvideo_core.points.edit_mask import FARTHEST, NEAREST, around_drags, may_change, taking_in
+from dragvideo_core.points.edit_mask import FARTHEST, NEAREST, around_drags, mask_and_holds, may_change, taking_in
 
 SIZE = (100, 160)
 
@@ -124,3 +124,28 @@ def test_what_holds_does_not_change_for_a_frame():
     handles, targets = (ends.expand(9, -1, -1) for ends in (drag((63, 50)), drag((71, 50))))
     taken = taking_in(around_drags(handles, targets, SIZE), layer, handles, targets)
     assert not taken[4, 0, 80:84, 90:105].any() and torch.equal(taken[4, 0, :60], taken[3, 0, :60])
+
+
+def test_what_holds_in_the_picked_frame_holds_in_all_frames_and_in_what_goes_on_from_them():
+    """The body leaves the picture's border and is as small as neck and head: by itself it would come along with them."""
+    layer = swan().repeat(9, 1, 1, 1)
+    layer[1:, :, 84:] = 0
+    handles, targets = (ends.expand(9, -1, -1) for ends in (drag((63, 60)), drag((71, 60))))
+    near, body = around_drags(handles, targets, SIZE), (..., slice(82, 84), slice(40, 50))
+    together, holds = mask_and_holds(near, layer, handles, targets, 0)
+    assert not together[body].any() and holds[body].all()
+    last = slice(5, None), handles[5:], targets[5:]
+    assert mask_and_holds(near[last[0]], layer[last[0]], *last[1:], 0)[0][body].any()
+    goes_on = mask_and_holds(near[last[0]], layer[last[0]], *last[1:], 0, holds[5, 0])[0]
+    assert torch.equal(goes_on, together[5:])
+
+
+def test_an_end_that_comes_to_touch_what_holds_does_not_set_it_free():
+    """From the fifth frame on the head reaches around to the foot: both are one piece, and more of it went along than held."""
+    layer = swan(6).repeat(9, 1, 1, 1)
+    layer[:, :, 80:] = 0
+    layer[:, :, 80:, 60:66], layer[:, :, 96:, 58:70] = 1, 1
+    layer[5:, :, 14:16, 72:90], layer[5:, :, 14:98, 88:90], layer[5:, :, 96:98, 70:90] = 1, 1, 1
+    handles, targets = (ends.expand(9, -1, -1) for ends in (drag((63, 60)), drag((71, 60))))
+    taken, holds = mask_and_holds(around_drags(handles, targets, SIZE), layer, handles, targets, 0)
+    assert not holds[:5, 0, 14:20, 60:66].any() and holds[:, 0, 97:, 59:69].all() and not taken[:, 0, 97:, 59:69].any()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from dragvideo_core.region.windows import Start, Window, joined, later_start, turned_round, window_from
+from dragvideo_core.region.windows import Found, Start, Window, joined, later_start, turned_round, window_from
 from dragvideo_core.types import PointPicks, PointTracks
 
 from ..tiny import tiny_tracks
@@ -97,10 +97,16 @@ def test_the_next_window_starts_where_the_layer_is_still_known():
     tracks.layer[2:], tracks.visible[1, 0] = 1.0, False
     pictures = [np.full((64, 64, 3), i, np.uint8) for i in range(4)]
     first = start()
-    made = later_start(first, pictures, [7, 8, 9, 10], tracks)
+    ways, holds = torch.arange(16.0).reshape(4, 2, 2), torch.eye(64)[None, None].repeat(4, 1, 1, 1) > 0
+
+    def later(now: PointTracks) -> Start:
+        return later_start(first, pictures, [7, 8, 9, 10], Found(now, ways, holds))
+
+    made = later(tracks)
     assert made.index == 7 and made.picture is pictures[0] and torch.equal(made.layer, tracks.layer[0])
+    assert torch.equal(made.picks.targets - made.picks.handles, ways[0]) and torch.equal(made.holds, holds[0, 0])
     tracks.layer[:] = 1.0
-    assert later_start(first, pictures, [7, 8, 9, 10], tracks).index == 10
-    assert later_start(first, pictures, [7, 8, 9, 10], replace(tracks, layer=None)).index == 10
+    assert later(tracks).index == 10
+    assert later(replace(tracks, layer=None)).index == 10
     tracks.visible[:] = False
-    assert later_start(first, pictures, [7, 8, 9, 10], tracks) is first
+    assert later(tracks) is first
