@@ -7,6 +7,7 @@ ended, so the first rank follows all of them and gives each to whoever is free; 
 from __future__ import annotations
 
 import json
+import threading
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from queue import PriorityQueue
@@ -24,13 +25,23 @@ from .layers.matte import matte
 from .points.naming import gathered, in_film, warn_of_numbers
 from .region.box import box_around, tracks_in
 from .region.patch import Patch, is_patched, patch_from
-from .region.scaled import as_frames, as_values, enlarged_masks
+from .region.scaled import Room, as_frames, as_values, enlarged_masks
 from .region.windows import tracks_as_tensors, tracks_of
 from .stages.displace import DisplaceSettings, Sketch, bend_layers, warn_of_folds
 from .types import Box, PointTracks, UserError, VideoClip
 
 EDGE = 16  # px of the film around what may change: so far the layer's edge is looked for in its own pixels
 SAID, FAILED = "said", "failed"  # texts of an answer
+
+
+class _Rooms(threading.local):
+    """Of each thread that draws: nothing in them is needed any more once a window is drawn."""
+
+    def __init__(self) -> None:
+        self.copies, self.layer = Room(), Room()
+
+
+_rooms = _Rooms()
 
 
 @dataclass(frozen=True)
@@ -101,13 +112,13 @@ def _sketch(drawing: Drawing) -> Sketch | None:
     """What there is to draw in a window's own frames, None for nothing."""
     shown, box = drawing.shown, drawing.box
     with in_film(drawing.numbers, drawing.factor):
-        bents = bend_layers(_clip(drawing.copies), drawing.tracks, drawing.settings)
+        bents = bend_layers(_clip(drawing.copies, _rooms.copies), drawing.tracks, drawing.settings)
         folded = [i for i, bent in enumerate(bents) if bent is not None and bent.had_folds]
         warn_of_folds([i for i in folded if shown.start <= i < shown.stop])
     bents, tracks = bents[shown], drawing.tracks.of_frames(shown)
     if box is None or not any(bent is not None and bent.moved.any() for bent in bents):
         return None
-    cut = enlarged_masks(tracks_in(box, tracks), drawing.factor)
+    cut = enlarged_masks(tracks_in(box, tracks), drawing.factor, _rooms.layer)
     if cut.layer is not None and drawing.factor > 1:
         edge = box_around(cut.edit_mask.any(0)[0].numpy(), EDGE, 1)
         cut = replace(cut, layer=cut.layer if edge is None else _sharp(drawing.pixels, cut.layer, edge))
@@ -129,8 +140,8 @@ def _changes(sketch: Sketch, i: int) -> tuple[np.ndarray, np.ndarray]:
     return changed, values[is_new]
 
 
-def _clip(pictures: list[np.ndarray]) -> VideoClip:
-    return VideoClip(as_frames(pictures), torch.arange(len(pictures)), 1.0)
+def _clip(pictures: list[np.ndarray], room: Room) -> VideoClip:
+    return VideoClip(as_frames(pictures, room), torch.arange(len(pictures)), 1.0)
 
 
 def _in_box(bent: Bent, box: Box) -> Bent:

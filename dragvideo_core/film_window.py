@@ -27,7 +27,7 @@ from .points.moves import in_window
 from .points.naming import WHERE, in_film, warn_of_frames
 from .points.sets import REFERENCE
 from .region.box import box_around
-from .region.scaled import as_frames, small_copy, small_size
+from .region.scaled import Room, as_frames, small_copy, small_size
 from .region.windows import Found, Start, Window, joined, later_start, shows_everything
 from .stages.displace import DisplaceSettings
 from .stages.propagate import PropagateSettings, found_in
@@ -92,7 +92,7 @@ class FilmWork:
             self.corrections.setdefault(one.frame, []).append(one)
         self.is_carried = not segmenter.asks_points  # the layer goes from window to window; else a SAM is asked in each frame
         self.layer: Tensor | None = None  # (h, w) in the picked frame, once it was found
-        self._room = np.empty(0, np.float32)
+        self._room = Room()
         self.plate: Plate | None = None  # of the picked frame: ground that no frame of a window shows is the same in all
 
     def first_start(self) -> Start:
@@ -206,9 +206,7 @@ class FilmWork:
         return Drawing(self.settings.displace, self.factor, numbers, shown, copies, followed.tracks, box, pixels, plate)
 
     def _clip(self, copies: list[np.ndarray]) -> VideoClip:
-        """These small copies, until the next ones are asked for: their memory is used again."""
-        if self._room.size < sum(copy.size for copy in copies):
-            self._room = np.empty(sum(copy.size for copy in copies), np.float32)
+        """These small copies, until the next ones are asked for."""
         return VideoClip(as_frames(copies, self._room), torch.arange(len(copies)), float(self.film.header.rate))
 
 

@@ -93,9 +93,19 @@ class DiftFinder:
 class FlowFinder:
     """By optical flow between the frames (N, 3, H, W), straight from frames at several distances in which a point was seen."""
 
-    def __init__(self, frames: Tensor, i: int, places: Tensor, together: Sequence[int], window: float, flow: Flow = DIS):
+    def __init__(
+        self,
+        frames: Tensor,
+        i: int,
+        places: Tensor,
+        together: Sequence[int],
+        window: float,
+        flow: Flow = DIS,
+        strides: Sequence[int] = STRIDES,
+    ):
         """together: how many points, one after the other, are near to each other and are looked for together; window: px that
-        a point moves from frame to frame at most."""
+        a point moves from frame to frame at most; strides: frames between a frame and those that it is reached from."""
+        self.strides = strides
         self.frames, self.together, self.window, self.flow = frames, list(together), window, flow
         self.light = frames[..., ::4, ::4].flatten(2).median(2).values  # (N, 3): what it is like in each frame
         self.first = torch.full((len(places),), i)
@@ -158,7 +168,7 @@ class FlowFinder:
     def _sources(self, i: int) -> list[tuple[int, bool]]:
         """The frames to come from, each with whether it is for the points that are followed from there: these frames come first,
         then the near ones, then the far ones."""
-        near = [j for stride in STRIDES for j in (i - stride, i + stride) if j in self.estimates and (self.first != j).any()]
+        near = [j for stride in self.strides for j in (i - stride, i + stride) if j in self.estimates and (self.first != j).any()]
         return [*((j, True) for j in self.first.unique().tolist() if j != i), *((j, False) for j in near)]
 
     def _sets(self, asked: Tensor) -> list[Tensor]:

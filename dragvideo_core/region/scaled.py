@@ -36,11 +36,26 @@ def small_copy(rgb: np.ndarray, factor: int) -> np.ndarray:
     return (small >> 8).astype(np.uint8) if small.dtype == np.uint16 else np.ascontiguousarray(small)
 
 
-def as_frames(pictures: list[np.ndarray], room: np.ndarray | None = None) -> Tensor:
-    """Pictures (H, W, 3) uint8 or uint16 as frames (N, 3, H, W) float32 in [0, 1]: channels last in memory, as they were. room:
-    float32 memory for as many values at least, which the frames are put into."""
-    shape = len(pictures), *pictures[0].shape
-    frames = np.empty(shape, np.float32) if room is None else room[: math.prod(shape)].reshape(shape)
+class Room:
+    """Memory for floats that is used again: to ask for that much anew takes longer than to fill it."""
+
+    def __init__(self) -> None:
+        self._values = np.empty(0, np.float32)
+
+    def of(self, shape: tuple[int, ...]) -> np.ndarray:
+        """An array of this shape, float32, of any values. The one before is no longer to be used."""
+        count = math.prod(shape)
+        if self._values.size < count:
+            self._values = np.empty(count, np.float32)
+        return self._values[:count].reshape(shape)
+
+
+def as_frames(pictures: list[np.ndarray], room: Room | None = None) -> Tensor:
+    """Pictures (H, W, 3) uint8 or uint16 as frames (N, 3, H, W) float32 in [0, 1]: channels last in memory, as they were.
+
+    room: memory for them; None: of their own.
+    """
+    frames = (room or Room()).of((len(pictures), *pictures[0].shape))
     for frame, picture in zip(frames, pictures, strict=True):
         np.divide(picture, np.float32(np.iinfo(picture.dtype).max), out=frame, dtype=np.float32)
     return rearrange(torch.from_numpy(frames), "n h w c -> n c h w")
@@ -75,13 +90,13 @@ def small_corrections(corrections: Sequence[Correction], factor: int) -> list[Co
     return [replace(one, handle=(one.handle + 0.5) / factor - 0.5) for one in corrections]
 
 
-def enlarged_masks(tracks: PointTracks, factor: int) -> PointTracks:
-    """The tracks with their masks and points at the film's own size; soft masks are smoothly enlarged."""
+def enlarged_masks(tracks: PointTracks, factor: int, room: Room | None = None) -> PointTracks:
+    """The tracks with their masks and points at the film's own size; soft masks are smoothly enlarged. room: for the layer."""
 
-    def soft(masks: Tensor | None) -> Tensor | None:
+    def soft(masks: Tensor | None, room: Room) -> Tensor | None:
         if masks is None or factor == 1:
             return masks
-        large = np.empty((len(masks), 1, masks.shape[2] * factor, masks.shape[3] * factor), np.float32)
+        large = room.of((len(masks), 1, masks.shape[2] * factor, masks.shape[3] * factor))
         for one, mask in zip(large, masks, strict=True):
             cv2.resize(mask[0].numpy(), large.shape[:1:-1], one[0], interpolation=cv2.INTER_CUBIC)
         return torch.from_numpy(np.clip(large, 0, 1, large))
@@ -95,6 +110,6 @@ def enlarged_masks(tracks: PointTracks, factor: int) -> PointTracks:
         targets=(tracks.targets + 0.5) * factor - 0.5,
         mask_points=(tracks.mask_points + 0.5) * factor - 0.5,
         edit_mask=hard,
-        layer=soft(tracks.layer),
-        front=soft(tracks.front),
+        layer=soft(tracks.layer, room or Room()),
+        front=soft(tracks.front, Room()),
     )
