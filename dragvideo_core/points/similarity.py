@@ -74,7 +74,7 @@ def _followed(frames: Tensor, picked: int, handle: Tensor, start: Tensor, flow: 
     counts[picked] = True
     for order in (_in_steps(picked, len(frames), 1), _in_steps(picked, -1, -1)):
         near = replace(flow, reach=flow.reach / 2)  # many places agree: it need not be as sure as for a point
-        finder = FlowFinder(frames, picked, start, [len(start)], WINDOW * scale, near, (EVERY,))
+        finder = FlowFinder(frames, picked, start, [len(start)], WINDOW * scale, near, (1, EVERY))
         latest, before = start, picked
         for i in order:
             places, seen = finder.find(i, nearest_inside(latest + handle[i] - handle[before], size))
