@@ -60,7 +60,8 @@ def mask_and_holds(
     between. Where the layer goes on beyond the mask, its part may swing: then the ground so far around as the drag is long is taken
     in as well. Where the layer covers all of a frame, no thing is known and nothing is added. The page takes in the same.
 
-    What holds is decided in the picked frame, or was before: `holds` (H, W) bool. From there it goes from frame to frame.
+    What holds is decided in the picked frame, or was before: `holds` (H, W) bool; where nothing holds there, in the nearest frame
+    in which something does. From there it goes from frame to frame.
     """
     nothing = torch.zeros_like(mask)
     if layer is None:
@@ -69,8 +70,12 @@ def mask_and_holds(
     things, holding = layer[:, 0].cpu().numpy() >= 0.5, nothing[:, 0].cpu().numpy()
     pairs = [list(zip(*ends, strict=True)) for ends in zip(handles.tolist(), targets.tolist(), strict=True)]
     known = [i for i, thing in enumerate(things) if not thing.all()]
-    start = None if holds is None or picked not in known else (things[picked], holds.cpu().numpy())
-    for order in ([i for i in known if i >= picked], [i for i in reversed(known) if i < picked]):
+    first, start = picked, None if holds is None or picked not in known else (things[picked], holds.cpu().numpy())
+    if holds is None:
+        near = sorted(known, key=lambda i: abs(i - picked))
+        tried = ((i, _take_in(masks[i].copy(), things[i], pairs[i], None)) for i in near)
+        first = next((i for i, one in tried if one is not None and one.any()), picked)
+    for order in ([i for i in known if i >= first], [i for i in reversed(known) if i < first]):
         before = start
         for i in order:
             one = _take_in(masks[i], things[i], pairs[i], before)

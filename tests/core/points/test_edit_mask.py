@@ -149,3 +149,14 @@ def test_an_end_that_comes_to_touch_what_holds_does_not_set_it_free():
     handles, targets = (ends.expand(9, -1, -1) for ends in (drag((63, 60)), drag((71, 60))))
     taken, holds = mask_and_holds(around_drags(handles, targets, SIZE), layer, handles, targets, 0)
     assert not holds[:5, 0, 14:20, 60:66].any() and holds[:, 0, 97:, 59:69].all() and not taken[:, 0, 97:, 59:69].any()
+
+
+def test_where_nothing_holds_in_the_picked_frame_the_nearest_one_decides():
+    """A bar with two ends alike: neither holds. From the next frame on one of them goes on behind the border."""
+    layer = torch.zeros(3, 1, *SIZE)
+    layer[..., 45:55, 20:140] = 1
+    layer[1:, :, 45:55, :20] = 1
+    handles, targets = (ends.expand(3, -1, -1) for ends in (drag((80, 50)), drag((80, 38))))
+    near, end = around_drags(handles, targets, SIZE), (..., slice(46, 54), slice(21, 30))
+    assert not mask_and_holds(near[:1], layer[:1], handles[:1], targets[:1], 0)[1].any()
+    assert mask_and_holds(near, layer, handles, targets, 0)[1][end].all()
