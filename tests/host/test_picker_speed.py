@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -13,6 +14,9 @@ FILM = "drag-a-video_creature.mp4"  # that the pack puts into the input folder: 
 SIZE = (512, 512)
 LEAST = 30  # pictures a second
 SECONDS = 1.5  # of one measurement
+USUAL = (
+    0.028  # s of `arithmetic` where this is meant to hold: a machine that is slower, or is slowed, may take longer for a picture
+)
 TRIES = 12  # at most: the first one warms up, and a busy machine has slow moments
 FIRST, SECOND = ((220, 130), (250, 120)), ((300, 280), (320, 290))
 STROKES = [  # the creature and what is behind it
@@ -47,6 +51,16 @@ MOVE = """([seconds, left, top]) => new Promise((done) => {
 })"""
 
 
+def arithmetic() -> float:
+    """Processor seconds of some sums, the quickest of several tries."""
+    took = []
+    for _ in range(7):
+        began = time.process_time()
+        sum(i * i for i in range(1_000_000))
+        took.append(time.process_time() - began)
+    return min(took)
+
+
 def moved(page: ComfyPage, canvas: Canvas) -> dict[str, float]:
     """Draws the second arrow for a while: pictures `drawn`, seconds it `took`, and the page's processor time, `busy` s."""
     cdp = page.page.context.new_cdp_session(page.page)
@@ -79,8 +93,9 @@ def test_thirty_pictures_a_second_at_512_with_two_pairs(page: ComfyPage, rendere
     pick = ("pick", "DragAVideo_Pick", (400, 100), {"points": json.dumps(value)}, {"video": ["film", 0]})
     canvas = Canvas(page, build(page, [film, pick])["pick"])
     canvas.wait_for_picture()
+    most = max(1.0, arithmetic() / USUAL) / LEAST
     tries: list[dict[str, float]] = []
-    while len(tries) < TRIES and not any(one["busy"] / one["drawn"] < 1 / LEAST for one in tries):
+    while len(tries) < TRIES and not any(one["busy"] / one["drawn"] < most for one in tries):
         tries.append(moved(page, canvas))
     said = "; ".join(
         f"{one['drawn'] / one['took']:.1f} pictures/s, {1000 * one['busy'] / one['drawn']:.1f} ms of main thread each"
@@ -88,4 +103,4 @@ def test_thirty_pictures_a_second_at_512_with_two_pairs(page: ComfyPage, rendere
     )
     print(f"{renderer}, {kind}: {said}")
     assert all(one["drawn"] >= 0.9 * one["asked"] for one in tries), "a move was not drawn"
-    assert min(one["busy"] / one["drawn"] for one in tries) < 1 / LEAST, said
+    assert min(one["busy"] / one["drawn"] for one in tries) < most, said
