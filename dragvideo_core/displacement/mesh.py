@@ -20,6 +20,7 @@ from ..types import Size
 
 CELLS = 64  # along the shorter side of the picture
 SMALLEST = 2  # px, of a cell's side
+BITS = 32  # of a vertex's number
 
 
 @dataclass(frozen=True)
@@ -106,4 +107,5 @@ def _grid_lines(side: int, beyond: int, spacing: int, origin: int) -> tuple[int,
 def _edges(cells: np.ndarray) -> np.ndarray:
     joined = np.concatenate([cells[:, [a, b]] for a, b in ((0, 1), (2, 3), (0, 2), (1, 3), (0, 3), (1, 2))])
     joined.sort(1)
-    return np.unique(joined, axis=0)
+    numbers = np.unique(joined[:, 0] << BITS | joined[:, 1])  # over pairs it is slow
+    return np.stack([numbers >> BITS, numbers & (1 << BITS) - 1], -1)

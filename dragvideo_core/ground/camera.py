@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -38,6 +39,12 @@ class Seen:
     def __post_init__(self) -> None:
         plain = int(self.gray[self.known].mean()) if self.known.any() else 0
         object.__setattr__(self, "gray", np.where(self.known, self.gray, np.uint8(plain)))
+
+    @cached_property
+    def corners(self) -> Array | None:
+        """Places (P, 1, 2) px that can be followed, None for none."""
+        free = cv2.erode(self.known.astype(np.uint8), np.ones((WINDOW,) * 2, np.uint8), borderValue=1)
+        return cv2.goodFeaturesToTrack(self.gray, CORNERS, QUALITY, APART, mask=free)
 
 
 def chained_motions(pictures: Sequence[Array], known: Sequence[Mask], holes: Sequence[Mask]) -> list[Matrix]:
@@ -70,8 +77,7 @@ def corrected(guess: Matrix, first: Seen, second: Seen) -> Matrix:
 
 def corner_motion(first: Seen, second: Seen) -> Matrix | None:
     """The affine motion of the ground between two pictures of one size by their corners; None where there are too few."""
-    free = cv2.erode(first.known.astype(np.uint8), np.ones((WINDOW,) * 2, np.uint8), borderValue=1)
-    corners = cv2.goodFeaturesToTrack(first.gray, CORNERS, QUALITY, APART, mask=free)
+    corners = first.corners
     if corners is None or len(corners) < FEWEST:
         return None
     there, tracked = _followed(first.gray, second.gray, corners)

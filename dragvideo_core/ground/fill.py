@@ -142,9 +142,10 @@ def _asked(i: int, hole: Mask, source: _Ground, others: Sequence[int], motions: 
     """The frames that show most of the hole of frame i, and near ones before far ones; then those that show most of the rest."""
     if not others or np.count_nonzero(hole) <= SPECK * hole.size:
         return
-    y, x = np.nonzero(hole)
+    rows, columns = _rows_and_columns(hole)
+    y, x = np.nonzero(hole[rows, columns])
     step = max(1, len(x) // SEEN)
-    places = np.stack([x, y], -1)[::step].astype(np.float64)
+    places = np.stack([x[::step] + columns.start, y[::step] + rows.start], -1).astype(np.float64)
     there = np.rint([move(motions.guess(i, j), places) for j in others]).astype(int)  # (J, P, 2)
     shows = np.array(((there >= 0) & (there < hole.shape[::-1])).all(-1))
     for k, j in enumerate(others):

@@ -266,11 +266,12 @@ def _difference(target: _Look, shown: Array, both: Mask) -> float:
 def _alike(target: _Look, shown: Array, both: Mask) -> Mask:
     """Where (h, w) the frames differ around by less than a smooth fill would."""
     share = both.astype(np.float32)
-    smooth = _blurred(target.gray[-1], share, DETAIL)
-    gap, detail = (np.square(np.clip(picture - target.gray[-1], -OUTLIER, OUTLIER)) for picture in (shown, smooth))
-    means = np.stack([_blurred(square, share, DETAIL) for square in (gap, detail)], -1)
+    smooth, counted = cv2.split(cv2.GaussianBlur(cv2.merge([target.gray[-1] * share, share]), (0, 0), DETAIL))
+    counted = np.maximum(counted, 1e-3)
+    gap, detail = (np.square(np.clip(picture - target.gray[-1], -OUTLIER, OUTLIER)) for picture in (shown, smooth / counted))
     coarse = np.s_[::COARSE, ::COARSE]
-    around = spread((means * share[..., None])[coarse], np.ascontiguousarray(share[coarse]))
+    means = cv2.GaussianBlur(cv2.merge([gap * share, detail * share]), (0, 0), DETAIL)[coarse] / counted[coarse][..., None]
+    around = spread(means, np.ascontiguousarray(share[coarse]))
     differs, contrast = cv2.resize(around, share.shape[::-1], interpolation=cv2.INTER_LINEAR).transpose(2, 0, 1)
     return differs <= LIKENESS * contrast + SAME**2
 

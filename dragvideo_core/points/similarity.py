@@ -29,7 +29,8 @@ REACH = 48.0  # px at 512 x 512: half of that side
 WINDOW = 80.0  # px at 512 x 512: a place moves at most this far between frames
 TOLERANCE = 2.0  # px at 512 x 512: so far a place may be from where the similarity takes it
 LEAST, MOSTLY = 8, 0.5  # places, and share of them, that must agree
-EVERY = 2  # frames: so many from one to the next of those in which the places are looked for
+EVERY, CLOSE = 4, 2  # frames from one to the next of those in which the places are looked for; where many are lost by that
+NEARLY = 0.8  # share of the places that must agree, or fewer frames are left out
 SMOOTH = 3.0  # frames: sigma of the smoothing
 SLIGHT = 0.06  # of size, or radians: where a clip changes by no more than this, less than half of it is heeded: it may be none
 
@@ -72,11 +73,12 @@ def _followed(frames: Tensor, picked: int, handle: Tensor, start: Tensor, flow: 
     tolerance = max(1.0, TOLERANCE * scale)
     turns, counts = np.ones(len(frames), complex), np.zeros(len(frames), bool)
     counts[picked] = True
-    for order in (_in_steps(picked, len(frames), 1), _in_steps(picked, -1, -1)):
+    for ahead in (_in_steps(picked, len(frames), 1), _in_steps(picked, -1, -1)):
         near = replace(flow, reach=flow.reach / 2)  # many places agree: it need not be as sure as for a point
-        finder = FlowFinder(frames, picked, start, [len(start)], WINDOW * scale, near, (1, EVERY))
+        finder = FlowFinder(frames, picked, start, [len(start)], WINDOW * scale, near, range(1, EVERY + 1))
         latest, before = start, picked
-        for i in order:
+        while ahead:
+            i = ahead.pop(0)
             places, seen = finder.find(i, nearest_inside(latest + handle[i] - handle[before], size))
             placed, agree = (one[0] for one in as_pieces(start[None], places[None], seen[None], tolerance))
             if bool(agree.any()):
@@ -85,6 +87,10 @@ def _followed(frames: Tensor, picked: int, handle: Tensor, start: Tensor, flow: 
                 is_here = abs(complex(turn) * there + complex(shift) - at) <= 2 * tolerance
                 counts[i] = is_here and int(agree.sum()) >= max(LEAST, MOSTLY * len(start))
                 turns[i] = complex(turn)
+            is_sure = counts[i] and int(agree.sum()) >= NEARLY * len(start)
+            if not is_sure and abs(i - before) > CLOSE:  # it turns fast, maybe: by way of a frame between
+                ahead = [(before + i) // 2, i, *ahead]
+                continue
             latest, before = placed, i
             finder.settle(i, placed, agree & inside(placed, size))
     return turns, counts
