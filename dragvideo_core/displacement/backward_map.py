@@ -60,17 +60,14 @@ def backward(mesh: Mesh, moved: np.ndarray, size: Size, scale: float = 1.0) -> W
     corners = np.concatenate([mesh.cells[:, list(three)] for three in TRIANGLES])
     order = np.argsort(np.linalg.norm(moved, axis=1)[corners].mean(1), kind="stable")
     at_rest, now = rest[corners[order]], bent[corners[order]]
-    pixel, triangle, place = _drawn(now - corner, at_rest, shape)
-    places, stretch, lands = own.reshape(-1, 2).copy(), np.ones(len(own) * own.shape[1], np.float32), np.zeros(own.shape[:2], bool)
-    places[pixel] = place
-    stretch[pixel] = stretches(at_rest, now)[triangle]
+    pixel, place, stretched = _drawn(now - corner, at_rest, stretches(at_rest, now), shape)
+    places, stretch, lands = own.copy(), np.ones(shape, np.float32), np.zeros(shape, bool)
+    places.reshape(-1).view(np.complex64)[pixel] = place
+    stretch.reshape(-1)[pixel] = stretched
     lands.reshape(-1)[pixel] = True
-    places = places.reshape(own.shape)
     away = cv2.absdiff(places, own) > STILL
     moves = lands & (away[..., 0] | away[..., 1])  # `any(-1)` is slow over two values
-    return Warp(
-        box, places, lands, moves, _left(mesh, busy, box, scale), stretch.reshape(lands.shape), _outside(places, at_rest, size)
-    )
+    return Warp(box, places, lands, moves, _left(mesh, busy, box, scale), stretch, _outside(places, at_rest, size))
 
 
 def stretches(rest: np.ndarray, bent: np.ndarray) -> np.ndarray:
@@ -99,45 +96,42 @@ def _box(places: np.ndarray, size: Size) -> tuple[slice, slice]:
     return rows, columns
 
 
-def _drawn(triangles: np.ndarray, rest: np.ndarray, size: Size) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Every pixel of every triangle (T, 3, 2), in their order: flat pixel numbers, triangle numbers, and the places (P, 2) float32
-    that these pixels have in the triangles at rest (T, 3, 2).
+def _drawn(triangles: np.ndarray, rest: np.ndarray, stretch: np.ndarray, size: Size) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Every pixel of every triangle (T, 3, 2), in their order: flat pixel numbers (P,), the places x + iy (P,) complex64 that these
+    pixels have in the triangles at rest (T, 3, 2), and the stretch (P,) of their triangles, (T,).
 
     Row by row: of each row of a triangle it is worked out from which pixel to which the three shares are not negative, and at which
     place the first one is. From pixel to pixel the place goes on by the same step.
     """
     height, width = size
     first, last = np.ceil(triangles[..., 1].min(1)).clip(0).astype(int), np.floor(triangles[..., 1].max(1)).clip(max=height - 1)
-    triangle, y = _counted(first, np.maximum(last.astype(int) - first + 1, 0))
+    lines = np.maximum(last.astype(int) - first + 1, 0)
+    triangle = np.repeat(np.arange(len(lines)), lines)
+    y = first[triangle] + _along(lines)
     a, b, c = triangles.transpose(1, 0, 2)
     inverse = np.linalg.inv(np.stack([b - a, c - a], -1))
-    across, down = np.concatenate([-inverse.sum(1, keepdims=True), inverse], 1).transpose(2, 0, 1)  # (T, 3): of each share
-    at_zero = [1, 0, 0] - across * a[:, :1] - down * a[:, 1:]
-    shares, slope = at_zero[triangle] + down[triangle] * y[:, None], across[triangle]  # at x = 0, and from there on
+    across, down = np.concatenate([-inverse.sum(1, keepdims=True), inverse], 1).transpose(2, 1, 0)  # (3, T): of each share
+    at_zero = np.array([[1], [0], [0]]) - across * a[:, 0] - down * a[:, 1]
+    slope = across[:, triangle]
+    shares = at_zero[:, triangle] + down[:, triangle] * y  # (3, S), at x = 0
     with np.errstate(divide="ignore", invalid="ignore"):
         ends = -(shares + NOTHING) / slope
-    start = np.ceil(np.where(slope > 0, ends, -np.inf).max(1)).clip(0, width).astype(int)
-    stop = np.floor(np.where(slope < 0, ends, np.inf).min(1)).clip(-1, width - 1).astype(int) + 1
-    misses = ((slope == 0) & (shares < -NOTHING)).any(1)
+    start = np.ceil(np.where(slope > 0, ends, -np.inf).max(0)).clip(0, width).astype(int)
+    stop = np.floor(np.where(slope < 0, ends, np.inf).min(0)).clip(-1, width - 1).astype(int) + 1
+    misses = ((slope == 0) & (shares < -NOTHING)).any(0)
     counts = np.where(misses, 0, np.maximum(stop - start, 0))
-    x = _numbers(start, counts)
-    at_first = shares + slope * start[:, None]  # of each row's first pixel
-    places = np.einsum("sk,skd->sd", at_first, rest[triangle]).astype(np.float32)
-    steps = np.einsum("tk,tkd->td", across, rest).astype(np.float32)[triangle]
-    along = (x - np.repeat(start, counts)).astype(np.float32)[:, None]
-    place = np.repeat(steps, counts, 0) * along
-    place += np.repeat(places, counts, 0)
-    return np.repeat(y * width, counts) + x, np.repeat(triangle, counts), place
+    at_first = shares + slope * start  # of each row's first pixel
+    first_place = np.einsum("ks,skd->sd", at_first, rest[triangle]).astype(np.float32).view(np.complex64)[:, 0]
+    step = np.einsum("kt,tkd->td", across, rest).astype(np.float32).view(np.complex64)[:, 0][triangle]
+    along = _along(counts)
+    place = np.repeat(step, counts) * along.astype(np.float32)  # complex: pairs of floats are slow to repeat
+    place += np.repeat(first_place, counts)
+    return np.repeat(y * width + start, counts) + along, place, np.repeat(stretch[triangle], counts)
 
 
-def _counted(starts: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For numbers that begin at `starts` (K,) and are `counts` (K,) many: which of the K each is of, and the number."""
-    return np.repeat(np.arange(len(starts)), counts), _numbers(starts, counts)
-
-
-def _numbers(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """The numbers that begin at `starts` (K,) and are `counts` (K,) many, one after the other."""
-    return np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts - starts, counts)
+def _along(counts: np.ndarray) -> np.ndarray:
+    """0, 1, ... up to each of the `counts` (K,), one after the other."""
+    return np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
 
 
 def _left(mesh: Mesh, busy: np.ndarray, box: tuple[slice, slice], scale: float) -> np.ndarray:
