@@ -18,6 +18,7 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
+from . import masked
 from .displacement.bending import Bent
 from .ground.plate import Plate
 from .group import ALONE, Group, LostRank, State
@@ -133,11 +134,11 @@ def _changes(sketch: Sketch, i: int) -> tuple[np.ndarray, np.ndarray]:
         return changed, np.zeros((0, 3), picture.dtype)
     touched, colours = sketch.drawn(i)
     values = as_values(torch.from_numpy(colours.T), picture.dtype)
-    differs = values != picture[warp.box][touched]
+    differs = values != masked.read(picture[warp.box], touched)
     is_new = differs[:, 0] | differs[:, 1] | differs[:, 2]  # `any(1)` is slow over three values
     touched[touched] = is_new
     changed[warp.box] = touched
-    return changed, values[is_new]
+    return changed, masked.read(values, is_new)
 
 
 def _clip(pictures: list[np.ndarray], room: Room) -> VideoClip:

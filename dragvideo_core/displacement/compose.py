@@ -10,6 +10,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from .. import masked
 from .backward_map import Warp
 
 WHOLE = 0.95  # a pixel that the layer covers so much is all layer
@@ -93,7 +94,7 @@ def composed(
     mixed = _mixed(layer, ground[part], after[part])
     if front is not None:
         mixed = _mixed(continued(picture, front)[part], mixed, front[part])
-    return mixed[wanted[part]]
+    return masked.read(mixed, wanted[part])
 
 
 def _mixed(over: np.ndarray, below: np.ndarray, share: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from .. import masked
 from ..types import OnProgress, UserError, ignore_progress
 from .camera import Array, Mask
 from .motion import GroundMotions, move
@@ -103,7 +104,7 @@ def fill_freed(
             way = _make(i, missing[i] & ~filled.known[i], filled, way)
             made.append(i)
         on_progress(len(busy) + done + 1, 2 * len(busy), None)
-    return [filled.filled[i][freed[i][tight[i]]] if i in tight else nothing for i in range(count)], shown_elsewhere
+    return [masked.read(filled.filled[i], freed[i][tight[i]]) if i in tight else nothing for i in range(count)], shown_elsewhere
 
 
 def _take(i: int, hole: Mask, box: Box, filled: _Ground, source: _Ground, others: Sequence[int], motions: GroundMotions) -> Mask:
@@ -126,7 +127,7 @@ def _take(i: int, hole: Mask, box: Box, filled: _Ground, source: _Ground, others
         if new.any():
             picture = filled.copy(i, box) if picture is None else picture
             lacks = light(*shown, wide - corner, picture, known)[part]
-            picture[part][new] = (taken[new] + lacks[new]).clip(0, 1)
+            masked.write(picture[part], new, (masked.read(taken, new) + masked.read(lacks, new)).clip(0, 1))
             known[part] |= new
             wanted[part] &= ~new
         if np.count_nonzero(wanted) <= few:

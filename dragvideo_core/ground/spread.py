@@ -25,6 +25,6 @@ def spread(values: Array, weight: Array) -> Array:
     return result.astype(np.float32, copy=False)
 
 
-def _wide(shares: Array, like: Array) -> Array:
+def _wide(shares: np.ndarray, like: np.ndarray) -> Array:
     """Shares (h, w) repeated for each value of `like` (h, w, C): numpy is slow where `shares[..., None]` is broadcast."""
     return cv2.merge([shares] * like.shape[2]).reshape(like.shape)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import av
 import numpy as np
 
+from .. import masked
 from ..types import Box, Size
 from .colour import BESIDE, UNSPECIFIED, ColourTags, is_grey, is_ycbcr, matrix_and_range
 from .filters import FilterChain, KeptChain, frame_of, planes_of, views_of
@@ -56,7 +57,7 @@ def with_edit(
     inside, is_new = box.within(around), np.zeros(around.size, bool)
     is_new[inside.rows, inside.columns] = changed
     picture = shown(around).copy()
-    picture[is_new] = values
+    masked.write(picture, is_new, values)
     frame = frame_of(views_of(own), own.format.name, width, height)
     for ours, theirs in zip(views_of(frame), views_of(convert(picture)), strict=True):  # of our own frame, which is written to
         y, x = (around.rows.start * ours.shape[0] // height, around.columns.start * ours.shape[1] // width)

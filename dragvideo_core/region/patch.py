@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .. import masked
 from ..types import Size
 from .box import Box
 
@@ -43,7 +44,7 @@ class Patch:
     def applied(self, i: int, rgb: np.ndarray) -> np.ndarray:
         """Picture i (H, W, 3) with its changes, as a new array."""
         rgb = rgb.copy()
-        rgb[self.box.rows, self.box.columns][self.changed[i]] = self.values[i]
+        masked.write(rgb[self.box.rows, self.box.columns], self.changed[i], self.values[i])
         return rgb
 
     def as_tensors(self) -> dict[str, Tensor]:

@@ -13,6 +13,7 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
+from .. import masked
 from ..displacement import bending, compose, hidden, pulls
 from ..displacement.backward_map import Warp, backward
 from ..displacement.bending import Bent
@@ -138,7 +139,7 @@ class Sketch:
     def ground_of(self, i: int) -> tuple[np.ndarray, np.ndarray]:
         """Where frame i shows ground, (H, W) bool, and its picture (H, W, 3) float32 in [0, 1], filled where ground came free."""
         ground = np.array(as_floats(self.pictures[i]))
-        ground[self.freed[i]] = self.ground[i]
+        masked.write(ground, self.freed[i], self.ground[i])
         return ~self.scene.hides[i] | self.freed[i], ground
 
     def mattes(self) -> np.ndarray:
@@ -159,7 +160,7 @@ class Sketch:
         picture = as_floats(self.pictures[i][warp.box])
         own = picture if self.whole[i] is self.pictures[i] else as_floats(self.whole[i][warp.box])
         ground = picture.copy()
-        ground[freed] = self.ground[i]
+        masked.write(ground, freed, self.ground[i])
         front = None if scene.front is None else scene.front[i][warp.box]
         touched = scene.touchable[i][warp.box] & (freed | (warp.moves & (after > 0)))
         return touched, compose.composed(picture, own, ground, scene.matte[i][warp.box], after, front, warp, touched)
@@ -217,7 +218,7 @@ def _whole_layer(pictures: list[Picture], scene: _Scene) -> list[Picture]:
     for i, guessed in enumerate(scene.is_guessed):
         if guessed.any():
             whole[i] = np.array(as_floats(pictures[i]))
-            whole[i][guessed] = looks[i]
+            masked.write(whole[i], guessed, looks[i])
     return whole
 
 

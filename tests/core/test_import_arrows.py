@@ -14,18 +14,19 @@ OWN = {"dragvideo_core", "nodes", "tests"}
 # The room of a module -> the rooms that it may import from. A stage imports no other stage: it is not in its own row.
 MAY_IMPORT = {
     "types": set(),
+    "masked": set(),
     "pulse": set(),
     "group": {"types", "pulse"},
     "diffusion": {"types", "diffusion", "group"},
     "files": {"types", "files"},
-    "media": {"types", "media"},
+    "media": {"types", "masked", "media"},
     "exchange": {"types", "exchange"},
     "points": {"types", "points", "diffusion", "group"},
     "temporal": {"types", "temporal", "points", "diffusion", "group"},
-    "ground": {"types", "ground", "points"},
+    "ground": {"types", "masked", "ground", "points"},
     "layers": {"types", "layers", "points"},
-    "region": {"types", "region"},
-    "displacement": {"types", "displacement", "ground", "layers", "points"},
+    "region": {"types", "masked", "region"},
+    "displacement": {"types", "masked", "displacement", "ground", "layers", "points"},
     "dragging": {"types", "dragging", "displacement", "points", "diffusion", "files", "group"},
     "embedded": {"types", "diffusion", "embedded", "ground", "points"},
 }
