@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..types import Correction, PointPicks, PointTracks, UserError, warn
+from ..types import Correction, PointPicks, PointTracks, UserError
+from ..warning import warn
 
 MAX_TEXT = 20_000_000  # characters
 FARTHEST = 1e6  # px from the picture's corner: positions beyond are no positions

@@ -11,7 +11,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from ..types import UserError, warn
+from ..types import UserError
+from ..warning import warn
 from .unfinished import ENDING, State, read, write
 
 SUFFIX = ".unfinished"  # of the folders

@@ -20,7 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ..types import warn
+from ..warning import warn
 
 MOST_FILES = 9  # a tuning, an inversion and a drag of the last three clips
 MOST_BYTES = 8 * 2**30  # of all files together

@@ -24,7 +24,8 @@ from pathlib import Path
 import av
 import numpy as np
 
-from ..types import Box, Size, warn, warnings_go_to
+from ..types import Box, Size
+from ..warning import warn, warnings_go_to
 from .colour import ColourTags, over_black, to_rgb
 from .container import VideoHeader, VideoWarning, open_container, read_header, seconds_of, sound_streams, video_stream
 from .decoding import DecodedFrame, decoded_frames

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-from ..types import warn
+from ..warning import warn
 
 MOST_NAMED = 8  # frames, or runs of frames, that a sentence lists
 WHERE = "{where}"  # in a sentence: the frames

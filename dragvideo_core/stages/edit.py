@@ -13,7 +13,8 @@ from torch import Tensor
 
 from ..files.edit_file import EditFile, clip_fingerprint, model_fingerprint
 from ..files.fingerprint import is_of_version_0_1
-from ..types import DragModel, DragResult, PointTracks, UserError, VideoClip, warn
+from ..types import DragModel, DragResult, PointTracks, UserError, VideoClip
+from ..warning import warn
 
 STRONGEST = 1.5  # times an edit as it was found
 

@@ -25,18 +25,8 @@ from ..points.naming import shows_picked_frame
 from ..points.pieces import carry_with_sets, held_together
 from ..points.similarity import similarities
 from ..region.windows import Found, tracks_as_tensors, tracks_of
-from ..types import (
-    Correction,
-    DragModel,
-    OnProgress,
-    PointPicks,
-    PointTracks,
-    Segmenter,
-    UserError,
-    VideoClip,
-    ignore_progress,
-    warn,
-)
+from ..types import Correction, DragModel, OnProgress, PointPicks, PointTracks, Segmenter, UserError, VideoClip, ignore_progress
+from ..warning import warn
 
 OUTSIDE = "Paint the mask over it in Pick Points, or over the wired mask, or turn on 'fit mask' in Propagate Points."
 

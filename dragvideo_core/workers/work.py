@@ -14,7 +14,8 @@ import torch
 from torch import distributed
 
 from ..group import LostRank, joined
-from ..types import UserError, warnings_go_to
+from ..types import UserError
+from ..warning import warnings_go_to
 from . import handover
 
 MEETING = "meeting"  # the file that the processes meet in

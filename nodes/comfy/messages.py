@@ -18,7 +18,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from ...dragvideo_core.media.drawing import to_pil
-from ...dragvideo_core.types import Box, warnings_go_to
+from ...dragvideo_core.types import Box
+from ...dragvideo_core.warning import warnings_go_to
 
 MOST_SIDE = 1024  # px, of what the page is sent
 KEPT_PICTURES = 3  # of those shown one after the other: the page may still be fetching the last one
