@@ -48,11 +48,11 @@ class KeptWindows:
             warn(f"{text}. The work goes on; broken off, it would start anew. Free some space there.")
 
     def finished(self) -> None:
-        """All of it is in the film: forget it."""
+        """The film is whole: remove the windows."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def broken_off(self) -> None:
-        """The film was not made."""
+        """The work ended before the film was whole: the windows stay, if they are to be kept."""
         if not self.keep:
             self.finished()
 

@@ -93,7 +93,7 @@ class Work:
         self._took = self._written - began
 
     def finished(self) -> None:
-        """Forget it."""
+        """The work is done: what was kept of it is not needed any more."""
         if self.path is not None:
             with suppress(OSError):  # read-only: it is pruned when something can be written again
                 self.path.unlink(missing_ok=True)
