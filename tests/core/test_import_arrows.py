@@ -12,25 +12,27 @@ HOST_MODULES = {"comfy", "comfy_api", "comfy_execution", "comfy_extras", "folder
 OWN = {"dragvideo_core", "nodes", "tests"}
 
 # The room of a module -> the rooms that it may import from. A stage imports no other stage: it is not in its own row.
-BASE = {"types", "warning"}
 MAY_IMPORT = {
     "types": set(),
-    "warning": set(),
     "pulse": set(),
-    "group": {*BASE, "pulse"},
-    "diffusion": {*BASE, "diffusion", "group"},
-    "files": {*BASE, "files"},
-    "media": {*BASE, "media"},
-    "exchange": {*BASE, "exchange"},
-    "points": {*BASE, "points", "diffusion", "group"},
-    "temporal": {*BASE, "temporal", "points", "diffusion", "group"},
-    "ground": {*BASE, "ground", "points"},
-    "layers": {*BASE, "layers", "points"},
-    "region": {*BASE, "region"},
-    "displacement": {*BASE, "displacement", "ground", "layers", "points"},
-    "dragging": {*BASE, "dragging", "displacement", "points", "diffusion", "files", "group"},
-    "embedded": {*BASE, "diffusion", "embedded", "ground", "points"},
+    "group": {"types", "pulse"},
+    "diffusion": {"types", "diffusion", "group"},
+    "files": {"types", "files"},
+    "media": {"types", "media"},
+    "exchange": {"types", "exchange"},
+    "points": {"types", "points", "diffusion", "group"},
+    "temporal": {"types", "temporal", "points", "diffusion", "group"},
+    "ground": {"types", "ground", "points"},
+    "layers": {"types", "layers", "points"},
+    "region": {"types", "region"},
+    "displacement": {"types", "displacement", "ground", "layers", "points"},
+    "dragging": {"types", "dragging", "displacement", "points", "diffusion", "files", "group"},
+    "embedded": {"types", "diffusion", "embedded", "ground", "points"},
+    "warning": set(),
 }
+for rights in MAY_IMPORT.values():
+    if "types" in rights:  # whoever may know the values may warn
+        rights.add("warning")
 IDEAS = {*MAY_IMPORT}
 MAY_IMPORT |= {
     "stages": IDEAS,
@@ -42,7 +44,7 @@ MAY_IMPORT |= {
     "film_edit": {*IDEAS, "stages", "ahead", "film_drawing", "film_window"},
     "job_file": {*IDEAS, "stages", "pipeline", "film_edit"},
     "job": {*IDEAS, "stages", "pipeline", "film_drawing", "film_edit", "job_file"},
-    "__main__": {*BASE, "job", "job_file", "group"},
+    "__main__": {"types", "warning", "job", "job_file", "group"},
     "dragvideo_core": {*IDEAS, "stages", "pipeline", "film_edit"},
     "nodes": {*IDEAS, "stages", "pipeline", "film_edit", "job_file", "workers", "nodes"},
     "root": {"nodes"},
