@@ -19,7 +19,8 @@ from tqdm import tqdm
 from .group import started_by_torchrun
 from .job import Report, run_job
 from .job_file import read_job
-from .types import UserError, warnings_go_to
+from .types import UserError
+from .warning import warnings_go_to
 
 REFUSED, STOPPED = 1, 130  # exit status; argparse's own is 2
 APART = 0.1  # seconds between two lines of progress, at least

@@ -40,7 +40,8 @@ from .region.scaled import as_frames, factor_for, small_corrections, small_picks
 from .region.windows import Start, Window, later_start, turned_round, window_from
 from .stages.pick import pick
 from .stages.segment import segment
-from .types import Box, Correction, OnProgress, Segmenter, UserError, each_said_once, ignore_progress, warn
+from .types import Box, Correction, OnProgress, Segmenter, UserError, ignore_progress
+from .warning import each_said_once, warn
 
 __all__ = ["FilmReport", "FilmSettings", "drag_a_film"]
 

@@ -23,7 +23,8 @@ from .media.encoding import container_for
 from .media.video_file import read_audio, write_video
 from .pipeline import drag_a_video
 from .stages.segment import segment
-from .types import DragModel, OnProgress, Scores, UserError, VideoClip, ignore_progress, warn
+from .types import DragModel, OnProgress, Scores, UserError, VideoClip, ignore_progress
+from .warning import warn
 
 COMFYUIS_TOKENIZER = Path(__file__).resolve().parents[3] / "comfy" / "sd1_tokenizer"
 

@@ -3,11 +3,12 @@
  * has no value of its own.
  */
 
-import { actionsOn, frameSlider, stageParts, toolbar, windowOf } from "./editor_parts.mjs";
+import { actionsOn, playerSlider, stageParts, toolbar, windowOf } from "./editor_parts.mjs";
 import { button, element } from "./dom.mjs";
 import { drawWipe } from "./drawing_wipe.mjs";
 import { Editor } from "./editor.mjs";
 import { Playback } from "./playback.mjs";
+import { actOnKey, PLAYER_KEYS } from "./shared_keys.mjs";
 
 const LABEL = "The clip and its edit. Left and right move the line, comma and full stop change the frame, P plays.";
 const EXPAND = ["expand", "Full window (F)"];
@@ -45,12 +46,7 @@ export class ComparePlayer extends Editor {
     };
     const shells = (...names) => names.map((name) => buttons[name].shell);
     const bar = toolbar("Player", [shells("back", "play", "next"), shells("fit")], [buttons.expand.shell]);
-    const input = (event) => {
-      const wanted = Number(event.target.value); // read first: to pause shows the old frame again, on the slider too
-      this.play(false);
-      this.goTo(wanted);
-    };
-    const { frameRow, ...frames } = frameSlider("Frame", { input });
+    const { frameRow, ...frames } = playerSlider(this);
     const main = element("div", { class: "dav-main" }, stage.element);
     const window = windowOf(this, "Compare", bar, main, [frameRow], status);
     return { stage, note, status, buttons, window, expandLook: EXPAND, ...frames };
@@ -148,10 +144,7 @@ export class ComparePlayer extends Editor {
   }
 
   keydown(event) {
-    if (event.altKey || event.ctrlKey || event.metaKey) return false;
-    const act = KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-    act?.(this);
-    return act !== undefined;
+    return !event.altKey && !event.ctrlKey && !event.metaKey && actOnKey(KEYS, this, event);
   }
 
   hover() {
@@ -169,14 +162,7 @@ export class ComparePlayer extends Editor {
 }
 
 const KEYS = {
+  ...PLAYER_KEYS,
   ArrowLeft: (player) => player.setWipe(player.wipe - STEP),
   ArrowRight: (player) => player.setWipe(player.wipe + STEP),
-  ",": (player) => player.goTo(player.frame - 1),
-  ".": (player) => player.goTo(player.frame + 1),
-  p: (player) => player.play(),
-  "+": (player) => player.zoom(1),
-  "=": (player) => player.zoom(1),
-  "-": (player) => player.zoom(-1),
-  0: (player) => player.fit(),
-  f: (player) => player.expand(),
 };

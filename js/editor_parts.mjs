@@ -1,4 +1,4 @@
-/** The elements that the point picker and the propagation review have in common. */
+/** The elements that the point picker, the propagation review and the compare player have in common. */
 
 import { button, element } from "./dom.mjs";
 import { FullWindow } from "./full_window.mjs";
@@ -60,6 +60,16 @@ export function frameSlider(label, listeners) {
       ...frames.map((frame) => element("span", { style: `left: ${(100 * frame) / (last || 1)}%` })),
     );
   return { slider, showMarks, frameLabel, frameRow: element("div", { class: "dav-frames" }, track, frameLabel) };
+}
+
+/** The slider of a player, which stops where somebody moves it. */
+export function playerSlider(player) {
+  const input = (event) => {
+    const wanted = Number(event.target.value); // read first: to pause shows the old frame again, on the slider too
+    player.play(false);
+    player.goTo(wanted);
+  };
+  return frameSlider("Frame", { input });
 }
 
 /** The window that holds it all: toolbar, main row, rows with sliders, status line. */

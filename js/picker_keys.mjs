@@ -3,6 +3,7 @@
 import { clampPoint } from "./geometry.mjs";
 import { TOOLS } from "./picker_tools.mjs";
 import * as points from "./points_state.mjs";
+import { actOnKey, VIEW_KEYS } from "./shared_keys.mjs";
 
 export const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 export const LARGE_STEP = 10;
@@ -13,9 +14,7 @@ export function pickerKey(picker, event) {
   if (event.key === "Escape") return picker.dropArrow();
   if (event.ctrlKey || event.metaKey) return commandKey(picker, event);
   if (event.key in ARROWS) return nudge(picker, event);
-  const act = PLAIN[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-  act?.(picker);
-  return act !== undefined;
+  return actOnKey(PLAIN, picker, event);
 }
 
 function commandKey(picker, event) {
@@ -36,14 +35,11 @@ function nudge(picker, event) {
 }
 
 const PLAIN = {
+  ...VIEW_KEYS,
   Delete: (picker) => picker.removeSelected(),
   Backspace: (picker) => picker.removeSelected(),
   "[": (picker) => selectNext(picker, -1),
   "]": (picker) => selectNext(picker, 1),
-  "+": (picker) => picker.zoom(1),
-  "=": (picker) => picker.zoom(1),
-  "-": (picker) => picker.zoom(-1),
-  0: (picker) => picker.fit(),
   ",": (picker) => picker.look(picker.frame - 1),
   ".": (picker) => picker.look(picker.frame + 1),
   "{": (picker) => picker.widenBrush(-1),
@@ -52,7 +48,6 @@ const PLAIN = {
   b: (picker) => picker.after.toggle(),
   ...Object.fromEntries(TOOLS.map(({ key, value }) => [key, (picker) => picker.setTool(value)])),
   n: (picker) => addInTheMiddle(picker),
-  f: (picker) => picker.expand(),
   r: (picker) => picker.isFollowable && picker.present.pairs.length > 0 && picker.followPoints(),
 };
 

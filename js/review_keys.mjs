@@ -1,6 +1,7 @@
 /** What the keys do while the review's stage has the focus. */
 
 import { ARROWS, LARGE_STEP } from "./picker_keys.mjs";
+import { actOnKey, PLAYER_KEYS } from "./shared_keys.mjs";
 
 /** Handles a key on the stage; returns whether it meant something. */
 export function reviewKey(review, event) {
@@ -11,9 +12,7 @@ export function reviewKey(review, event) {
     if (review.selected !== null) review.nudge(dx, dy, `nudge ${review.frame} ${review.selected} ${event.key}`);
     return true;
   }
-  const act = PLAIN[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-  act?.(review);
-  return act !== undefined;
+  return actOnKey(PLAIN, review, event);
 }
 
 function selectNext(review, step) {
@@ -22,16 +21,9 @@ function selectNext(review, step) {
 }
 
 const PLAIN = {
+  ...PLAYER_KEYS,
   Delete: (review) => review.removeSelected(),
   Backspace: (review) => review.removeSelected(),
   "[": (review) => selectNext(review, -1),
   "]": (review) => selectNext(review, 1),
-  ",": (review) => review.goTo(review.frame - 1),
-  ".": (review) => review.goTo(review.frame + 1),
-  p: (review) => review.play(),
-  "+": (review) => review.zoom(1),
-  "=": (review) => review.zoom(1),
-  "-": (review) => review.zoom(-1),
-  0: (review) => review.fit(),
-  f: (review) => review.expand(),
 };

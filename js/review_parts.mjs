@@ -1,7 +1,7 @@
 /** The elements that the propagation review is made of, wired to its actions. */
 
 import { element } from "./dom.mjs";
-import { actionsOn, frameSlider, sharedButtons, stageParts, toolbar, windowOf } from "./editor_parts.mjs";
+import { actionsOn, playerSlider, sharedButtons, stageParts, toolbar, windowOf } from "./editor_parts.mjs";
 
 const LABEL =
   "Propagated points. Comma and full stop change the frame, brackets select a handle, arrow keys move it, P plays.";
@@ -11,12 +11,7 @@ const EXPAND = ["expand", "Full window (F)"];
 export function reviewParts(review) {
   const { stage, note, status } = stageParts(LABEL, review);
   const { bar, buttons } = toolbarFor(review, stage);
-  const input = (event) => {
-    const wanted = Number(event.target.value); // read first: to pause shows the old frame again, on the slider too
-    review.play(false);
-    review.goTo(wanted);
-  };
-  const { frameRow, ...frames } = frameSlider("Frame", { input });
+  const { frameRow, ...frames } = playerSlider(review);
   const main = element("div", { class: "dav-main" }, stage.element);
   const window = windowOf(review, "Propagation review", bar, main, [frameRow], status);
   return { stage, note, status, buttons, window, expandLook: EXPAND, ...frames };

@@ -1,4 +1,4 @@
-"""Edits that have been found: saved, loaded, made weaker or stronger, and added up."""
+"""Finished edits: saved, loaded, made weaker or stronger, and added up."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ ENDINGS = {"h264": ".mp4", "hevc": ".mp4", "ffv1": ".mkv"}
 
 
 def codec_input() -> io.Input:
-    """What the film is written as."""
+    """The codec that the film is written with."""
     return io.Combo.Input(
         "codec",
         options=list(ENDINGS),
@@ -49,7 +49,7 @@ def outputs() -> list[io.Output]:
 
 
 def margin_input() -> io.Input:
-    """How far around the edit the film is looked at."""
+    """How far around the edit ground is searched for."""
     return sockets.setting(
         FilmSettings,
         "margin",

@@ -19,7 +19,7 @@ THIS_ONE, ALL = "this one", "all"
 
 
 def devices_input() -> io.Input:
-    """Which devices work."""
+    """Which devices the stages with this model run on."""
     widget = io.Combo.Input(
         "devices",
         options=[THIS_ONE, ALL],

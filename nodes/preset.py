@@ -1,4 +1,4 @@
-"""What steers the subgraph "Drag a Video": one choice that sets every stage, and the switch at its end."""
+"""What sets up the subgraph "Drag a Video": one choice for the settings of every stage, and the switch at its end."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Preset:
     turns: int = 2
 
     def as_needed(self, displacement: Displacement, model: DragModel) -> Preset:
-        """The same without the steps of the model that no frame would show, or without the model where it would change nothing."""
+        """The same without the model's steps that no frame would show, or without the model where it would change nothing."""
         if not (self.uses_model and self.uses_displacement):
             return self
         settings = Settings(

@@ -14,7 +14,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from ..types import UserError, warn
+from ..types import UserError
+from ..warning import warn
 
 DENOISER, TEXT = "lora_unet_", "lora_te_text_model_"
 UP, DOWN, ALPHA = ".lora_up.weight", ".lora_down.weight", ".alpha"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..types import DragModel, warn
+from ..types import DragModel
+from ..warning import warn
 from .batches import check_size
 from .denoiser import predict
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ..points.sampling import mask_to_cells
-from ..types import Displacement, DragResult, Inversion, PointTracks, UserError, size_of, warn
+from ..types import Displacement, DragResult, Inversion, PointTracks, UserError, size_of
+from ..warning import warn
 from . import offsets
 from .settings import DragSettings
 

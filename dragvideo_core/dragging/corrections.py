@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..types import UserError, warn
+from ..types import UserError
+from ..warning import warn
 
 MOST_SKIPPED = 3  # steps whose gradient is no number, until the work is given up
 

@@ -1,8 +1,8 @@
-"""Eq. 3's sums over the frames of a whole group, told in few bytes: without that they are most of what travels in a drag.
+"""Eq. 3's sums over the frames of a whole group, sent in few bytes: sent in full they would be most of what travels in a drag.
 
-A rank tells how its sums have changed since it told them last in the same turn, in whole units of a small part of the largest
-change: 16 bits a number. It remembers what it has told, so what is rounded off is part of the next change, and does not add up.
-The first time in each turn it tells all, in float32.
+A rank sends how its sums have changed since it last sent them in the same turn, rounded to 16 bits a number: whole units of a small
+part of the largest change. It remembers what it has sent, so what was rounded off is part of the next change, and rounding does not
+add up. The first time in each turn it sends the sums themselves, in float32.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ SMALLEST = 1e-30  # of what is divided by
 
 
 class TemplateSums:
-    """What the ranks have told each other in one drag, on the CPU, where all round alike."""
+    """What the ranks have sent each other in one drag. It is kept on the CPU, where all ranks round alike."""
 
     def __init__(self, group: Group):
         self.group = group

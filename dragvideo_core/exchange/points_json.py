@@ -53,7 +53,7 @@ def _text(pairs: list[tuple], mask_points: list[tuple], size: Size) -> str:
 
 
 def _is_tracks_json(text: str) -> bool:
-    """Lists in a list; points are no lists there."""
+    """Tracks are lists in a list; in a list of points the points are no lists."""
     return "".join(text[:100].split()).startswith("[[")
 
 

@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..types import Correction, PointPicks, PointTracks, UserError, warn
+from ..types import Correction, PointPicks, PointTracks, UserError
+from ..warning import warn
 
 MAX_TEXT = 20_000_000  # characters
 FARTHEST = 1e6  # px from the picture's corner: positions beyond are no positions
@@ -23,7 +24,7 @@ FAR = 0.1  # share of the picture's short side: a track further away than this m
 
 @dataclass(frozen=True)
 class GivenTracks:
-    """Points that somebody else followed."""
+    """Points that another node followed."""
 
     places: Tensor  # (F, P, 2) px
     visible: Tensor  # (F, P) bool
@@ -50,7 +51,7 @@ def serving(picks: PointPicks, given: GivenTracks) -> Tensor:
 
 
 def nearest(places: Tensor, given: GivenTracks, frame: int) -> tuple[Tensor, Tensor]:
-    """Index (J,) of the track next to each place (J, 2) on this frame, and how far it is, px.
+    """Index (J,) of the track nearest to each place (J, 2) on this frame, and how far away it is, px.
 
     Hidden tracks count only if all are hidden.
     """

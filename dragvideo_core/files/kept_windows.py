@@ -11,7 +11,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from ..types import UserError, warn
+from ..types import UserError
+from ..warning import warn
 from .unfinished import ENDING, State, read, write
 
 SUFFIX = ".unfinished"  # of the folders
@@ -47,11 +48,11 @@ class KeptWindows:
             warn(f"{text}. The work goes on; broken off, it would start anew. Free some space there.")
 
     def finished(self) -> None:
-        """All of it is in the film: forget it."""
+        """The film is whole: remove the windows."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def broken_off(self) -> None:
-        """The film was not made."""
+        """The work ended before the film was whole: the windows stay, if they are to be kept."""
         if not self.keep:
             self.finished()
 

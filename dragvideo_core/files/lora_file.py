@@ -15,7 +15,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from ..types import UserError, warn
+from ..types import UserError
+from ..warning import warn
 from .unfinished import NOT_KEPT, Unfinished, write
 
 PREFIX = "lora_unet_"

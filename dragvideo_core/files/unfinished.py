@@ -20,7 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ..types import warn
+from ..warning import warn
 
 MOST_FILES = 9  # a tuning, an inversion and a drag of the last three clips
 MOST_BYTES = 8 * 2**30  # of all files together
@@ -93,7 +93,7 @@ class Work:
         self._took = self._written - began
 
     def finished(self) -> None:
-        """Forget it."""
+        """The work is done: what was kept of it is not needed any more."""
         if self.path is not None:
             with suppress(OSError):  # read-only: it is pruned when something can be written again
                 self.path.unlink(missing_ok=True)

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from ..points.edit_mask import mask_and_holds, moving
 from ..points.naming import place_of, shows_picked_frame
-from ..types import OnProgress, PointPicks, Segmenter, Stroke, UserError, VideoClip, ignore_progress, size_of, warn
+from ..types import OnProgress, PointPicks, Segmenter, Stroke, UserError, VideoClip, ignore_progress, size_of
+from ..warning import warn
 from .carry import carry
 from .given import EverythingSegmenter
 from .guess import GuessedSegmenter, guessed_layer, held

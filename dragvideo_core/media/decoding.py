@@ -11,7 +11,8 @@ from pathlib import Path
 
 import av
 
-from ..types import UserError, warn
+from ..types import UserError
+from ..warning import warn
 from .colour import PLAIN, ColourTags, colour_tags
 from .container import DECODER_ERRORS, DamagedVideoWarning, VideoHeader, VideoWarning, open_container, seconds_of, video_stream
 from .deinterlace import deinterlaced

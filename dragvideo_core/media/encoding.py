@@ -1,4 +1,4 @@
-"""What a film is written as: codec, pixel format, and the options that make it lossless where that is asked for."""
+"""How a film is written: the codec, the pixel format, and the options that make it lossless where that is asked for."""
 
 from __future__ import annotations
 

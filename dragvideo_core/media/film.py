@@ -24,7 +24,8 @@ from pathlib import Path
 import av
 import numpy as np
 
-from ..types import Box, Size, warn, warnings_go_to
+from ..types import Box, Size
+from ..warning import warn, warnings_go_to
 from .colour import ColourTags, over_black, to_rgb
 from .container import VideoHeader, VideoWarning, open_container, read_header, seconds_of, sound_streams, video_stream
 from .decoding import DecodedFrame, decoded_frames
@@ -243,7 +244,7 @@ def open_film(path: str | Path, keep_hdr: bool = False) -> Film:
 
 
 def warn_of_lost_sound(film: Film) -> None:
-    """Where not all of its sound can be read."""
+    """Warns where not all of the film's sound can be read."""
     if film.header.loses_sound:
         what = "some of its sound" if film.header.has_sound else "its sound"
         text = f"{what} in '{film.name}' cannot be read (no decoder, or a broken header): it is left out. Convert the file to mp4."

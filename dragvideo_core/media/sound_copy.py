@@ -9,7 +9,8 @@ from fractions import Fraction
 
 import av
 
-from ..types import UserError, warn
+from ..types import UserError
+from ..warning import warn
 from .container import DECODER_ERRORS, VideoWarning, open_container, seconds_of, sound_streams
 from .film import Film, warn_of_lost_sound
 from .joins import PartsClock

@@ -18,7 +18,7 @@ _SHORTEST = 10  # ms: what browsers show of a frame that says less
 
 
 def is_animated_webp(path: str | Path) -> bool:
-    """By the file's first bytes (the VP8X chunk's flag for animation)."""
+    """Whether it is one, by the file's first bytes (the VP8X chunk's flag for animation)."""
     try:
         with open(path, "rb") as file:
             start = file.read(21)

@@ -1,4 +1,4 @@
-"""The edit mask where nobody painted one; and whether a mask lets the edit happen, judged before the long part of the work."""
+"""The edit mask where nobody painted one; and warnings, before long work, of masks that keep an edit from happening."""
 
 from __future__ import annotations
 
@@ -90,9 +90,9 @@ def mask_and_holds(
 def _take_in(
     mask: np.ndarray, thing: np.ndarray, pairs: list[tuple[list[float], list[float]]], before: tuple[np.ndarray, np.ndarray] | None
 ) -> np.ndarray | None:
-    """Widens the mask (H, W) bool of a frame in place. Which part of the thing (H, W) bool holds, None where no pair moves.
+    """Widens the mask (H, W) bool of a frame in place. Returns which part of the thing (H, W) bool holds, None where no pair moves.
 
-    before: the thing in a frame next to it, and which part of it held.
+    before: the thing in a frame next to it, and the part of it that held.
     """
     size = mask.shape[0], mask.shape[1]
     drags = [pair for pair in pairs if not _is_pin(*pair)]
@@ -118,8 +118,11 @@ def _take_in(
 
 @dataclass(frozen=True)
 class _Beyond:
-    """The pieces of a thing that hang on what the mask takes in of it. A piece holds that where it goes on behind the picture's
-    border, where it is larger, or where a pin is in it; else the largest one does, if no other is half as large."""
+    """The pieces of a thing that lie beyond the mask and hang on the part inside it.
+
+    A piece holds that part if it is larger, reaches the picture's border, or has a pin in it. If none does, the largest one holds,
+    unless another is at least half as large.
+    """
 
     pieces: np.ndarray  # (H, W) int: the number of each pixel's piece, 0 for none
     areas: np.ndarray  # (P,) px
@@ -145,9 +148,11 @@ class _Beyond:
         return _Beyond(pieces, areas, holds)
 
     def as_before(self, thing: np.ndarray, held: np.ndarray) -> np.ndarray:
-        """Which pieces hold, (P,) bool, if those do of which most lies where the thing (H, W) bool held in a frame next to it, and
-        those on which much lies of what held: an end that touches what holds is held. A piece that lies nowhere on that thing is
-        judged by itself, and so is a splinter of what held: an ear that the mask has cut off its head."""
+        """Which pieces hold, (P,) bool, by what held in a frame next to it: `held` (H, W) bool of the thing (H, W) bool there.
+
+        A piece holds if most of it lies where the thing held, or if much of what held lies on it. A piece that lies nowhere on that
+        thing is judged by itself. So is a splinter of what held, such as an ear that the mask has cut off its head.
+        """
         there, holding = (np.bincount(self.pieces[one], minlength=len(self.areas)) for one in (thing, held & thing))
         is_held = (2 * holding >= there) | (holding > SPLINTER * held.sum())
         holds = np.where(there > 0, is_held, self.holds)
@@ -177,8 +182,8 @@ def _swept(part: np.ndarray, start: list[float], end: list[float]) -> np.ndarray
 
 
 def _strides(right: int, down: int, longest: int) -> list[tuple[int, int]]:
-    """Moves in px whose sum is (right, down): each is half of what is left, the last one all of it, at most `longest` along an
-    axis. What is laid over itself after each of them has been everywhere on the way, in steps no longer than the last."""
+    """Moves in px whose sum is (right, down). Each is half of what is left, the last one the rest, at most `longest` along an axis.
+    A picture that is laid over itself after each move has then been everywhere on the way."""
     strides = []
     while max(abs(right), abs(down)) > max(1, longest):
         strides.append((round(right / 2), round(down / 2)))
@@ -220,7 +225,7 @@ def check_given(mask: Tensor, count: int, size: Size) -> None:
 
 
 def moving(moves: Tensor) -> Tensor:
-    """Which of the ways (..., 2) px from handle to target move at all, (...) bool: none is a pin, which holds its place."""
+    """Which of the ways (..., 2) px from handle to target move at all, (...) bool. A pin, which holds its place, does not."""
     return moves.norm(dim=-1) >= PIN
 
 

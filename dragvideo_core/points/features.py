@@ -1,7 +1,7 @@
-"""DIFT features of a clip's frames: who makes and keeps them, and how points are looked up in them.
+"""DIFT features of a clip's frames: they are made where they are needed first, and points are looked up in them.
 
-A frame's features stay where they were made: with a group at one of its ranks, and what travels are points and their descriptors,
-thousandths of a frame's features. The first rank follows the points and asks; the others `answer`.
+With a group each frame's features stay with the rank that made them. Only points and their descriptors travel, which are thousands
+of times smaller. The first rank follows the points and asks the others, which `answer`.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ class Settings(Protocol):
 
 
 class Features:
-    """Of one clip, as the first rank asks for them: made when a frame is first asked for, or all at once."""
+    """The features of one clip, for the first rank: of a frame when it is first asked for, or of all frames at once."""
 
     def __init__(self, clip: VideoClip, model: DragModel, settings: Settings, frame: int, group: Group = ALONE):
-        """frame: of the picks. From there points are followed, so the frames that are asked for next lie farther away from it."""
+        """frame: of the picks. Points are followed from there, so each frame that is asked for lies farther away."""
         self._own, self._count, self._frame, self._group = _Own(clip, model, settings), len(clip), frame, group
         self._asked: set[int] = set()
         self._owner: dict[int, int] = {}  # frame -> rank, of those that are made
 
     def __contains__(self, i: int) -> bool:
-        """Whether frame i was asked for: that it was made as well, on a guess, nobody is to notice."""
+        """Whether frame i was asked for. Frames that were made ahead, on a guess, do not count."""
         return i in self._asked
 
     def make_all(self, on_progress: OnProgress) -> None:
@@ -59,7 +59,7 @@ class Features:
         return self._answer(i, {"descriptors": descriptors, "around": around, "window": torch.tensor(window, dtype=torch.float64)})
 
     def close(self) -> None:
-        """Lets the other ranks go."""
+        """Tells the other ranks that no question will follow."""
         for rank in range(1, self._group.size):
             self._group.send(rank, {})
 
@@ -74,8 +74,8 @@ class Features:
         return self._group.receive(rank)["answer"]
 
     def _make_from(self, i: int) -> None:
-        """This rank makes frame i, and each other one the next one behind it: where points are lost, they mostly stay so for some
-        frames, and else these ranks would have nothing to do."""
+        """This rank makes frame i. Each other rank, idle otherwise, makes one of the frames behind it: points that flow loses
+        mostly stay lost for some frames."""
         step = 1 if i >= self._frame else -1
         behind = [j for j in range(i + step, self._count if step > 0 else -1, step) if j not in self._owner]
         for rank, j in enumerate(behind[: self._group.size - 1], start=1):
@@ -93,7 +93,7 @@ class Features:
 
 
 def answer(clip: VideoClip, model: DragModel, settings: Settings, group: Group) -> None:
-    """Make features and look points up in them, as the first rank asks, until it asks no more."""
+    """What the other ranks do: make features and look points up in them whenever the first rank asks, until it asks no more."""
     own = _Own(clip, model, settings)
     while asked := group.receive(0):
         if "make" in asked:

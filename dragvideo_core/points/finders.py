@@ -62,7 +62,7 @@ class Finder(Protocol):
 
 
 class DiftFinder:
-    """By descriptors: the features of a frame are asked for when it is searched."""
+    """Finds points by their descriptors. A frame's features are asked for when it is searched."""
 
     def __init__(self, features: Features, i: int, places: Tensor, window: float, tolerance: float):
         """window, tolerance: px that a point moves at most, and by which it may miss its origin on the way back."""
@@ -71,7 +71,7 @@ class DiftFinder:
         self.latest: Tensor | None = None
 
     def restart(self, i: int, places: Tensor, certain: Tensor) -> None:
-        """All points are followed from this frame: its descriptors serve them all."""
+        """All points are followed from this frame from now on, by the descriptors that they have there."""
         self.origin, self.start = places, i
 
     def find(self, i: int, previous: Tensor) -> tuple[Tensor, Tensor]:
@@ -91,7 +91,7 @@ class DiftFinder:
 
 
 class FlowFinder:
-    """By optical flow between the frames (N, 3, H, W), straight from frames at several distances in which a point was seen."""
+    """Finds points by optical flow in frames (N, 3, H, W), straight from frames at several distances that showed them."""
 
     def __init__(
         self,
@@ -219,7 +219,7 @@ class FlowFinder:
 
 
 class SurestFinder:
-    """Flow where its way back says that it is right, DIFT for the points that flow has lost."""
+    """Flow for the points that it also brings back to their start, DIFT for those that it has lost."""
 
     def __init__(self, flow: FlowFinder, features: DiftFinder):
         self.flow, self.features = flow, features

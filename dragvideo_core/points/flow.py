@@ -18,7 +18,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..types import UserError, size_of, warn
+from ..types import UserError, size_of
+from ..warning import warn
 
 if TYPE_CHECKING:
     import cv2

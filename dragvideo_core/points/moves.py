@@ -35,7 +35,7 @@ def full_ways(picks: PointPicks, count: int, similarities: Tensor | None = None)
 
 
 def weakened(ways: Tensor, picks: PointPicks) -> Tensor:
-    """Ways (N, J, 2) px by the strength of their frames."""
+    """Ways (N, J, 2) px, multiplied by the strength of their frames."""
     return ways * _strengths(picks, range(len(ways)))[:, None, None] if picks.strength else ways
 
 
@@ -54,7 +54,7 @@ def in_window(start: PointPicks, whole: PointPicks, numbers: Sequence[int]) -> P
 
 
 def _span(picks: PointPicks, pair: int) -> tuple[int, int]:
-    """The first and the last frame of which somebody said where a pair goes."""
+    """The first and the last frame in which the user set a pair's target."""
     frames = [picks.frame, *(key.frame for key in picks.keys if key.pair == pair)]
     return min(frames), max(frames)
 

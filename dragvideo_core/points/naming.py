@@ -1,7 +1,7 @@
-"""How frames and places are named in what is said of a clip: also where the clip is a window of a film, made small.
+"""How warnings name the frames and places of a clip, which may be a window of a film on a small copy.
 
-Inside of `in_film` frames have the numbers and places the pixels that they have in the film. Inside of `said_of_whole_film` what is
-wrong in some frames of every window is said once, at the end, with all of its frames.
+Inside of `in_film` they are named by the film's numbers and pixels. Inside of `said_of_whole_film` a warning that comes in several
+windows is said once, at the end, with all of its frames.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-from ..types import warn
+from ..warning import warn
 
 MOST_NAMED = 8  # frames, or runs of frames, that a sentence lists
 WHERE = "{where}"  # in a sentence: the frames
@@ -55,7 +55,7 @@ def said_of_whole_film() -> Iterator[None]:
 
 @contextmanager
 def gathered() -> Iterator[dict[str, set[int]]]:
-    """Inside, `warn_of_frames` says nothing: gives what it would have said, and the numbers of the frames in the film."""
+    """Inside, `warn_of_frames` says nothing. Yields the texts that it would have said, with the frames of each."""
     said: dict[str, set[int]] = {}
     token = _gathered.set(said)
     try:
@@ -70,7 +70,7 @@ def warn_of_frames(text: str, frames: list[int]) -> None:
 
 
 def warn_of_numbers(text: str, numbers: list[int]) -> None:
-    """A warning about the frames of these numbers in the film, in order, likewise."""
+    """The same of frames that are given by their numbers in the film, in order."""
     said = _gathered.get()
     if said is None:
         warn(text.replace(WHERE, _numbered(numbers)))

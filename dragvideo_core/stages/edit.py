@@ -1,4 +1,4 @@
-"""Edit: what can be done with an edit that has been found already, without finding it again.
+"""Edit: what can be done with a finished edit without another drag.
 
 An edit is a change of the clip's latents (Sec. 3.3), so it can be made weaker or stronger, and several of one clip can be
 added up. How far the handles come with half the offsets is unknown without decoding: half the way is our reading.
@@ -13,7 +13,8 @@ from torch import Tensor
 
 from ..files.edit_file import EditFile, clip_fingerprint, model_fingerprint
 from ..files.fingerprint import is_of_version_0_1
-from ..types import DragModel, DragResult, PointTracks, UserError, VideoClip, warn
+from ..types import DragModel, DragResult, PointTracks, UserError, VideoClip
+from ..warning import warn
 
 STRONGEST = 1.5  # times an edit as it was found
 
@@ -127,12 +128,12 @@ def report(saved: EditFile) -> str:
 
 
 def _larger(one: Tensor | None, other: Tensor | None, otherwise: Tensor | None) -> Tensor | None:
-    """The larger share of each pixel; `otherwise` where only one of them is known."""
+    """The larger of two masks at each pixel; `otherwise` where only one of them is known."""
     return otherwise if one is None or other is None else torch.maximum(one, other)
 
 
 def _longer(rows: Tensor, length: int) -> Tensor:
-    """Rows, the last one repeated; zeros where there is none."""
+    """Rows with the last one repeated; zeros where there is no row."""
     last = rows[-1:] if len(rows) else torch.zeros(1, *rows.shape[1:])
     return torch.cat([rows, last.expand(length - len(rows), *rows.shape[1:])])
 

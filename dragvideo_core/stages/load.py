@@ -20,7 +20,8 @@ from ..media.container import VideoHeader, VideoWarning
 from ..media.decoding import DecodedFrame
 from ..media.film import Film, open_film
 from ..media.picture import natural_size, picture
-from ..types import OnProgress, UserError, VideoClip, ignore_progress, showing, warn
+from ..types import OnProgress, UserError, VideoClip, ignore_progress, showing
+from ..warning import warn
 
 MAX_SIDE = 8192  # px
 MAX_RATE = 1000.0  # frames per second

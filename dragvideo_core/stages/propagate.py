@@ -25,18 +25,8 @@ from ..points.naming import shows_picked_frame
 from ..points.pieces import carry_with_sets, held_together
 from ..points.similarity import similarities
 from ..region.windows import Found, tracks_as_tensors, tracks_of
-from ..types import (
-    Correction,
-    DragModel,
-    OnProgress,
-    PointPicks,
-    PointTracks,
-    Segmenter,
-    UserError,
-    VideoClip,
-    ignore_progress,
-    warn,
-)
+from ..types import Correction, DragModel, OnProgress, PointPicks, PointTracks, Segmenter, UserError, VideoClip, ignore_progress
+from ..warning import warn
 
 OUTSIDE = "Paint the mask over it in Pick Points, or over the wired mask, or turn on 'fit mask' in Propagate Points."
 
@@ -108,7 +98,10 @@ def found_in(
     group: Group = ALONE,
     holds: Tensor | None = None,
 ) -> Found:
-    """All that `propagate` finds. holds: (H, W) bool, in the picks' frame, where an earlier piece of the same film said so."""
+    """What `propagate` finds, and what the next window of the same film needs of it.
+
+    holds: (H, W) bool, the part of the layer that holds what is dragged, in the picks' frame, if an earlier window found it.
+    """
     try:
         _check(clip, picks, corrections)
         _check_model(model, settings)
@@ -194,7 +187,7 @@ def found_in(
 
 
 def help_to_propagate(clip: VideoClip, model: DragModel | None, settings: PropagateSettings, group: Group) -> PointTracks:
-    """What the ranks that are not the first do of `propagate`: the model's work on their frames. The first one's tracks."""
+    """What the other ranks of a group do in `propagate`: the model's work on their frames. Returns the first rank's tracks."""
     if model is not None and settings.tracker != "flow":
         answer(clip, model, settings, group)
     return tracks_of(group.state_from_first(None) or {})
@@ -307,7 +300,7 @@ def _finders(
     on_progress: OnProgress,
     flow: Flow,
 ) -> tuple[Callable[[], finders.Finder], int]:
-    """What makes the settings' finder for one direction, and how many frames had to be looked at for it already.
+    """A function that makes the settings' finder for one direction, and how many frames were worked on for it already.
 
     together: how many points are in each set, and the mask points.
     """

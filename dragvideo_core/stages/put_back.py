@@ -1,4 +1,4 @@
-"""Put back: an edit of some frames in the whole film that they are from; what a model, or another node, made of a loaded clip.
+"""Put back: frames that were loaded from a film and edited, by a model or another node, go back into the whole film.
 
 Only pixels that differ from the clip as it was loaded are replaced, scaled up where the clip is smaller. All others, all other
 frames, the times and the sound stay the film's own. Frames are read and written one by one.

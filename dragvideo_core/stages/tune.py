@@ -19,7 +19,8 @@ from ..group import ALONE, Group
 from ..media.curve import draw_curve
 from ..region.box import model_box
 from ..region.edit import clip_in
-from ..types import DragModel, OnProgress, PointTracks, UserError, VideoClip, ignore_progress, warn
+from ..types import DragModel, OnProgress, PointTracks, UserError, VideoClip, ignore_progress
+from ..warning import warn
 
 GRADIENT_SCALE = 1024.0  # keeps the gradients of a half-precision denoiser above its smallest number
 MOST_SKIPPED = 3  # steps whose gradient is no number, until the work is given up

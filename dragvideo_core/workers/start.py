@@ -75,7 +75,7 @@ class _Workers:
         self.processes = [psutil.Process(pid) for _, pid in sorted(self.context.pids().items())]
 
     def wait_until_ready(self, waiting: Callable[[], None]) -> None:
-        """Until every worker has read its inputs. LostRank where one ends."""
+        """Wait until every worker has read its inputs. LostRank where one ends."""
         ranks = range(1, self.size)
         while not all(work.is_ready(self.folder, rank).exists() for rank in ranks):
             waiting()
@@ -91,7 +91,7 @@ class _Workers:
         return joined()
 
     def wait_until_gone(self) -> None:
-        """Until the workers have left, for a while at most."""
+        """Wait, for a while at most, until the workers have left."""
         psutil.wait_procs(self.processes, TO_LEAVE)
 
     @contextmanager
@@ -142,7 +142,7 @@ def _environment(values: dict[str, str]) -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Inside, torch's launcher writes nothing into the log: it warns of what is meant here."""
+    """Inside, torch's launcher writes nothing into the log: its warnings are about things that are wanted here."""
 
     def nothing(record: logging.LogRecord) -> bool:
         return False

@@ -14,7 +14,8 @@ import torch
 from torch import distributed
 
 from ..group import LostRank, joined
-from ..types import UserError, warnings_go_to
+from ..types import UserError
+from ..warning import warnings_go_to
 from . import handover
 
 MEETING = "meeting"  # the file that the processes meet in
@@ -56,7 +57,7 @@ def main(folder: Path, rank: int, size: int, device: torch.device, parent: int) 
 
 
 def _end_with(parent: psutil.Process, folder: Path) -> threading.Thread:
-    """When the parent is gone, however it went, this process ends too, in the middle of whatever it does."""
+    """When the parent process has ended, however it did, this one ends at once, in the middle of whatever it does."""
 
     def watch() -> None:
         # A killed parent that nobody has reaped still runs for psutil, but is no more this one's parent. On Windows a virtual

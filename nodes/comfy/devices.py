@@ -13,7 +13,8 @@ import comfy.model_management
 import torch
 
 from ...dragvideo_core.group import ALONE, Group
-from ...dragvideo_core.types import DragModel, UserError, warn
+from ...dragvideo_core.types import DragModel, UserError
+from ...dragvideo_core.warning import warn
 from . import memory
 from .sd_model import ComfyCodec
 

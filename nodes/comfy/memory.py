@@ -31,7 +31,7 @@ _working: ContextVar[Sequence[tuple[DragModel, int]]] = ContextVar("drag_a_video
 
 
 def make_room(stage: Callable[..., Any], inputs: tuple) -> str:
-    """Load the model that is among a stage's inputs, with room for its frames: what it needs, in a sentence, or nothing.
+    """Load the model that is among a stage's inputs, with room for its frames. Returns what it needs, in a sentence, or "".
 
     Call it outside inference mode.
     """
@@ -57,7 +57,7 @@ def at_work(stage: Callable[..., Any], inputs: tuple) -> Iterator[None]:
 
 
 def bring_back() -> None:
-    """Load what works now again: ComfyUI may have moved it out to make room for something else, the autoencoder for one.
+    """Load the model of the stage that runs now again: ComfyUI may have moved it out to make room, for the autoencoder for one.
 
     Call it outside inference mode.
     """

@@ -18,7 +18,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from ...dragvideo_core.media.drawing import to_pil
-from ...dragvideo_core.types import Box, warnings_go_to
+from ...dragvideo_core.types import Box
+from ...dragvideo_core.warning import warnings_go_to
 
 MOST_SIDE = 1024  # px, of what the page is sent
 KEPT_PICTURES = 3  # of those shown one after the other: the page may still be fetching the last one
@@ -62,13 +63,13 @@ def write_below_warnings(text: str, node_id: str | None) -> None:
 
 
 def say_on_node(text: str, node_id: str | None) -> None:
-    """Write what came of a stage on its node and into the log."""
+    """Write how a stage went on its node and into the log."""
     logging.info("Drag-A-Video: %s", text)
     write_below_warnings(text, node_id)
 
 
 def show_on_node(ui: dict, node_id: str | None) -> None:
-    """Hand the page what a node would show after running, from a node that will not get to its end."""
+    """Show on a node that is going to fail what it would show after a run."""
     from server import PromptServer
 
     server = getattr(PromptServer, "instance", None)
@@ -129,22 +130,22 @@ def _small(frames: Tensor) -> Tensor:
 
 
 def film_on_node(path: Path) -> dict:
-    """What shows a film of the output folder on its node, as core's Save Video does."""
+    """The entry that makes the page show a film of the output folder on its node, as core's Save Video does."""
     inside = path.relative_to(Path(folder_paths.get_output_directory()).resolve())
     saved = {"filename": inside.name, "subfolder": inside.parent.as_posix() if inside.parent.parts else "", "type": "output"}
     return {"images": [saved], "animated": (True,)}
 
 
 def layer_for_page(layer: Tensor | None, frame: int) -> dict[str, list]:
-    """What Pick Points is told of the thing that was found on the frame that it drew on: its layer (h, w), nothing for None."""
+    """What Pick Points shows of the thing that was found on the frame that was drawn on: its layer (h, w); {} for None."""
     if layer is None:
         return {}
     return {"drag_a_video_layer": save_for_page([layer.expand(3, -1, -1)]), "drag_a_video_layer_frame": [frame]}
 
 
 def box_for_page(box: Box | None, frame: int) -> dict[str, list]:
-    """What Pick Points is told of the box that a film's edit looks at: the frame that it drew on, x, y, width and height in px of
-    the film; nothing for None."""
+    """What Pick Points shows of the box that a film's edit works in: the frame that was drawn on, and x, y, width and height in the
+    film's px; {} for None."""
     if box is None:
         return {}
     height, width = box.size
@@ -152,7 +153,7 @@ def box_for_page(box: Box | None, frame: int) -> dict[str, list]:
 
 
 def left_out() -> Any:
-    """In the place of an output that a node cannot make this time: what hangs on it does not run."""
+    """Stands for an output that a node cannot make this time: the nodes that need it do not run."""
     return ExecutionBlocker(None)
 
 

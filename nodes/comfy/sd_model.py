@@ -19,7 +19,8 @@ from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint
 from torch import Tensor
 
 from ...dragvideo_core.diffusion import single_file
-from ...dragvideo_core.types import DragModel, UserError, warn
+from ...dragvideo_core.types import DragModel, UserError
+from ...dragvideo_core.warning import warn
 from . import memory
 
 Precision = Literal["auto", "fp32", "fp16", "bf16"]

@@ -25,7 +25,7 @@ import numpy as np
 
 from dragvideo_core.film_edit import FilmSettings, drag_a_film
 from dragvideo_core.media.encoding import CODECS, options_for
-from dragvideo_core.types import warnings_go_to
+from dragvideo_core.warning import warnings_go_to
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZE, RATE = (1080, 1920), 25

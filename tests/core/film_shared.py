@@ -17,7 +17,8 @@ from dragvideo_core import film_drawing, film_window
 from dragvideo_core.film_drawing import Drawers, draw_for_the_first
 from dragvideo_core.film_edit import FilmSettings, drag_a_film
 from dragvideo_core.group import Group
-from dragvideo_core.types import UserError, warnings_go_to
+from dragvideo_core.types import UserError
+from dragvideo_core.warning import warnings_go_to
 
 SHORT = replace(LOSSLESS, window=3)
 FOLDS = json.dumps(json.loads(points()) | {"pairs": [{"handle": [at, 50.0], "target": [80.0 - at, 50.0]} for at in (34.0, 46.0)]})

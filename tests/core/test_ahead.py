@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 
 from dragvideo_core.ahead import InTurn, side_by_side
-from dragvideo_core.types import warn, warnings_go_to
+from dragvideo_core.warning import warn, warnings_go_to
 
 
 def test_the_next_job_is_made_while_one_is_at_work_and_no_more_than_that():

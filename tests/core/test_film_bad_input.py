@@ -16,7 +16,8 @@ from PIL import Image
 
 from dragvideo_core.film_edit import FilmSettings, drag_a_film
 from dragvideo_core.media.film import open_film
-from dragvideo_core.types import UserError, warnings_go_to
+from dragvideo_core.types import UserError
+from dragvideo_core.warning import warnings_go_to
 
 from . import video_corpus as corpus
 from .media.test_film import from_packet

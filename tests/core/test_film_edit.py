@@ -21,7 +21,8 @@ from dragvideo_core.film_edit import FilmSettings, drag_a_film
 from dragvideo_core.layers import find
 from dragvideo_core.layers.given import EverythingSegmenter
 from dragvideo_core.media.film import Film, open_film
-from dragvideo_core.types import UserError, warnings_go_to
+from dragvideo_core.types import UserError
+from dragvideo_core.warning import warnings_go_to
 
 SIDE, COUNT = (96, 128), 14
 LOSSLESS = FilmSettings(codec="ffv1", window=5, beside=2, margin=12)

@@ -17,7 +17,8 @@ from dragvideo_core.exchange.tracks import GivenTracks
 from dragvideo_core.film_edit import drag_a_film
 from dragvideo_core.points.flow import DIS, Flow
 from dragvideo_core.stages.segment import segment
-from dragvideo_core.types import UserError, warnings_go_to
+from dragvideo_core.types import UserError
+from dragvideo_core.warning import warnings_go_to
 
 from .test_film_edit import COUNT, LOSSLESS, SIDE, centre, pictures, points, read, write
 

@@ -29,7 +29,11 @@ MAY_IMPORT = {
     "displacement": {"types", "masked", "displacement", "ground", "layers", "points"},
     "dragging": {"types", "dragging", "displacement", "points", "diffusion", "files", "group"},
     "embedded": {"types", "diffusion", "embedded", "ground", "points"},
+    "warning": set(),
 }
+for rights in MAY_IMPORT.values():
+    if "types" in rights:  # whoever may know the values may warn
+        rights.add("warning")
 IDEAS = {*MAY_IMPORT}
 MAY_IMPORT |= {
     "stages": IDEAS,
@@ -41,7 +45,7 @@ MAY_IMPORT |= {
     "film_edit": {*IDEAS, "stages", "ahead", "film_drawing", "film_window"},
     "job_file": {*IDEAS, "stages", "pipeline", "film_edit"},
     "job": {*IDEAS, "stages", "pipeline", "film_drawing", "film_edit", "job_file"},
-    "__main__": {"types", "job", "job_file", "group"},
+    "__main__": {"types", "warning", "job", "job_file", "group"},
     "dragvideo_core": {*IDEAS, "stages", "pipeline", "film_edit"},
     "nodes": {*IDEAS, "stages", "pipeline", "film_edit", "job_file", "workers", "nodes"},
     "root": {"nodes"},

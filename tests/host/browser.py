@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from host.comfyui import PACK_FOLDER, ComfyUI
 
@@ -23,8 +23,6 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    # a page that a test lays over the server's own (newest_frontend.py) may talk to the server all the same
-    "--disable-features=LocalNetworkAccessChecks,LocalNetworkAccessChecksWebSockets",
 ]
 RENDERERS = ("classic", "nodes2")  # nodes2 = the page's setting Comfy.VueNodes.Enabled
 SIZE = {"width": 1600, "height": 1000}  # of a page
@@ -81,6 +79,18 @@ class ComfyPage:
         covers = "#splash-loader, .p-blockui-document"
         self.page.wait_for_function(f"() => !document.querySelector('{covers}')", timeout=READY_MS)
 
+    def clear(self) -> None:
+        """An empty workflow, in a tab of its own, and no errors: nothing of what was done before is in the way."""
+        if self.page.evaluate("() => { const { graph } = window.app.canvas; return graph !== (graph.rootGraph ?? graph); }"):
+            self.open()  # Nodes 2.0 would go on showing the subgraph that is open
+        self.page.evaluate("() => window.app.extensionManager.command.execute('Comfy.NewBlankWorkflow')")
+        self.page.wait_for_function("() => window.app.graph.nodes.length === 0", timeout=READY_MS)
+        self.errors.clear()
+
+    def read_files_again(self) -> None:
+        """Have the page ask the server which files its loaders can choose from, as the key R does."""
+        self.page.evaluate("() => window.app.extensionManager.command.execute('Comfy.RefreshNodeDefinitions')")
+
     def load_workflow(self, path: Path) -> None:
         """Open a workflow file as a person does; waits until the graph holds its nodes."""
         wanted = len(json.loads(Path(path).read_text(encoding="utf-8"))["nodes"])
@@ -128,32 +138,19 @@ class ComfyPage:
 
 @contextmanager
 def open_page(
-    comfy: ComfyUI,
-    browser: Browser,
-    renderer: str = "classic",
-    prepare: Callable[[BrowserContext], None] | None = None,
-    **options: Any,
+    comfy: ComfyUI, browser: Browser, renderer: str = "classic", size: dict[str, int] = SIZE, density: float = 1
 ) -> Iterator[ComfyPage]:
-    """A fresh page of the server in one of `RENDERERS`.
-
-    `prepare`: called with the browser's context before the page is opened; `options`: of that context.
-    """
+    """A fresh page of the server in one of `RENDERERS`, of `size` CSS pixels with so many of the screen's along each side."""
     comfy.set_setting("Comfy.VueNodes.Enabled", renderer == "nodes2")
-    viewport = options.pop("viewport", SIZE)
-    is_plain = not options and prepare is None
-    context = browser.contexts[0] if is_plain else browser.new_context(viewport=viewport, **options)
-    if prepare is not None:
-        prepare(context)
-    page = context.new_page()
+    page = browser.contexts[0].new_page()
     try:
-        if is_plain:
-            page.set_viewport_size(viewport)
-            context.new_cdp_session(page).send("Storage.clearDataForOrigin", {"origin": comfy.url, "storageTypes": STORED})
+        page.set_viewport_size(size)
+        devtools = page.context.new_cdp_session(page)
+        devtools.send("Storage.clearDataForOrigin", {"origin": comfy.url, "storageTypes": STORED})
+        if density != 1:
+            devtools.send("Emulation.setDeviceMetricsOverride", {**size, "deviceScaleFactor": density, "mobile": False})
         opened = ComfyPage(comfy, page)
         opened.open()
         yield opened
     finally:
-        if is_plain:
-            page.close()
-        else:
-            context.close()
+        page.close()

@@ -89,10 +89,13 @@ ENDINGS = {"execution_success": "success", "execution_error": "error", "executio
 class ComfyUI:
     """A server process on a free loopback port. Start it with `start` or as a context manager."""
 
-    def __init__(self, base: Path | None = None, pack: Path = ROOT, port: int = 0, show_log: bool = False):
+    def __init__(
+        self, base: Path | None = None, pack: Path = ROOT, port: int = 0, show_log: bool = False, page: Path | None = None
+    ):
         """`base`: folder for its files, kept afterwards; None: a temporary one. `pack`: linked into custom_nodes.
 
-        `port`: 0 for a free one. `show_log`: the server prints to this terminal, not to `log_file`.
+        `port`: 0 for a free one. `show_log`: the server prints to this terminal, not to `log_file`. `page`: folder of the page
+        that it serves in the place of its own.
         """
         self.own_base = base is None
         self.base = Path(tempfile.mkdtemp(prefix="dragvideo_comfyui_")) if base is None else Path(base).resolve()
@@ -100,6 +103,7 @@ class ComfyUI:
         self.port = port or _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.show_log = show_log
+        self.page = page or os.environ.get("COMFYUI_FRONTEND_ROOT")
         self.log_file = self.base / "server.log"
         self.process: subprocess.Popen | None = None
 
@@ -125,8 +129,8 @@ class ComfyUI:
         command += ["--database-url", "sqlite:///:memory:"]
         if not _has_accelerator():
             command.append("--cpu")
-        if os.environ.get("COMFYUI_FRONTEND_ROOT"):
-            command += ["--front-end-root", str(Path(os.environ["COMFYUI_FRONTEND_ROOT"]).resolve())]
+        if self.page:
+            command += ["--front-end-root", str(Path(self.page).resolve())]
         environment = dict(os.environ)
         environment.setdefault("OMP_WAIT_POLICY", "passive")  # see the Makefile
         environment.pop("PYTHONDONTWRITEBYTECODE", None)  # it would double the time of every start

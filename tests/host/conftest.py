@@ -16,6 +16,7 @@ from host import browser as host_browser
 from host.browser import ComfyPage
 from host.comfyui import ROOT, ComfyUI
 from host.demo import Demo, run_demo
+from host.layout import VIEWPORT
 from host.newest_frontend import NoFrontend, newest_frontend
 
 HERE = Path(__file__).resolve().parent
@@ -31,7 +32,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what runs against the server or the page."""
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ())) if item.path.parent == HERE else set()
-        if "comfy" in fixtures:
+        if fixtures & {"comfy", "newest"}:
             item.add_marker(pytest.mark.host)
         if "browser" in fixtures:
             item.add_marker(pytest.mark.browser)
@@ -64,27 +65,52 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="package")
-def newest() -> Path:
-    """The newest page's folder; skipped where the package index cannot be reached."""
+def newest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyUI]:
+    """A server with ComfyUI's newest page; skipped where the package index cannot be reached."""
     try:
-        return newest_frontend()
+        page = newest_frontend()
     except NoFrontend as fault:
         pytest.skip(f"the newest comfyui-frontend-package could not be had: {fault}")
+    with ComfyUI(base=tmp_path_factory.mktemp("newest"), page=page) as server:
+        yield server
 
 
-@pytest.fixture(params=host_browser.RENDERERS)
+@pytest.fixture(scope="module", params=host_browser.RENDERERS)
 def renderer(request: pytest.FixtureRequest) -> str:
     """Both ways the page draws nodes: `classic` and `nodes2`."""
     return request.param
 
 
+@pytest.fixture(scope="module")
+def served(comfy: ComfyUI) -> ComfyUI:
+    """The server of the page; files that look at the newest page take another."""
+    return comfy
+
+
+@pytest.fixture(scope="module")
+def opened(served: ComfyUI, browser: Browser, renderer: str) -> Iterator[ComfyPage]:
+    """The page of a file's tests in each renderer."""
+    with host_browser.open_page(served, browser, renderer) as page:
+        yield page
+
+
 @pytest.fixture
-def page(comfy: ComfyUI, browser: Browser, renderer: str, artifacts: Path, request: pytest.FixtureRequest) -> Iterator[ComfyPage]:
-    """A fresh page in each renderer. Its last picture is kept in `artifacts`, named after the test."""
-    with host_browser.open_page(comfy, browser, renderer) as opened:
-        yield opened
-        name = re.sub(r"[^A-Za-z0-9]+", "_", request.node.name).strip("_")
-        opened.screenshot(artifacts / f"{name}.png")
+def page(opened: ComfyPage, artifacts: Path, request: pytest.FixtureRequest) -> Iterator[ComfyPage]:
+    """That page with an empty workflow. Its last picture is kept in `artifacts`, named after the test."""
+    failed = request.session.testsfailed
+    yield opened
+    name = re.sub(r"[^A-Za-z0-9]+", "_", request.node.name).strip("_")
+    opened.screenshot(artifacts / f"{name}.png")
+    if request.session.testsfailed > failed:  # it may have left anything behind
+        opened.open()
+    opened.clear()
+
+
+@pytest.fixture
+def laptop(page: ComfyPage) -> ComfyPage:
+    """The page in a window of a laptop's size."""
+    page.page.set_viewport_size(VIEWPORT)
+    return page
 
 
 @pytest.fixture(scope="package")

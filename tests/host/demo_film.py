@@ -25,7 +25,8 @@ from dragvideo_core.film_edit import FilmReport, drag_a_film
 from dragvideo_core.media import drawing
 from dragvideo_core.media.film import Film, open_film
 from dragvideo_core.media.film_writer import FilmWriter
-from dragvideo_core.types import Size, warnings_go_to
+from dragvideo_core.types import Size
+from dragvideo_core.warning import warnings_go_to
 from host.comfyui import ROOT, HostError
 
 CACHE = ROOT / ".cache" / "films"

@@ -1,4 +1,4 @@
-"""ComfyUI's newest page: its package, fetched from the package index and laid over a server's own page."""
+"""ComfyUI's newest page: its package, fetched from the package index."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
-from urllib.parse import urlparse
-
-from playwright.sync_api import BrowserContext, Route
 
 from host.source import CACHE
 
@@ -41,17 +38,3 @@ def newest_frontend() -> Path:
         with zipfile.ZipFile(wheels[0]) as wheel:
             wheel.extractall(unpacked)
     return unpacked / INSIDE
-
-
-def lay_over(context: BrowserContext, static: Path) -> None:
-    """Every page of the context gets its files from `static`; what that folder lacks still comes from the server."""
-
-    def answer(route: Route) -> None:
-        path = urlparse(route.request.url).path.lstrip("/") or "index.html"
-        file = (static / path).resolve()
-        if route.request.method == "GET" and file.is_relative_to(static.resolve()) and file.is_file():
-            route.fulfill(path=file)
-        else:
-            route.continue_()
-
-    context.route("**/*", answer)

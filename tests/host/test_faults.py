@@ -11,19 +11,10 @@ from pathlib import Path
 import pytest
 
 from host.comfyui import ComfyUI, Event, Graph, HostError, Run
-from host.demo import demo_graph, without_displacement
+from host.small_demo import small_graph
 
 pytestmark = [pytest.mark.faults, pytest.mark.host]
 
-SMALL = {  # the demo with little work in every stage
-    "DragAVideo_DemoClip": {"frames": 2},
-    "DragAVideo_Propagate": {"ensemble": 1},
-    "DragAVideo_Tune": {"passes": 2, "rank": 2, "batch": 2},
-    "DragAVideo_Invert": {"until": 2, "stride": 1},  # work is left after the first report
-    "DragAVideo_Decode": {"stride": 1},
-    "DragAVideo_Drag": {"steps": "2", "iterations": 3, "arrive": 0.25, "warm_start": False},  # it does not arrive at once
-    "DragAVideo_Evaluate": {"ensemble": 1},
-}
 STAGES = ["Propagate", "Tune", "Invert", "Drag", "Decode", "Evaluate"]
 RUNS, SETTLED = 20, 3  # how often the graph runs; after how many memory must not grow
 GROWTH = 1.05
@@ -35,21 +26,6 @@ def server(tmp_path_factory) -> Iterator[ComfyUI]:
     """A server of its own: it is killed here, and its memory is measured."""
     with ComfyUI(base=tmp_path_factory.mktemp("faults")) as started:
         yield started
-
-
-def small_graph(comfy: ComfyUI, seed: int, **changes) -> Graph:
-    """The demo graph, quick; another seed draws another clip, so that nothing comes from ComfyUI's cache."""
-    graph = without_displacement(demo_graph(comfy))
-    for node in graph.values():
-        node["inputs"] |= SMALL.get(node["class_type"], {})
-        if node["class_type"] == "DragAVideo_DemoClip":
-            node["inputs"]["seed"] = seed
-        if node["class_type"] == "DragAVideo_Drag":
-            node["inputs"] |= changes
-    (clip,) = (number for number, node in graph.items() if node["class_type"] == "DragAVideo_DemoClip")
-    (pick,) = (node for node in graph.values() if node["class_type"] == "DragAVideo_Pick")
-    pick["inputs"] |= {"points": "", "other_points": [clip, 2]}
-    return graph
 
 
 def number_of(graph: Graph, stage: str) -> str:
@@ -126,35 +102,34 @@ def test_many_runs_take_no_more_memory_than_a_few(server: ComfyUI):
     assert max(taken[SETTLED:]) <= GROWTH * settled, [round(value / 1e6) for value in taken]
 
 
-def test_killed_in_the_middle_of_a_drag_and_started_again(tmp_path):
+def test_killed_in_the_middle_of_a_drag_and_started_again(server: ComfyUI):
     """SIGKILL while the drag iterates: the same graph goes on where the last checkpoint was, and others run."""
-    base = tmp_path / "comfyui"
-    kept = base / "output" / "drag_a_video" / "unfinished"
-    with ComfyUI(base=base) as first:
-        graph = small_graph(first, seed=350, iterations=1000, learning_rate=1e-4)  # too slow to arrive
-        drag, before, reached = number_of(graph, "Drag"), [], []
+    kept = server.base / "output" / "drag_a_video" / "unfinished"
+    graph = small_graph(server, seed=350, iterations=1000, learning_rate=1e-4)  # too slow to arrive
+    drag, before, reached, seen = number_of(graph, "Drag"), [], [], []
 
-        def kill_after_a_checkpoint(event: Event) -> None:
-            if event.kind != "progress" or event.data.get("node") != drag or first.process.poll() is not None:
-                return
-            files = sorted(kept.glob("*.safetensors"))
-            if not before:
-                before.append(files)
-            elif files != before[0]:
-                reached.append(event.data["value"])
-                first.process.send_signal(signal.SIGKILL)
+    def kill_after_a_checkpoint(event: Event) -> None:
+        if event.kind != "progress" or event.data.get("node") != drag or server.process.poll() is not None:
+            return
+        files = sorted(kept.glob("*.safetensors"))
+        if not before:
+            before.append(files)
+        elif files != before[0]:
+            reached.append(event.data["value"])
+            server.process.send_signal(signal.SIGKILL)
 
+    def stop_at_once(event: Event) -> None:
+        if event.kind == "progress" and event.data.get("node") == drag and event.data["value"] and not seen:
+            seen.append(event.data["value"])
+            server.interrupt()
+
+    try:
         with pytest.raises(HostError, match="closed before the run ended"):
-            first.run(graph, kill_after_a_checkpoint, timeout=SECONDS)
-        assert reached and first.process.wait(10) == -signal.SIGKILL
-    with ComfyUI(base=base) as second:
-        seen = []
-
-        def stop_at_once(event: Event) -> None:
-            if event.kind == "progress" and event.data.get("node") == drag and event.data["value"] and not seen:
-                seen.append(event.data["value"])
-                second.interrupt()
-
-        assert second.run(graph, stop_at_once, timeout=SECONDS).status == "interrupted"
-        assert seen[0] > 1, "the drag began anew"
-        assert second.run(small_graph(second, seed=351), timeout=SECONDS).status == "success"
+            server.run(graph, kill_after_a_checkpoint, timeout=SECONDS)
+        assert reached and server.process.wait(10) == -signal.SIGKILL
+    finally:
+        server.stop()
+        server.start()
+    assert server.run(graph, stop_at_once, timeout=SECONDS).status == "interrupted"
+    assert seen[0] > 1, "the drag began anew"
+    assert server.run(small_graph(server, seed=351), timeout=SECONDS).status == "success"

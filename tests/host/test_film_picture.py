@@ -7,14 +7,12 @@ from itertools import groupby
 import av
 import pytest
 
-from host.browser import open_page
+from host.browser import ComfyPage
 from host.comfyui import ComfyUI
-from host.newest_frontend import lay_over
 from host.picker_driver import build, pack_errors, run_from_page
 
 CLIP = "drag-a-video_creature.mp4"  # that the pack puts into the input folder: 512 x 512
-FILM = "creature_to_and_fro.mp4"
-TURNS = 2
+FILM, SIZE = "creature_to_and_fro.mp4", (256, 256)
 # What the node shows, noted down whenever it changes.
 WATCH = """([id, renderer]) => {
     const noted = (window.noted = []);
@@ -40,47 +38,47 @@ ALONE = """id => {
 }"""
 
 
+@pytest.fixture(scope="module", params=["comfy", "newest"])
+def served(request: pytest.FixtureRequest) -> ComfyUI:
+    """Both pages."""
+    return request.getfixturevalue(request.param)
+
+
 @pytest.fixture(scope="module")
-def film(comfy: ComfyUI) -> str:
-    """The clip forward and backward, several windows long: its pictures are sent long before the film is done."""
-    folder = comfy.base / "input"
+def film(served: ComfyUI) -> str:
+    """The clip to and fro, longer than a window: its pictures are sent long before the film is done."""
+    folder = served.base / "input"
     with av.open(str(folder / CLIP)) as clip:
         rate = clip.streams.video[0].average_rate
-        frames = list(clip.decode(video=0))
+        frames = [frame.reformat(*SIZE) for frame in clip.decode(video=0)]
     with av.open(str(folder / FILM), "w") as file:
         stream = file.add_stream("libx264", rate=rate)
-        stream.width, stream.height, stream.pix_fmt = frames[0].width, frames[0].height, "yuv420p"
-        for number, frame in enumerate(TURNS * [*frames, *frames[::-1]]):
+        stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
+        for number, frame in enumerate([*frames, *frames[::-1], *frames]):
             frame.pts, frame.time_base = number, 1 / Fraction(rate)
             file.mux(stream.encode(frame))
         file.mux(stream.encode())
     return FILM
 
 
-@pytest.mark.parametrize("version", ["own", "newest"])
-def test_a_picture_while_it_works_and_the_film_in_the_end(
-    request, comfy, browser, renderer: str, artifacts, film: str, version: str
-):
-    newest = request.getfixturevalue("newest") if version == "newest" else None
-    prepare = None if newest is None else lambda context: lay_over(context, newest)
-    target = [210 + 4 * (version == "newest") + 8 * (renderer == "classic"), 100]  # else nothing runs
-    value = {"version": 2, "size": [512, 512], "frame": 0, "pairs": [{"handle": [196, 104], "target": target}], "mask_points": []}
-    with open_page(comfy, browser, renderer, prepare) as page:
-        load = ("film", "LoadVideo", (0, 0), {"file": film}, {})
-        pick = ("pick", "DragAVideo_Pick", (400, 0), {"points": json.dumps(value)}, {"video": ["film", 0]})
-        drag = ("drag", "DragAVideo_Film", (1000, 0), {}, {"video": ["film", 0], "points": ["pick", 1]})
-        node = build(page, [load, pick, drag])["drag"]
-        page.center_on(node)
-        page.page.evaluate(WATCH, [node, renderer])
-        assert run_from_page(page)["status"]["status_str"] == "success"
-        page.page.wait_for_function("() => window.noted.at(-1) === 'film'", timeout=10_000)
-        noted = [shown for shown in page.page.evaluate("() => window.noted") if shown != "nothing"]  # while a picture loads
-        assert [shown for shown, _ in groupby(noted)] == ["picture", "film"]
-        value["pairs"][0]["target"][1] += 2
-        page.page.evaluate(SET_POINTS, json.dumps(value))
-        assert run_from_page(page)["status"]["status_str"] == "success"
-        page.page.wait_for_function("() => window.noted.at(-1) === 'film'", timeout=10_000)
-        page.settle(1000)
-        page.screenshot(artifacts / f"film_picture_{version}_{renderer}.png")
-        assert page.page.evaluate(ALONE, node) and page.page.get_by_text("failed to load").count() == 0
-        assert not pack_errors(page)
+def test_a_picture_while_it_works_and_the_film_in_the_end(page: ComfyPage, renderer: str, film: str):
+    target = [105 + 4 * (renderer == "classic"), 50]  # else nothing runs
+    value = {"version": 2, "size": SIZE, "frame": 0, "pairs": [{"handle": [98, 52], "target": target}], "mask_points": []}
+    page.read_files_again()
+    load = ("film", "LoadVideo", (0, 0), {"file": film}, {})
+    pick = ("pick", "DragAVideo_Pick", (400, 0), {"points": json.dumps(value)}, {"video": ["film", 0]})
+    drag = ("drag", "DragAVideo_Film", (1000, 0), {}, {"video": ["film", 0], "points": ["pick", 1]})
+    node = build(page, [load, pick, drag])["drag"]
+    page.center_on(node)
+    page.page.evaluate(WATCH, [node, renderer])
+    assert run_from_page(page)["status"]["status_str"] == "success"
+    page.page.wait_for_function("() => window.noted.at(-1) === 'film'", timeout=10_000)
+    noted = [shown for shown in page.page.evaluate("() => window.noted") if shown != "nothing"]  # while a picture loads
+    assert [shown for shown, _ in groupby(noted)] == ["picture", "film"]
+    value["pairs"][0]["target"][1] += 2
+    page.page.evaluate(SET_POINTS, json.dumps(value))
+    assert run_from_page(page)["status"]["status_str"] == "success"
+    page.page.wait_for_function("() => window.noted.at(-1) === 'film'", timeout=10_000)
+    page.settle(1000)
+    assert page.page.evaluate(ALONE, node) and page.page.get_by_text("failed to load").count() == 0
+    assert not pack_errors(page)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from host.browser import open_page
-from host.newest_frontend import lay_over
+from host.browser import ComfyPage
+from host.comfyui import ComfyUI
 from host.picker_driver import build, demo_graph, pack_errors, picks, run_from_page
 
 OUTSIDE = [((30.0, 30.0), (110.0, 100.0))]  # the target lies far off the mask: Propagate Points warns of it
@@ -19,21 +19,22 @@ SHOWN = """id => {
 }"""
 
 
-@pytest.mark.parametrize("version", ["own", "newest"])
-def test_a_subgraph_says_what_is_said_inside(request, comfy, browser, renderer: str, artifacts, version: str):
+@pytest.fixture(scope="module", params=["comfy", "newest"])
+def served(request: pytest.FixtureRequest) -> ComfyUI:
+    """Both pages."""
+    return request.getfixturevalue(request.param)
+
+
+def test_a_subgraph_says_what_is_said_inside(page: ComfyPage, renderer: str):
     """The page itself shows such texts only while the subgraph is open."""
-    newest = request.getfixturevalue("newest") if version == "newest" else None
-    prepare = None if newest is None else lambda context: lay_over(context, newest)
-    with open_page(comfy, browser, renderer, prepare) as page:
-        seed = 40 + 2 * (version == "newest") + (renderer == "classic")  # else nothing runs, and nothing is said
-        graph = [
-            *demo_graph(picks(OUTSIDE, [(30.0, 30.0)]), frames=2, seed=seed),
-            ("carry", "DragAVideo_Propagate", (1000, 100), {"tracker": "flow"}, {"video": ["clip", 0], "picks": ["pick", 0]}),
-        ]
-        outer = page.page.evaluate(INTO_SUBGRAPH, build(page, graph)["carry"])
-        assert run_from_page(page)["status"]["status_str"] == "success"
-        page.page.wait_for_function(f"id => ({SHOWN})(id).includes('Warning')", arg=outer, timeout=10_000)
-        page.center_on(outer)
-        page.screenshot(artifacts / f"inner_texts_{version}_{renderer}.png")
-        assert page.page.evaluate(SHOWN, outer).startswith("Propagate Points: Warning: ")
-        assert not pack_errors(page)
+    seed = 40 + (renderer == "classic")  # else nothing runs, and nothing is said
+    graph = [
+        *demo_graph(picks(OUTSIDE, [(30.0, 30.0)]), frames=2, seed=seed),
+        ("carry", "DragAVideo_Propagate", (1000, 100), {"tracker": "flow"}, {"video": ["clip", 0], "picks": ["pick", 0]}),
+    ]
+    outer = page.page.evaluate(INTO_SUBGRAPH, build(page, graph)["carry"])
+    assert run_from_page(page)["status"]["status_str"] == "success"
+    page.page.wait_for_function(f"id => ({SHOWN})(id).includes('Warning')", arg=outer, timeout=10_000)
+    page.center_on(outer)
+    assert page.page.evaluate(SHOWN, outer).startswith("Propagate Points: Warning: ")
+    assert not pack_errors(page)

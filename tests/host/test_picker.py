@@ -5,11 +5,16 @@ import json
 from host.browser import ComfyPage
 from host.comfyui import ComfyUI
 from host.picker_driver import Canvas, build, close_to, demo_graph, pack_errors, picks, run_from_page
-from host.picker_scenarios import ONE, TWO, draw_keep_and_run
+from host.picker_scenarios import ONE, TWO, correct_and_run_again, draw_keep_and_run
 
 
 def test_points_are_drawn_kept_and_run(page: ComfyPage, renderer: str, artifacts):
     draw_keep_and_run(page, artifacts / f"picker_expanded_{renderer}.png")
+
+
+def test_a_handle_put_right_by_hand_is_honoured(page: ComfyPage, renderer: str, artifacts):
+    """The propagation review plays what the run found."""
+    correct_and_run_again(page, 3 if renderer == "classic" else 4, artifacts / f"review_{renderer}.png")
 
 
 def test_the_run_brings_the_frame_and_never_resizes_the_node(page: ComfyPage):
@@ -42,7 +47,7 @@ def test_the_frame_is_there_before_the_first_run(page: ComfyPage, comfy: ComfyUI
     _write_video(tmp_path / "picker_clip.mp4")
     comfy.upload(tmp_path / "picker_still.png")
     comfy.upload(tmp_path / "picker_clip.mp4")
-    page.open()  # the loaders' lists of files are read when the page loads
+    page.read_files_again()
     ids = build(
         page,
         [

@@ -122,8 +122,7 @@ def test_a_gesture_that_is_taken_away_leaves_nothing(page: ComfyPage):
 @pytest.mark.parametrize("density, scale", [(2, 1.0), (1, 0.5), (1.5, 1.6)])
 def test_the_mouse_hits_at_any_density_and_zoom(comfy: ComfyUI, browser: Browser, renderer: str, artifacts, density, scale):
     """Device pixel ratio (page zoom changes it as well) and zoom of the graph."""
-    screen = {"viewport": {"width": 1200, "height": 900}, "device_scale_factor": density}
-    with open_page(comfy, browser, renderer, **screen) as page:
+    with open_page(comfy, browser, renderer, {"width": 1200, "height": 900}, density) as page:
         ids = build(page, demo_graph())
         canvas = Canvas(page, ids["pick"], scale=scale)
         canvas.drag(*ONE)

@@ -51,7 +51,7 @@ def shows(canvas: Canvas, i: int) -> bool:
 def test_every_frame_of_a_long_film_can_be_drawn_on(page: ComfyPage, comfy: ComfyUI, renderer: str, artifacts, tmp_path):
     write_film(tmp_path / f"long_{renderer}.mp4")
     comfy.upload(tmp_path / f"long_{renderer}.mp4")
-    page.open()  # the loader's list of files is read when the page loads
+    page.read_files_again()
     load = ("film", "LoadVideo", (0, 100), {"file": f"long_{renderer}.mp4"}, {})
     ids = build(page, [load, ("pick", "DragAVideo_Pick", (400, 100), {"points": ""}, {"video": ["film", 0]})])
     canvas = Canvas(page, ids["pick"])

@@ -53,7 +53,7 @@ def test_in_any_order_and_into_a_subgraph_and_back(page: ComfyPage, comfy: Comfy
     for seed, name in enumerate(("one", "other")):
         write_film(tmp_path / f"orders_{name}.mp4", seed)
         comfy.upload(tmp_path / f"orders_{name}.mp4")
-    page.open()  # the loader's list of files is read when the page loads
+    page.read_files_again()
     loaded = {"file": "orders_one.mp4", "width": SIZE[0], "height": SIZE[1]}
     wires = {"video": ["clip", 0]}
     graph = [

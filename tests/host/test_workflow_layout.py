@@ -1,33 +1,22 @@
-"""The bundled workflows as they open: readable, and no node lies on another, before a run and after it."""
+"""The bundled workflows as they open: whole, readable, and no node lies on another, before a run and after it."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from host.browser import RENDERERS, ComfyPage, open_page
-from host.layout import LEGIBLE, RUN, SMALL, VIEWPORT, WORKFLOWS, boxes, in_view, overlaps, run_and_look_again
-
-
-@pytest.fixture(scope="module", params=RENDERERS)
-def one_laptop(comfy, browser, request):
-    """A page of the size of a laptop's window, in which the workflows are opened one after another, and its renderer."""
-    with open_page(comfy, browser, request.param, viewport=VIEWPORT) as opened:
-        yield opened, request.param
-
-
-@pytest.fixture
-def laptop(comfy, browser, renderer, artifacts, request):
-    """A fresh page of that size."""
-    with open_page(comfy, browser, renderer, viewport=VIEWPORT) as opened:
-        yield opened
-        opened.screenshot(artifacts / f"layout_run_{request.node.callspec.params['path'].stem.replace(' ', '_')}_{renderer}.png")
+from host.browser import ComfyPage
+from host.comfyui import ComfyUI
+from host.layout import LEGIBLE, RUN, SMALL, WORKFLOWS, boxes, in_view, overlaps, run_and_look_again
+from host.ui_to_api import ui_to_api
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
-def test_opens_readable_and_nothing_lies_on_anything(one_laptop: tuple[ComfyPage, str], artifacts: Path, path):
-    page, renderer = one_laptop
-    page.page.evaluate("() => window.app.graph.clear()")  # the one before may have as many nodes
+def test_opens_whole_and_readable_and_nothing_lies_on_anything(
+    laptop: ComfyPage, comfy: ComfyUI, renderer: str, artifacts: Path, path
+):
+    """And the page would queue the very graph that `make demo` queues: the converter and the page agree."""
+    page, workflow = laptop, json.loads(path.read_text(encoding="utf-8"))
     page.load_workflow(path)
     page.settle(1500)
     page.screenshot(artifacts / f"layout_{path.stem.replace(' ', '_')}_{renderer}.png")
@@ -39,8 +28,18 @@ def test_opens_readable_and_nothing_lies_on_anything(one_laptop: tuple[ComfyPage
     assert first not in hidden, "the note to start with is not in view"
     if path.stem in SMALL:
         assert hidden == []
-        working = [node for node in json.loads(path.read_text(encoding="utf-8"))["nodes"] if node["type"] != "MarkdownNote"]
-        assert len(working) <= 6
+        assert sum(node["type"] != "MarkdownNote" for node in workflow["nodes"]) <= 6
+
+    page.fit()
+    assert page.missing_nodes() == []
+    assert page.page.locator(".comfy-missing-nodes:visible").count() == 0
+    assert page.errors_from_pack() == []
+    info, from_page = comfy.object_info(), page.graph_to_prompt()
+    converted = ui_to_api(workflow, info)
+    assert from_page.keys() == converted.keys()
+    for node, given in from_page.items():
+        known = [name for section in info[given["class_type"]]["input"].values() for name in section]
+        assert {name: value for name, value in given["inputs"].items() if name in known} == converted[node]["inputs"]
 
 
 @pytest.mark.parametrize("path", RUN, ids=lambda path: path.stem)

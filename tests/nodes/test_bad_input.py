@@ -188,19 +188,19 @@ def test_a_warning_reaches_the_node_at_once_and_those_of_others_do_not(comfy: Co
     import threading
     import warnings
 
-    messages, types = comfy.module("nodes.comfy.messages"), comfy.module("dragvideo_core.types")
+    messages, warning = comfy.module("nodes.comfy.messages"), comfy.module("dragvideo_core.warning")
     written = []
     monkeypatch.setattr(messages, "write_on_node", lambda text, node: written.append((text, node)))
     before = warnings.showwarning, list(warnings.filters)
     with messages.warnings_on_node("7") as texts:
-        types.warn("look here")
+        warning.warn("look here")
         assert written == [("Warning: look here", "7")]
         with pytest.warns(UserWarning) as others:
             warnings.warn("of a library", stacklevel=1)
-            thread = threading.Thread(target=types.warn, args=("of another thread",))
+            thread = threading.Thread(target=warning.warn, args=("of another thread",))
             thread.start()
             thread.join()
-        types.warn("and here")
+        warning.warn("and here")
     assert texts == ["look here", "and here"] and len(others) == 2
     assert written[1:] == [("Warning: look here\nand here", "7")]
     assert (warnings.showwarning, warnings.filters) == before

@@ -24,7 +24,8 @@ from dragvideo_core.job import run_job
 from dragvideo_core.job_file import read_job
 from dragvideo_core.media.film import open_film
 from dragvideo_core.media.video_file import write_video
-from dragvideo_core.types import UserError, warnings_go_to
+from dragvideo_core.types import UserError
+from dragvideo_core.warning import warnings_go_to
 from dragvideo_core.workers import handover
 
 from ..nodes.executor import Comfy

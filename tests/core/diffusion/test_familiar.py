@@ -14,7 +14,8 @@ from dragvideo_core.embedded.demo_clip import demo_clip
 from dragvideo_core.embedded.drawn_world import KINDS
 from dragvideo_core.stages.invert import InvertSettings, invert
 from dragvideo_core.stages.tune import TuneSettings, tune
-from dragvideo_core.types import VideoClip, warnings_go_to
+from dragvideo_core.types import VideoClip
+from dragvideo_core.warning import warnings_go_to
 
 FILMS = Path(__file__).resolve().parents[4] / "shared" / "assets" / "clips" / "davis_tap"
 

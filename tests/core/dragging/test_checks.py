@@ -8,7 +8,8 @@ from core.tiny import tiny_tracks
 
 from dragvideo_core.dragging.checks import check
 from dragvideo_core.dragging.settings import DragSettings
-from dragvideo_core.types import Inversion, UserError, warnings_go_to
+from dragvideo_core.types import Inversion, UserError
+from dragvideo_core.warning import warnings_go_to
 
 SETTINGS = DragSettings(steps=(3, 2))
 

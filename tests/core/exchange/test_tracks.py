@@ -15,7 +15,8 @@ from dragvideo_core.exchange.tracks import (
     corrections_from,
     read_tracks,
 )
-from dragvideo_core.types import UserError, warnings_go_to
+from dragvideo_core.types import UserError
+from dragvideo_core.warning import warnings_go_to
 
 from ..tiny import tiny_picks, tiny_tracks
 

@@ -8,7 +8,8 @@ import torch
 
 from dragvideo_core.files import kept_windows
 from dragvideo_core.files.kept_windows import MOST_AGE, KeptWindows
-from dragvideo_core.types import UserError, warnings_go_to
+from dragvideo_core.types import UserError
+from dragvideo_core.warning import warnings_go_to
 
 STATE = {"one": torch.arange(3)}
 

@@ -11,7 +11,7 @@ from dragvideo_core.points.naming import (
     shows_picked_frame,
     warn_of_frames,
 )
-from dragvideo_core.types import warnings_go_to
+from dragvideo_core.warning import warnings_go_to
 
 
 def test_frames_are_counted_from_one_and_many_are_cut_short():

@@ -10,7 +10,8 @@ from core.tiny import tiny_clip, tiny_picks, tiny_tracks
 
 from dragvideo_core.exchange.tracks import GivenTracks, as_boxes, as_json, as_tracks, read_tracks
 from dragvideo_core.stages.follow import FollowSettings, follow
-from dragvideo_core.types import UserError, warnings_go_to
+from dragvideo_core.types import UserError
+from dragvideo_core.warning import warnings_go_to
 
 
 def drifting(frames: int = 3) -> GivenTracks:

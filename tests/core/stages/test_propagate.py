@@ -12,7 +12,8 @@ from dragvideo_core.stages.displace import displace
 from dragvideo_core.stages.propagate import PropagateSettings, propagate
 from dragvideo_core.stages.segment import EverythingSegmenter as Everything
 from dragvideo_core.stages.segment import segment
-from dragvideo_core.types import Correction, UserError, VideoClip, warnings_go_to
+from dragvideo_core.types import Correction, UserError, VideoClip
+from dragvideo_core.warning import warnings_go_to
 
 QUICK = PropagateSettings(ensemble=1, recipe="video", mask_radius=96.0)
 FLOW = replace(QUICK, tracker="flow")

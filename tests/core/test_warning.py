@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dragvideo_core.types import warn, warnings_go_to
+from dragvideo_core.warning import warn, warnings_go_to
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -78,4 +78,4 @@ def test_the_pack_warns_by_warn_alone(folder):
             names += [node.module] if isinstance(node, ast.ImportFrom) else []
             if "warnings" in names:
                 found.append(path.relative_to(ROOT).as_posix())
-    assert found == (["dragvideo_core/types.py"] if folder == "dragvideo_core" else [])
+    assert found == (["dragvideo_core/warning.py"] if folder == "dragvideo_core" else [])
