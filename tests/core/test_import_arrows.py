@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "temporal": {"types", "temporal", "points", "diffusion", "group"},
     "ground": {"types", "ground", "points"},
     "layers": {"types", "layers", "points"},
-    "region": {"types", "region"},
+    "region": {"types", "region", "ground"},
     "displacement": {"types", "displacement", "ground", "layers", "points"},
     "dragging": {"types", "dragging", "displacement", "points", "diffusion", "files", "group"},
     "embedded": {"types", "diffusion", "embedded", "ground", "points"},
