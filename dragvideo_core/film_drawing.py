@@ -20,7 +20,7 @@ from torch import Tensor
 
 from . import masked
 from .displacement.bending import Bent
-from .ground.plate import Plate
+from .ground.plate import Plate, numbered, of_each
 from .group import ALONE, Group, LostRank, State
 from .layers.matte import matte
 from .points.naming import gathered, in_film, warn_of_numbers
@@ -58,6 +58,7 @@ class Drawing:
     box: Box | None  # of the small copies: nothing else may change in the window's own frames; None: nothing at all
     pixels: list[np.ndarray]  # of the window's own frames in the box, (h, w, 3) uint8 or uint16 at the film's size
     plate: Plate | None = None  # of the same box at the film's size: ground that no frame of the window shows
+    earlier: tuple[Plate, ...] = ()  # the same of frames before the window: ground that a thing has covered since
 
     def as_tensors(self) -> State:
         """What is handed over to another rank."""
@@ -73,7 +74,7 @@ class Drawing:
         rows, columns, octets = self.box.rows, self.box.columns, np.stack(self.pixels).view(np.uint8)
         box = torch.tensor([rows.start, rows.stop, columns.start, columns.stop])
         plate = {} if self.plate is None else self.plate.as_tensors()
-        return tensors | {"box": box, "pixels": torch.from_numpy(octets)} | plate
+        return tensors | {"box": box, "pixels": torch.from_numpy(octets)} | plate | numbered(self.earlier)
 
     @staticmethod
     def of(tensors: State) -> Drawing:
@@ -87,7 +88,8 @@ class Drawing:
         settings = DisplaceSettings(float(tensors["stiffness"]))
         copies = list(tensors["copies"].numpy())
         numbers, shown = range(begin, end), slice(first, last)
-        return Drawing(settings, factor, numbers, shown, copies, tracks_of(tensors), box, pixels, Plate.of(tensors))
+        plate, earlier = Plate.of(tensors), tuple(one for each in of_each(tensors) if (one := Plate.of(each)) is not None)
+        return Drawing(settings, factor, numbers, shown, copies, tracks_of(tensors), box, pixels, plate, earlier)
 
 
 def draw(drawing: Drawing) -> Patch | None:
@@ -123,7 +125,7 @@ def _sketch(drawing: Drawing) -> Sketch | None:
     if cut.layer is not None and drawing.factor > 1:
         edge = box_around(cut.edit_mask.any(0)[0].numpy(), EDGE, 1)
         cut = replace(cut, layer=cut.layer if edge is None else _sharp(drawing.pixels, cut.layer, edge))
-    return Sketch.of(drawing.pixels, cut, [bent and _in_box(bent, box) for bent in bents], drawing.plate)
+    return Sketch.of(drawing.pixels, cut, [bent and _in_box(bent, box) for bent in bents], drawing.plate, drawing.earlier)
 
 
 def _changes(sketch: Sketch, i: int) -> tuple[np.ndarray, np.ndarray]:

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
+from einops import repeat
 from torch import Tensor
 
 from .displacement.checks import on_layer, pins
+from .displacement.compose import covered
 from .film_drawing import Drawing, first_plate
 from .ground.plate import Plate
 from .layers.find import guess
@@ -32,7 +34,7 @@ from .region.windows import Found, Start, Window, joined, later_start, shows_eve
 from .stages.displace import DisplaceSettings
 from .stages.propagate import PropagateSettings, found_in
 from .stages.segment import segment
-from .types import Correction, PointPicks, PointTracks, Segmenter, VideoClip, ignore_progress
+from .types import Box, Correction, PointPicks, PointTracks, Segmenter, VideoClip, ignore_progress
 
 LEAST_BOX = 48  # px of the small copy
 
@@ -58,6 +60,7 @@ class Followed:
     copies: list[np.ndarray]  # small copies of `beside` frames before it, of its own, and of some after it
     tracks: PointTracks | None  # of all of these; None: there is nothing to draw
     beside: int = 0
+    earlier: tuple[Plate, ...] = ()  # frames of the window before it
 
     @property
     def shown(self) -> slice:
@@ -158,12 +161,34 @@ class FilmWork:
         indices = [frame.index for frame in frames[:count]]
         start = later_start(start, copies[:count], indices, found.of_frames(slice(0, count)))
         kept = slice(max(0, count - settings.beside), count)
-        window = Window(count, cut is not None, is_lost, None, start, copies[kept], tracks.of_frames(kept))
+        plates = () if is_lost else self._ground_of(frames[:count], tracks.of_frames(slice(0, count)))
+        window = Window(count, cut is not None, is_lost, None, start, copies[kept], tracks.of_frames(kept), plates)
         if is_lost:
             return window, Followed(frames[:count], copies, None)
-        if before is None or before.tracks is None:
-            return window, Followed(frames[:count], copies, tracks, 0 if before is None else len(before.copies))
-        return window, Followed(frames[:count], before.copies + copies, joined(before.tracks, tracks), len(before.copies))
+        if before is None:
+            return window, Followed(frames[:count], copies, tracks)
+        if before.tracks is None:
+            return window, Followed(frames[:count], copies, tracks, len(before.copies), before.earlier)
+        tracks = joined(before.tracks, tracks)
+        return window, Followed(frames[:count], before.copies + copies, tracks, len(before.copies), before.earlier)
+
+    def _ground_of(self, frames: list[FilmFrame], tracks: PointTracks) -> tuple[Plate, ...]:
+        """What the middle and the last frame of a window show of the ground: a thing that moves on covers it in the next window."""
+        box = self._box(tracks)
+        if box is None or tracks.layer is None:
+            return ()
+        large, to_rgb, plates = box.times(self.factor), KeptChain(), []
+        for i in sorted({(len(frames) - 1) // 2, len(frames) - 1}):
+            hides = covered(tracks.layer[i, 0].numpy())
+            if tracks.front is not None:
+                hides |= covered(tracks.front[i, 0].numpy())
+            known = repeat(~hides[box.rows, box.columns], "h w -> (h y) (w x)", y=self.factor, x=self.factor)
+            plates.append(Plate(large, frames[i].part(large, to_rgb), known))
+        return tuple(plates)
+
+    def _box(self, tracks: PointTracks) -> Box | None:
+        """What is looked at in frames with these tracks, None for nothing."""
+        return box_around(tracks.edit_mask.any(0)[0].numpy(), self.settings.margin, LEAST_BOX)
 
     def followed(
         self, start: Start, copies: list[np.ndarray], numbers: list[int], is_first: bool, with_start: bool = False
@@ -194,16 +219,16 @@ class FilmWork:
         """What it takes to draw a window, None for nothing."""
         if followed.tracks is None:
             return None
-        mask = followed.tracks.of_frames(followed.shown).edit_mask
-        box = box_around(mask.any(0)[0].numpy(), self.settings.margin, LEAST_BOX)
-        pixels, plate = [], None
+        box = self._box(followed.tracks.of_frames(followed.shown))
+        pixels, plate, earlier = [], None, ()
         if box is not None:
             large = box.times(self.factor)
             to_rgb = KeptChain()
             pixels = [frame.part(large, to_rgb) for frame in followed.frames]
             plate = None if self.plate is None else self.plate.seen_in(large)
-        numbers, shown, copies = followed.numbers, followed.shown, followed.copies
-        return Drawing(self.settings.displace, self.factor, numbers, shown, copies, followed.tracks, box, pixels, plate)
+            earlier = tuple(one.seen_in(large) for one in followed.earlier)
+        numbers, shown, copies, tracks = followed.numbers, followed.shown, followed.copies, followed.tracks
+        return Drawing(self.settings.displace, self.factor, numbers, shown, copies, tracks, box, pixels, plate, earlier)
 
     def _clip(self, copies: list[np.ndarray]) -> VideoClip:
         """These small copies, until the next ones are asked for."""

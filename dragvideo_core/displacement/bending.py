@@ -1,7 +1,8 @@
 """The bent mesh of every frame: a solution for each frame by itself, then all held together in time along the motion.
 
 A frame's vertex takes the mean of its own displacement and of those that the frames before and after have where the flow of the
-pictures takes it. A frame whose points are nowhere on its mesh has no displacement of its own: it takes its neighbours'.
+pictures takes it, `ROUNDS` times over: the edge of a thin part goes through other cells of the mesh in every frame, and it would
+tremble. A frame whose points are nowhere on its mesh has no displacement of its own: it takes its neighbours'.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ NOTICED = 1.0  # % of the shorter side: where undoing folds moves a vertex by mo
 WATCHED = 128  # px: flow is measured on pictures whose shorter side is at most this
 LARGE = 256  # px: of clips whose shorter side is at least this, to the pixels of pictures half as large
 HIDDEN, GONE = 4, 12  # frames: what shows no point for fewer goes on as it is, for more it is gone
+ROUNDS = 3  # of the mean with the frames before and after: a film's window has as many beside it (`film_window.py`)
 AROUND = 20  # px of these pictures: flow is measured no further around the meshes
 
 
@@ -70,9 +72,10 @@ def held_in_time(frames: Tensor, bents: list[Bent | None]) -> list[Bent | None]:
     """The bent meshes of the frames (N, 3, H, W), held together in time, without folds."""
     if any(bent is not None and bent.moved.any() for bent in bents):
         to_next, to_last = _flows(frames, [bent.mesh for bent in bents if bent is not None])
-        bents = _inherited(bents, to_next, to_last)
-        bents = [_mean(bents, i, to_next, to_last) for i in range(len(bents))]
-    return [bent and _without_folds(bent) for bent in bents]
+        bents = [bent and _without_folds(bent) for bent in _inherited(bents, to_next, to_last)]
+        for _ in range(ROUNDS):
+            bents = [_mean(bents, i, to_next, to_last) for i in range(len(bents))]
+    return [bent and replace(_without_folds(bent), had_folds=bent.had_folds) for bent in bents]  # later folds are ours
 
 
 def weaker(bent: Bent | None, shown: np.ndarray, i: int) -> Bent | None:

@@ -1,18 +1,20 @@
 """A clean plate: the ground of one frame with what stood in front of it taken out, as far as an edit looks behind it.
 
 What no frame shows is made up anew in every window of a film, and would change its look from one window to the next. So it is made
-up once, in the picked frame, and every window takes it from there.
+up once, in the picked frame, and every window takes it from there. And what frames of the window before did show is taken from
+these: else it would be made up from one frame to the next.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..types import Box
+from ..types import Box, Size
 from .camera import Mask
 from .pictures import Picture, overlap
 
@@ -42,6 +44,22 @@ class Plate:
         picture = octets.view(np.uint8 if octets.shape[-1] == 3 else np.uint16)
         return Plate(Box(slice(top, bottom), slice(left, right)), picture, tensors["plate.known"].numpy())
 
+    @staticmethod
+    def read_from(tensors: dict[str, Tensor], size: Size, dtype: np.dtype) -> Plate | None:
+        """The one that `as_tensors` made of a frame of `size` (H, W); None where the tensors are none."""
+        names = ("plate.box", "plate.picture", "plate.known")
+        if not tensors.keys() >= {*names}:
+            return None
+        place, octets, known = (tensors[name] for name in names)
+        if place.dtype != torch.int64 or place.shape != (4,) or octets.dtype != torch.uint8 or known.dtype != torch.bool:
+            return None
+        top, bottom, left, right = place.tolist()
+        if not (0 <= top < bottom <= size[0] and 0 <= left < right <= size[1]):
+            return None
+        shape = bottom - top, right - left
+        fits = known.shape == shape and octets.shape == (*shape, 3 * dtype.itemsize)
+        return Plate.of(tensors) if fits else None
+
     def seen_in(self, box: Box) -> Plate:
         """The plate as it lies in another box of the same film: nothing is known beside its own."""
         picture, known = np.zeros((*box.size, 3), self.picture.dtype), np.zeros(box.size, bool)
@@ -50,3 +68,15 @@ class Plate:
             here, there = shared
             picture[here], known[here] = self.picture[there], self.known[there]
         return Plate(box, picture, known)
+
+
+def numbered(plates: Sequence[Plate]) -> dict[str, Tensor]:
+    """The tensors of several plates."""
+    return {f"{i}.{name}": tensor for i, plate in enumerate(plates) for name, tensor in plate.as_tensors().items()}
+
+
+def of_each(tensors: dict[str, Tensor]) -> list[dict[str, Tensor]]:
+    """The tensors of each plate among those that `numbered` made."""
+    count = sum(name.endswith(".plate.box") for name in tensors)
+    starts = [f"{i}." for i in range(count)]
+    return [{name.removeprefix(start): one for name, one in tensors.items() if name.startswith(start)} for start in starts]

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..ground.plate import Plate, numbered, of_each
 from ..types import PointPicks, PointTracks, Size
 from .patch import Patch, is_patched, patch_from
 
@@ -80,11 +81,12 @@ class Window:
     start: Start
     copies: list[np.ndarray]  # small copies of its last frames, and the tracks of these
     tracks: PointTracks | None
+    earlier: tuple[Plate, ...] = ()  # some of its frames, in which the next one looks for ground
 
     def as_tensors(self) -> dict[str, Tensor]:
         """What goes into a file."""
         flags = zip(_FLAGS, (self.count, self.is_last, self.is_lost), strict=True)
-        tensors = {name: torch.tensor(value) for name, value in flags} | self.start.as_tensors()
+        tensors = {name: torch.tensor(value) for name, value in flags} | self.start.as_tensors() | numbered(self.earlier)
         if self.tracks is not None:
             tensors |= {"window.copies": torch.from_numpy(np.stack(self.copies)), **tracks_as_tensors(self.tracks)}
         return tensors if self.patch is None else tensors | self.patch.as_tensors()
@@ -107,14 +109,17 @@ def window_from(
     patch = patch_from(tensors, count, size, dtype)
     if patch is None and is_patched(tensors):
         return None
-    copies = tensors.get("window.copies")
+    copies, plates = tensors.get("window.copies"), [Plate.read_from(one, size, dtype) for one in of_each(tensors)]
+    earlier = tuple(plate for plate in plates if plate is not None)
+    if len(earlier) < len(plates):
+        return None
     if copies is None:
-        return Window(count, is_last, is_lost, patch, later, [], None)
+        return Window(count, is_last, is_lost, patch, later, [], None, earlier)
     beside, small = min(beside, count), start.picture.shape[:2]
     tracks = tracks_from(tensors, beside, small, (len(start.picks.handles), members), len(start.picks.mask_points))
     if tracks is None or copies.dtype != torch.uint8 or copies.shape != (beside, *small, 3):
         return None
-    return Window(count, is_last, is_lost, patch, later, list(copies.numpy()), tracks)
+    return Window(count, is_last, is_lost, patch, later, list(copies.numpy()), tracks, earlier)
 
 
 def later_start(start: Start, pictures: list[np.ndarray], indices: list[int], found: Found) -> Start:

@@ -6,6 +6,7 @@ In two steps that can be taken apart: `bend_layers` finds out where everything g
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -120,9 +121,15 @@ class Sketch:
     shown_elsewhere: np.ndarray  # (N, H, W) bool: freed ground that another frame shows
 
     @staticmethod
-    def of(pictures: list[Picture], tracks: PointTracks, bents: list[Bent | None], plate: Plate | None = None) -> Sketch:
-        """Of the tracks only the edit mask, the layer and what is in front are read, at the size of the pictures. plate: of the
-        same size, for ground that none of the pictures shows."""
+    def of(
+        pictures: list[Picture],
+        tracks: PointTracks,
+        bents: list[Bent | None],
+        plate: Plate | None = None,
+        earlier: Sequence[Plate] = (),
+    ) -> Sketch:
+        """Of the tracks only the edit mask, the layer and what is in front are read, at the size of the pictures. earlier: frames
+        that came before these, of the same size, in which ground is looked for as in these; plate: for ground that none shows."""
         scene, size = _Scene.of(tracks), pictures[0].shape[:2]
         warps = [None if bent is None else backward(bent.mesh, bent.moved, size, size[0] / bent.mesh.size[0]) for bent in bents]
         after: list[np.ndarray | None] = [None] * len(warps)
@@ -133,7 +140,11 @@ class Sketch:
                 after[i] = moved = compose.displaced_matte(before, warp)
                 if tracks.layer is not None:
                     freed[i][warp.box] = compose.freed(before, moved, scene.touchable[i][warp.box], warp)
-        ground, shown_elsewhere = fill_freed(pictures, scene.hides | freed, freed, plate=plate)
+        count, nothing = len(earlier), np.zeros((len(earlier), *size), bool)
+        hides = np.concatenate([~one.known[None] for one in earlier] + [scene.hides | freed])
+        shown = [*(one.picture for one in earlier), *pictures]
+        ground, shown_elsewhere = fill_freed(shown, hides, np.concatenate([nothing, freed]), plate=plate)
+        ground, shown_elsewhere = ground[count:], shown_elsewhere[count:]
         return Sketch(pictures, _whole_layer(pictures, scene), scene, warps, after, freed, ground, shown_elsewhere)
 
     def ground_of(self, i: int) -> tuple[np.ndarray, np.ndarray]:

@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "temporal": {"types", "temporal", "points", "diffusion", "group"},
     "ground": {"types", "masked", "ground", "points"},
     "layers": {"types", "layers", "points"},
-    "region": {"types", "masked", "region"},
+    "region": {"types", "masked", "region", "ground"},
     "displacement": {"types", "masked", "displacement", "ground", "layers", "points"},
     "dragging": {"types", "dragging", "displacement", "points", "diffusion", "files", "group"},
     "embedded": {"types", "diffusion", "embedded", "ground", "points"},

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from dragvideo_core.ground.plate import Plate
 from dragvideo_core.region.windows import Found, Start, Window, joined, later_start, turned_round, window_from
-from dragvideo_core.types import PointPicks, PointTracks
+from dragvideo_core.types import Box, PointPicks, PointTracks
 
 from ..tiny import tiny_tracks
 
@@ -51,7 +52,8 @@ def window(**more) -> Window:
         value = getattr(tracks, name)[:, :1].expand(-1, 2, *[-1] * (getattr(tracks, name).ndim - 2)).clone()
         tracks = replace(tracks, **{name: value})
     copies = [np.full((64, 64, 3), i, np.uint8) for i in range(2)]
-    return replace(Window(4, False, False, None, start(), copies, tracks), **more)
+    ground = Plate(Box(slice(3, 11), slice(20, 32)), np.full((8, 12, 3), 7, np.uint8), np.eye(8, 12) > 0)
+    return replace(Window(4, False, False, None, start(), copies, tracks, (ground, ground)), **more)
 
 
 def read(tensors: dict, most: int = 6) -> Window | None:
@@ -68,6 +70,9 @@ def test_a_window_comes_back_from_its_tensors(layer: bool):
     assert torch.equal(back.start.picks.handles, made.start.picks.handles) and back.start.index == 5
     assert (back.start.layer is None) == (not layer)
     assert all(np.array_equal(*pair) for pair in zip(back.copies, made.copies, strict=True))
+    assert len(back.earlier) == 2
+    for one, other in zip(back.earlier, made.earlier, strict=True):
+        assert one.box == other.box and np.array_equal(one.picture, other.picture) and np.array_equal(one.known, other.known)
 
 
 @pytest.mark.parametrize(
@@ -83,6 +88,9 @@ def test_a_window_comes_back_from_its_tensors(layer: bool):
         ("tracks.layer", torch.full((2, 1, 64, 64), float("nan"))),
         ("window.copies", torch.zeros(2, 64, 64, 3)),
         ("patch.box", torch.zeros(4, dtype=torch.int64)),
+        ("0.plate.box", torch.tensor([3, 11, 120, 132])),  # beyond the frame
+        ("1.plate.picture", torch.zeros(8, 12, 6, dtype=torch.uint8)),
+        ("1.plate.known", torch.zeros(8, 12)),
     ],
 )
 def test_tensors_that_are_no_window_are_refused(name: str, value: torch.Tensor):
