@@ -1,26 +1,26 @@
 """A layer that is known in some frames, carried to all others: outward from each, by the motion of the thing itself.
 
 Optical flow mixes the thing's motion with the ground's along the edge, just where the layer needs it. So the motion is taken from
-inside the layer, where the flow there and back agree, and is continued outward over the edge. Where what it brings does not look
-like the frame, and along the edge, colours put it right (`looks.py`). A guided filter then puts the edge where the colours part
-(`matte.py`).
+inside the layer, where the flow there and back agree, and is continued outward over the edge. Where the thing is too fast for flow,
+the moves of its handles help (`hints.py`). Where what the motion brings does not look like the frame, and along the edge, colours
+put it right (`looks.py`). A guided filter then puts the edge where the colours part (`matte.py`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..points.flow import optical_flow
 from . import looks
 from .colours import blurred_lab
+from .hints import Hint, flow_with_hints, hints_of
 from .looks import Palette
 from .matte import matte
-from .pixels import Coverage, Places, Region, as_picture, fetched, opencv, shrunk
+from .pixels import Coverage, Places, Region, as_picture, fetched, opencv, places_after, shrunk
 
 REFERENCE = 256  # px, short side that the sizes below are for
 RIM = 2.0  # px of the layer along its edge in which flow is not trusted
@@ -36,25 +36,29 @@ LEAST = 16  # px of sure motion, below which all of the layer's counts
 def carry(
     frames: Tensor,
     known: dict[int, Coverage],
-    on_frame: Callable[[], None] = lambda: None,
+    handles: Tensor | None = None,
+    visible: Tensor | None = None,
 ) -> Tensor:
     """The layer of every frame of (N, 3, H, W): (N, 1, H, W) float32 in [0, 1].
 
     known: frame -> its layer (H, W), which stays as it is; at least one. A frame between two known ones is reached from the
-    nearer. `on_frame` is called once for each frame that was not known.
+    nearer. handles: (N, J, S, 2) px of sets that are followed already, visible: (N, J, S) bool.
     """
     layers = dict(known)
     palettes = {frame: Palette.of(blurred_lab(as_picture(frames[frame])), layer) for frame, layer in known.items()}
     for frame, source, origin in _outward(len(frames), sorted(known)):
-        layers[frame] = moved(frames[source], frames[frame], layers[source], palettes[origin])
-        on_frame()
+        hints = []
+        if handles is not None and visible is not None:
+            hints = hints_of(handles[source], handles[frame], visible[source] & visible[frame])
+        layers[frame] = moved(frames[source], frames[frame], layers[source], palettes[origin], hints)
     return torch.from_numpy(np.stack([layers[i] for i in range(len(frames))]))[:, None]
 
 
-def moved(source: Tensor, frame: Tensor, layer: Coverage, palette: Palette | None = None) -> Coverage:
+def moved(source: Tensor, frame: Tensor, layer: Coverage, palette: Palette | None = None, hints: Sequence[Hint] = ()) -> Coverage:
     """The layer (H, W) of the picture `source` (3, H, W) as it is in the neighbouring picture `frame`.
 
-    palette: the colours of the thing and the ground where the layer is known.
+    palette: the colours of the thing and the ground where the layer is known; hints: moves of points, of which those on the layer
+    count.
     """
     if not (layer >= 0.5).any() or (layer >= 0.5).all():
         return layer.copy()
@@ -62,12 +66,14 @@ def moved(source: Tensor, frame: Tensor, layer: Coverage, palette: Palette | Non
     box = _around(layer >= 0.5, math.ceil(MOST_STEP * side))
     one, other = source[:, box[0], box[1]], frame[:, box[0], box[1]]
     halved = int(side >= REFERENCE)  # the motion is averaged over the layer anyway
-    there = optical_flow(one, other, halved).numpy()
+    hints = [hint.seen_from(box[0].start, box[1].start) for hint in hints if _is_on(layer, hint)]
+    there = flow_with_hints(one, other, halved, hints, side)
     rows, columns = near = _on_the_way(layer[box] >= 0.5, there, math.ceil(BESIDE * max(0.5, side / REFERENCE)))
     one, other, before = one[:, rows, columns], other[:, rows, columns], layer[box][near]
-    back = optical_flow(other, one, halved).numpy()
+    hints = [hint.seen_from(rows.start, columns.start).back() for hint in hints]
+    back = flow_with_hints(other, one, halved, hints, side)
     motion = layer_motion(before, there[:, rows, columns], back, side)
-    origins = _origins(motion), _places(before.shape, back)
+    origins = _origins(motion), places_after(before.shape, back)
     here, now = (blurred_lab(as_picture(part), side) for part in (one, other))
     brought = fetched(before, origins[0], is_sharp=True).clip(0, 1)
     brought = looks.put_right(brought, before, here, now, origins, palette, side)
@@ -85,7 +91,7 @@ def layer_motion(layer: Coverage, there: np.ndarray, back: np.ndarray, side: int
     """
     scale = max(0.5, side / REFERENCE)
     inside = layer >= 0.5
-    home = _fetched(back, _places(layer.shape, there))
+    home = _fetched(back, places_after(layer.shape, there))
     is_sure = ((there + home) ** 2).sum(0) <= RELATIVE * (there**2 + home**2).sum(0) + ABSOLUTE
     trusted = shrunk(inside, RIM) & is_sure
     weight = (trusted if trusted.sum() >= LEAST else inside).astype(np.float32)
@@ -93,6 +99,11 @@ def layer_motion(layer: Coverage, there: np.ndarray, back: np.ndarray, side: int
     average = (there * weight).sum((1, 2), keepdims=True) / weight.sum()
     distant = np.where(far[0] > 1e-6, far[1:] / np.maximum(far[0], 1e-6), average)
     return (near[1:] + LITTLE * distant) / (near[0] + LITTLE)
+
+
+def _is_on(layer: Coverage, hint: Hint) -> bool:
+    column, row = np.rint(hint.place).astype(int)
+    return 0 <= row < layer.shape[0] and 0 <= column < layer.shape[1] and bool(layer[row, column] >= 0.5)
 
 
 def _around(region: Region, margin: int) -> tuple[slice, slice]:
@@ -115,17 +126,11 @@ def _on_the_way(region: Region, there: np.ndarray, margin: int) -> tuple[slice, 
 
 def _origins(motion: np.ndarray) -> Places:
     """Where each pixel came from with a motion (2, H, W): columns and rows (H, W)."""
-    columns, rows = came_from = _places(motion.shape[1:], np.zeros_like(motion))
+    columns, rows = came_from = places_after(motion.shape[1:], np.zeros_like(motion))
     for _ in range(SEEKS):
         step = _fetched(motion, came_from)
         came_from = columns - step[0], rows - step[1]
     return came_from
-
-
-def _places(size: tuple[int, ...], motion: np.ndarray) -> Places:
-    """Columns and rows (H, W) float32 of where each pixel is after a motion (2, H, W)."""
-    rows, columns = np.mgrid[: size[0], : size[1]].astype(np.float32)
-    return columns + motion[0], rows + motion[1]
 
 
 def _fetched(values: np.ndarray, places: Places) -> np.ndarray:

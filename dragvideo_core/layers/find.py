@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..points.edit_mask import mask_and_holds, moving
 from ..points.naming import place_of, shows_picked_frame
-from ..types import OnProgress, PointPicks, Segmenter, Stroke, UserError, VideoClip, ignore_progress, size_of
+from ..types import PointPicks, Segmenter, Stroke, UserError, VideoClip, size_of
 from ..warning import warn
 from .carry import carry
 from .given import EverythingSegmenter
@@ -44,10 +44,9 @@ def check(picks: PointPicks, segmenter: Segmenter, frames: int) -> None:
         )
 
 
-def known_layer(
-    clip: VideoClip, picks: PointPicks, segmenter: Segmenter, on_progress: OnProgress = ignore_progress
-) -> Tensor | None:
-    """The layer as far as it can be known without the points in every frame: (N, 1, H, W); None where it cannot."""
+def known_layer(clip: VideoClip, picks: PointPicks, segmenter: Segmenter) -> Tensor | None:
+    """The layer as far as it can be known without the points in every frame: (N, 1, H, W), or (1, 1, H, W) of the picks' frame;
+    None where it cannot."""
     masks = segmenter.masks
     if masks is not None and bool((masks >= 0.5).all()):
         warn("the mask of the thing is white everywhere, so it is not used. Wire in one that is black on the ground, or none.")
@@ -72,14 +71,7 @@ def known_layer(
         picture = as_picture(start)
         first = matte(picture, layer_of_strokes(picture, picks.strokes, _dragged(picks)))
     _warn_of_handles_off(torch.from_numpy(first), picks)
-    done = 1
-
-    def count() -> None:
-        nonlocal done
-        done += 1
-        on_progress(done, len(clip), None)
-
-    return carry(clip.frames, {picks.frame: first}, count)
+    return torch.from_numpy(first)[None, None]
 
 
 def clicks(picks: PointPicks) -> tuple[Tensor, Tensor]:
@@ -157,7 +149,7 @@ def layer_of_guess(
         segmenter = guess(clip.frames, picks.frame, picks, edit_mask[picks.frame, 0])
     if not isinstance(segmenter, GuessedSegmenter) or segmenter.layer is None:
         return None
-    layer = carry(clip.frames, {picks.frame: segmenter.layer[0].numpy()})
+    layer = carry(clip.frames, {picks.frame: segmenter.layer[0].numpy()}, handles[:, :, None], visible[..., None])
     mask = edit_mask if targets is None else mask_and_holds(edit_mask, layer, handles, targets, picks.frame, holds)[0]
     dragged = moving(picks.targets - picks.handles)
     return held(clip.frames, layer, edit_mask, mask, handles[:, dragged], visible[:, dragged], picks.frame)

@@ -53,6 +53,12 @@ def resized(values: np.ndarray, size: Size) -> np.ndarray:
     return cv2.resize(values, size[::-1], interpolation=how)
 
 
+def places_after(size: tuple[int, ...], motion: np.ndarray) -> Places:
+    """Columns and rows (H, W) float32 of where each pixel is after a motion (2, H, W)."""
+    rows, columns = np.mgrid[: size[0], : size[1]].astype(np.float32)
+    return columns + motion[0], rows + motion[1]
+
+
 def fetched(values: np.ndarray, places: Places, is_sharp: bool = False) -> np.ndarray:
     """Values (H, W) or (H, W, C) float32 at these places; the border goes on outside of the picture. `is_sharp`: by cubics, which
     blur less and overshoot."""

@@ -11,16 +11,24 @@ from torch import Tensor
 
 from ..types import Segmenter, VideoClip
 from .carry import moved
+from .colours import blurred_lab
+from .hints import hints_of
+from .looks import Palette
+from .pixels import as_picture
 
 
 class Regions:
-    """Which points lie on the thing; keeps the mask of each frame."""
+    """Which points lie on the thing; keeps the mask of each frame, and its layer where the layer is known at first."""
 
     def __init__(self, segmenter: Segmenter, clip: VideoClip, layer: Tensor | None, pairs: int, members: int):
-        """layer: (N, 1, H, W) where it is known already. Of all points the sets come first: `members` for each of the `pairs`."""
+        """layer: (N, 1, H, W) where it is known already, (1, 1, H, W) where it is to be carried from the picks' frame as the points
+        are followed. Of all points the sets come first: `members` for each of the `pairs`."""
         self.segmenter, self.clip, self.pairs, self.members = segmenter, clip, pairs, members
-        self.masks = torch.ones(len(clip), 1, *clip.size, dtype=torch.bool) if layer is None else layer >= 0.5
-        self._is_known = layer is not None
+        self.layer = None if layer is None else layer.expand(len(clip), -1, -1, -1).clone()
+        self.masks = torch.ones(len(clip), 1, *clip.size, dtype=torch.bool) if self.layer is None else self.layer >= 0.5
+        self._is_carried = layer is not None and len(layer) < len(clip)
+        self._palette: Palette | None = None
+        self._sets: dict[int, tuple[Tensor, Tensor]] = {}  # frame -> places (J, S, 2) of the sets, and which are seen (J, S)
 
     def of_picks(self, frame: int, places: Tensor) -> Tensor:
         """Which places (P, 2) of the picks' frame lie on the thing: (P,) bool. Asked twice: the handles say which thing it is,
@@ -31,7 +39,24 @@ class Regions:
 
     def of_frame(self, frame: int, places: Tensor, before: Tensor, seen: Tensor, source: int) -> Tensor:
         """The same in any frame. before (P,): what lay on the thing in the frame `source` next to it; seen (P,): in this one."""
+        if self._is_carried:
+            self._carry(frame, places, seen, source)
         return self._split(frame, places, self._prompts(before, seen), source)
+
+    def _carry(self, frame: int, places: Tensor, seen: Tensor, source: int) -> None:
+        """The layer of the frame `source`, moved to this one with the help of the sets."""
+        assert self.layer is not None
+        shape, count = (self.pairs, self.members), self.pairs * self.members
+        self._sets[frame] = places[:count].unflatten(0, shape), seen[:count].unflatten(0, shape)
+        picture = self.clip.frames[frame]
+        if frame == source:
+            self._palette = Palette.of(blurred_lab(as_picture(picture)), self.layer[frame, 0].numpy())
+            return
+        (one, was_seen), (other, is_seen) = self._sets[source], self._sets[frame]
+        hints = hints_of(one, other, was_seen & is_seen)
+        layer = moved(self.clip.frames[source], picture, self.layer[source, 0].numpy(), self._palette, hints)
+        self.layer[frame, 0] = torch.from_numpy(layer)
+        self.masks[frame] = self.layer[frame] >= 0.5
 
     def _prompts(self, before: Tensor, seen: Tensor) -> Tensor:
         """(P,) bool"""
@@ -40,7 +65,7 @@ class Regions:
         return (before | is_handle) & seen & (number < self.pairs * self.members)
 
     def _split(self, frame: int, places: Tensor, prompts: Tensor, source: int) -> Tensor:
-        if not self._is_known:
+        if self.layer is None:
             self.masks[frame, 0] = self._ask(frame, places, prompts, source)
         column = places[:, 0].round().long().clamp(0, self.clip.size[1] - 1)
         row = places[:, 1].round().long().clamp(0, self.clip.size[0] - 1)

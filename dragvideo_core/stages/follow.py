@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..exchange.tracks import GivenTracks, nearest, serving
 from ..layers import find as layers
+from ..layers.carry import carry
 from ..layers.given import NOTHING
 from ..points import edit_mask as edit_masks
 from ..points import sets as points
@@ -68,7 +69,9 @@ def follow(
     outside &= ~edit_masks.warn_of_black_frames(edit_mask, moves)[:, None] & edit_masks.moving(moves)
     edit_masks.warn_of_targets(outside, list(range(len(clip))), OUTSIDE)
     layer = layers.known_layer(clip, picks, segmenter)
-    if layer is None and segmenter.asks_points:
+    if layer is not None and len(layer) < len(clip):
+        layer = carry(clip.frames, {picks.frame: layer[0, 0].numpy()}, moved, visible)
+    elif layer is None and segmenter.asks_points:
         layer = layers.asked_layer(clip, picks, segmenter, moved, visible)
     elif layer is None and settings.guess_layer:
         ends = None if is_given else there.mean(2)

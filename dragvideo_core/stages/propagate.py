@@ -126,8 +126,8 @@ def found_in(
         corrected: dict[int, dict[int, Tensor]] = {}
         for one in corrections:
             corrected.setdefault(one.frame, {})[one.pair] = one.handle
-        layer = layers.known_layer(clip, picks, segmenter, on_progress)
-        regions = Regions(segmenter, clip, layer, len(picks.handles), settings.set_side**2)
+        known = layers.known_layer(clip, picks, segmenter)
+        regions = Regions(segmenter, clip, known, len(picks.handles), settings.set_side**2)
         features = Features(clip, model, settings, picks.frame, group) if model is not None and settings.tracker != "flow" else None
         followed = _follow(clip, start, picks.frame, regions, features, settings, scale, corrected, on_progress, flow)
         if features is not None:
@@ -135,6 +135,7 @@ def found_in(
     finally:
         segmenter.free()
 
+    layer = regions.layer
     places, foreground, visible = followed
     shape, count = handles.shape[:2], handles.shape[0] * handles.shape[1]
     moved_handles = places[:, :count].unflatten(1, shape)

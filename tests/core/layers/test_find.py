@@ -8,6 +8,7 @@ import torch
 from core.tiny import tiny_clip, tiny_picks
 
 from dragvideo_core.layers import find
+from dragvideo_core.stages.propagate import PropagateSettings, propagate
 from dragvideo_core.stages.segment import segment
 from dragvideo_core.types import Stroke, UserError
 
@@ -41,8 +42,11 @@ def test_a_mask_of_another_size_is_resized(size: tuple[int, int]):
 
 @pytest.mark.parametrize("frame", [0, 2])
 def test_a_single_mask_is_of_the_picks_frame_and_is_carried(frame: int):
-    soft = 0.9 * THING + 0.01
-    layer = find.known_layer(CLIP, replace(PICKS, frame=frame), segment(soft))
+    soft, picks = 0.9 * THING + 0.01, replace(PICKS, frame=frame)
+    layer = find.known_layer(CLIP, picks, segment(soft))
+    assert torch.equal(layer[0, 0], soft) and layer.shape == (1, 1, 64, 64)
+    settings = PropagateSettings(tracker="flow")
+    layer = propagate(CLIP, picks, segment(soft), settings=settings).layer
     assert torch.equal(layer[frame, 0], soft) and not torch.equal(layer[1, 0], soft) and layer.shape == (3, 1, 64, 64)
 
 
@@ -51,7 +55,7 @@ def test_a_mask_wins_over_strokes_and_strokes_are_used_where_nothing_else_is():
     masks = 0.9 * THING.expand(3, -1, -1)
     assert torch.equal(find.known_layer(CLIP, with_strokes, segment(masks)), masks[:, None])
     layer = find.known_layer(CLIP, with_strokes, segment())
-    assert layer.shape == (3, 1, 64, 64) and layer[0, 0, 30, 24] == 1 and layer[0, 0, 2, 30] == 0
+    assert layer.shape == (1, 1, 64, 64) and layer[0, 0, 30, 24] == 1 and layer[0, 0, 2, 30] == 0
     assert find.known_layer(CLIP, PICKS, segment()) is None
 
 
@@ -87,7 +91,7 @@ def test_a_sam_takes_strokes_for_clicks_on_the_frame_that_they_were_painted_on()
     layer = find.known_layer(CLIP, picks, segmenter)
     on = [*PICKS.handles.tolist(), [30.0, 25.0]]  # the pin is no click on the thing
     assert segmenter.asked == [(1, on, [[float(x), 0.0] for x in (0, 10, 20, 30, 40)])]
-    assert layer.shape == (3, 1, 64, 64) and torch.equal(layer[1, 0] >= 0.5, find._of_mask(CLIP.frames[1], THING)[0] >= 0.5)
+    assert layer.shape == (1, 1, 64, 64) and torch.equal(layer[0, 0] >= 0.5, find._of_mask(CLIP.frames[1], THING)[0] >= 0.5)
     assert find.known_layer(CLIP, PICKS, segmenter) is None and len(segmenter.asked) == 1  # no strokes: asked frame by frame
     find.check(replace(PICKS, strokes=(long,)), segmenter, 3)  # the handles are on the thing
 
@@ -97,12 +101,6 @@ def test_clicks_under_which_a_sam_finds_nothing_are_warned_of(everything: bool):
     with pytest.warns(UserWarning, match="no thing under the clicks"):
         layer = find.known_layer(CLIP, replace(PICKS, strokes=STROKES), Asked(torch.full((64, 64), everything)))
     assert layer is None
-
-
-def test_progress_counts_the_frames_that_are_carried():
-    seen = []
-    find.known_layer(CLIP, PICKS, segment(0.9 * THING), lambda done, total, _: seen.append((done, total)))
-    assert seen == [(2, 3), (3, 3)]
 
 
 def test_things_in_front_are_of_every_frame_or_the_same_in_all():
