@@ -102,34 +102,35 @@ def test_many_runs_take_no_more_memory_than_a_few(server: ComfyUI):
     assert max(taken[SETTLED:]) <= GROWTH * settled, [round(value / 1e6) for value in taken]
 
 
-def test_killed_in_the_middle_of_a_drag_and_started_again(server: ComfyUI):
+def test_killed_in_the_middle_of_a_drag_and_started_again(tmp_path):
     """SIGKILL while the drag iterates: the same graph goes on where the last checkpoint was, and others run."""
-    kept = server.base / "output" / "drag_a_video" / "unfinished"
-    graph = small_graph(server, seed=350, iterations=1000, learning_rate=1e-4)  # too slow to arrive
-    drag, before, reached, seen = number_of(graph, "Drag"), [], [], []
+    base = tmp_path / "comfyui"
+    kept = base / "output" / "drag_a_video" / "unfinished"
+    with ComfyUI(base=base) as first:
+        graph = small_graph(first, seed=350, iterations=1000, learning_rate=1e-4)  # too slow to arrive
+        drag, before, reached = number_of(graph, "Drag"), [], []
 
-    def kill_after_a_checkpoint(event: Event) -> None:
-        if event.kind != "progress" or event.data.get("node") != drag or server.process.poll() is not None:
-            return
-        files = sorted(kept.glob("*.safetensors"))
-        if not before:
-            before.append(files)
-        elif files != before[0]:
-            reached.append(event.data["value"])
-            server.process.send_signal(signal.SIGKILL)
+        def kill_after_a_checkpoint(event: Event) -> None:
+            if event.kind != "progress" or event.data.get("node") != drag or first.process.poll() is not None:
+                return
+            files = sorted(kept.glob("*.safetensors"))
+            if not before:
+                before.append(files)
+            elif files != before[0]:
+                reached.append(event.data["value"])
+                first.process.send_signal(signal.SIGKILL)
 
-    def stop_at_once(event: Event) -> None:
-        if event.kind == "progress" and event.data.get("node") == drag and event.data["value"] and not seen:
-            seen.append(event.data["value"])
-            server.interrupt()
-
-    try:
         with pytest.raises(HostError, match="closed before the run ended"):
-            server.run(graph, kill_after_a_checkpoint, timeout=SECONDS)
-        assert reached and server.process.wait(10) == -signal.SIGKILL
-    finally:
-        server.stop()
-        server.start()
-    assert server.run(graph, stop_at_once, timeout=SECONDS).status == "interrupted"
-    assert seen[0] > 1, "the drag began anew"
-    assert server.run(small_graph(server, seed=351), timeout=SECONDS).status == "success"
+            first.run(graph, kill_after_a_checkpoint, timeout=SECONDS)
+        assert reached and first.process.wait(10) == -signal.SIGKILL
+    with ComfyUI(base=base) as second:
+        seen = []
+
+        def stop_at_once(event: Event) -> None:
+            if event.kind == "progress" and event.data.get("node") == drag and event.data["value"] and not seen:
+                seen.append(event.data["value"])
+                second.interrupt()
+
+        assert second.run(graph, stop_at_once, timeout=SECONDS).status == "interrupted"
+        assert seen[0] > 1, "the drag began anew"
+        assert second.run(small_graph(second, seed=351), timeout=SECONDS).status == "success"
