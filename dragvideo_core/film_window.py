@@ -220,7 +220,8 @@ class FilmWork:
         if followed.tracks is None:
             return None
         box = self._box(followed.tracks.of_frames(followed.shown))
-        pixels, plate, earlier = [], None, ()
+        pixels, plate = [], None
+        earlier: tuple[Plate, ...] = ()
         if box is not None:
             large = box.times(self.factor)
             to_rgb = KeptChain()
