@@ -1,8 +1,10 @@
 """A layer from strokes: some painted over the thing, some over the ground around it, roughly, on one frame.
 
 What a loop of ground strokes shuts out is ground as well, even if its ends do not quite meet. Of the rest each pixel is taken at
-first for what it is nearer to, and GrabCut goes on from there. Only the middle of a stroke over the thing is certain: people paint
-over the edge of thin parts. The handles lie on the thing. What is no part of anything that was painted over is dropped.
+first for what it is nearer to, and GrabCut goes on from there. The picture's border counts as ground in that, but not for certain:
+beside one stroke of ground all the rest of the picture would be nearer to the thing. Only the middle of a stroke over the thing is
+certain: people paint over the edge of thin parts. The handles lie on the thing. What is no part of anything that was painted over
+is dropped.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ def layer_of_strokes(picture: Picture, strokes: Sequence[Stroke], handles: Tenso
     thing, painted = (_painted(strokes, "thing", size, share) for share in (CERTAIN, 1.0))
     ground = _painted(strokes, "ground", size, 1.0)
     ground = (ground | _shut_out(ground, painted)) & ~thing
-    guess = painted | (distance_to(painted) < distance_to(ground)) if ground.any() else painted
+    guess = painted | (distance_to(painted) < distance_to(ground | _rim(size))) if ground.any() else painted
     layer = _filled(cut(picture, thing, ground, guess & ~ground, ROUNDS), ground)
     return np.where(touching(layer >= 0.5, thing), layer, np.float32(0))
 
@@ -53,15 +55,20 @@ def _painted(strokes: Sequence[Stroke], kind: str, size: Size, share: float) -> 
     return canvas.astype(bool)
 
 
+def _rim(size: Size) -> Region:
+    """The outermost pixels of a picture."""
+    rim = np.ones(size, bool)
+    rim[1:-1, 1:-1] = False
+    return rim
+
+
 def _shut_out(ground: Region, painted: Region) -> Region:
     """What the ground strokes part from every stroke over the thing, if it reaches the border of the picture."""
     if not ground.any():
         return ground
     gap = GAP / 100 * min(ground.shape)
     free = ~grown(ground, gap)
-    border = np.zeros_like(free)
-    border[[0, -1]] = border[:, [0, -1]] = True
-    outside = touching(free, border) & ~touching(free, painted)
+    outside = touching(free, _rim(free.shape)) & ~touching(free, painted)
     return grown(outside, gap)
 
 

@@ -40,6 +40,14 @@ def test_two_strokes_give_the_thing(kind: str, seed: int, loop: float):
     assert iou(layer_of(drawn, strokes_for(drawn, loop)) >= 0.5, true) >= 0.9
 
 
+@pytest.mark.parametrize("kind, seed", [("flower", 101), ("balloon", 104)])
+def test_a_stroke_on_one_side_is_enough(kind: str, seed: int):
+    """Fault: all on the other side of the thing was nearer to it than to the stroke, and was taken for the thing."""
+    drawn = demo_clip(kind, seed, 1)
+    true = drawn.layer[0, 0].numpy() >= 0.5
+    assert iou(layer_of(drawn, strokes_for(drawn, 0.25)) >= 0.5, true) >= 0.8
+
+
 def test_the_same_strokes_give_the_same_layer():
     drawn = demo_clip("flower", 101, 1)
     assert np.array_equal(layer_of(drawn, strokes_for(drawn)), layer_of(drawn, strokes_for(drawn)))
