@@ -29,6 +29,8 @@ HIDDEN, GONE = 4, 12  # frames: what shows no point for fewer goes on as it is, 
 ROUNDS = 3  # of the mean with the frames before and after: a film's window has as many beside it (`film_window.py`)
 AROUND = 20  # px of these pictures: flow is measured no further around the meshes
 
+Places = tuple[np.ndarray, np.ndarray]  # on a mesh, as `place_in` says them: cells (V,), -1 for none, and shares (V, 4)
+
 
 @dataclass(frozen=True)
 class Bent:
@@ -73,8 +75,9 @@ def held_in_time(frames: Tensor, bents: list[Bent | None]) -> list[Bent | None]:
     if any(bent is not None and bent.moved.any() for bent in bents):
         to_next, to_last = _flows(frames, [bent.mesh for bent in bents if bent is not None])
         bents = [bent and _without_folds(bent) for bent in _inherited(bents, to_next, to_last)]
+        beside = [_beside(bents, i, to_next, to_last) for i in range(len(bents))]
         for _ in range(ROUNDS):
-            bents = [_mean(bents, i, to_next, to_last) for i in range(len(bents))]
+            bents = [_mean(bents, i, places) for i, places in enumerate(beside)]
     return [bent and replace(_without_folds(bent), had_folds=bent.had_folds) for bent in bents]  # later folds are ours
 
 
@@ -124,7 +127,8 @@ def _inherited(bents: list[Bent | None], to_next: list[np.ndarray], to_last: lis
 
 def _whole_way(giver: Bent, mesh: Mesh, flows: np.ndarray) -> np.ndarray:
     """The giver's displacement at every vertex of another frame's mesh, (V, 2) px: that of the nearest vertex where it has none."""
-    moved, is_there = _at(giver, mesh, flows)
+    places = _places_on(giver.mesh, mesh, flows)
+    moved, is_there = _moved_at(giver, places), places[0] >= 0
     if is_there.all() or not is_there.any():
         return moved
     known, missing = mesh.vertices[is_there], mesh.vertices[~is_there]
@@ -139,31 +143,45 @@ def _middle(bent: Bent | None, neighbours: list[Bent]) -> Bent | None:
     return replace(bent, moved=np.mean([one.moved for one in neighbours], 0) * ~bent.mesh.held[:, None])
 
 
-def _mean(bents: list[Bent | None], i: int, to_next: list[np.ndarray], to_last: list[np.ndarray]) -> Bent | None:
+def _beside(bents: list[Bent | None], i: int, to_next: list[np.ndarray], to_last: list[np.ndarray]) -> dict[int, Places]:
+    """Where the vertices of frame i are on the meshes of the frames after and before it."""
+    bent, both = bents[i], ((i + 1, to_next), (i - 1, to_last))
+    if bent is None:
+        return {}
+    there = [(j, bents[j], flows[i]) for j, flows in both if 0 <= j < len(bents)]
+    return {j: _places_on(giver.mesh, bent.mesh, flow) for j, giver, flow in there if giver is not None}
+
+
+def _mean(bents: list[Bent | None], i: int, places: dict[int, Places]) -> Bent | None:
+    """The bent mesh of frame i, held together with those of the frames beside it, on which its vertices have these places."""
     bent = bents[i]
     if bent is None:
         return None
     total, weight = bent.moved.copy(), np.ones(len(bent.moved))
-    for j, flows in ((i + 1, to_next), (i - 1, to_last)):
-        giver = bents[j] if 0 <= j < len(bents) else None
+    for j, at in places.items():
+        giver = bents[j]
         if giver is not None:
-            moved, is_there = _at(giver, bent.mesh, flows[i])
-            total += moved
-            weight += is_there
+            total += _moved_at(giver, at)
+            weight += at[0] >= 0
     return replace(bent, moved=np.where(bent.mesh.held[:, None], 0, total / weight[:, None]))
 
 
-def _at(giver: Bent, mesh: Mesh, flows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The giver's displacement at the vertices of another frame's mesh, (V, 2) px, 0 off its own mesh; and where it is on it, (V,).
+def _places_on(giver: Mesh, mesh: Mesh, flows: np.ndarray) -> Places:
+    """The cells of the giver's mesh that the vertices of another frame's mesh lie in, and their shares in them.
 
     flows: of the other frame to the giver's, (2, h, w) px of the frame.
     """
     scale = mesh.size[0] / flows.shape[1], mesh.size[1] / flows.shape[2]
     column = np.round((mesh.vertices[:, 0] + 0.5) / scale[1] - 0.5).astype(int).clip(0, flows.shape[2] - 1)
     row = np.round((mesh.vertices[:, 1] + 0.5) / scale[0] - 0.5).astype(int).clip(0, flows.shape[1] - 1)
-    cell, shares = place_in(giver.mesh, mesh.vertices + flows[:, row, column].T)
+    return place_in(giver, mesh.vertices + flows[:, row, column].T)
+
+
+def _moved_at(giver: Bent, places: Places) -> np.ndarray:
+    """The giver's displacement at places on its mesh, (V, 2) px; 0 off it."""
+    cell, shares = places
     moved = (giver.moved[giver.mesh.cells[cell]] * shares[..., None]).sum(1)
-    return np.where((cell >= 0)[:, None], moved, 0), cell >= 0
+    return np.where((cell >= 0)[:, None], moved, 0)
 
 
 def _without_folds(bent: Bent) -> Bent:
