@@ -175,7 +175,13 @@ class Film:
             return iter(())
         if len(self.parts) > 1:
             return islice(self.frames(), begin, end)
-        return self.frames(times[begin] if begin else None, None if end is None or end >= len(times) else times[end])
+        first = begin  # a frame that has its time alone can be searched for: from there frames are counted
+        while first and times[first] in (times[first - 1], *times[first + 1 : first + 2]):
+            first -= 1
+        start, stop = times[first] if first else None, None
+        if end is not None and end < len(times) and times[end] > times[end - 1]:
+            stop, end = times[end], None
+        return islice(self.frames(start, stop), begin - first, None if end is None else end - first)
 
     def decoded(self, start: Fraction | float | None = None) -> Iterator[DecodedFrame]:
         """The frames as they are decoded, from a key frame at or before `start`, deinterlaced, of whatever size."""

@@ -54,6 +54,26 @@ def test_any_window_is_the_slice_of_the_whole(tmp_path, suffix, bf):
         assert window == whole[first:after]
 
 
+@pytest.mark.parametrize("times", [[0] * 12, [0, 1, 1, 1, 4, 5, 6, 6, 6, 6, 10, 11]])
+def test_frames_that_share_a_time_are_counted(tmp_path, times):
+    """As some programs write them: a window would be empty, or too long, by its times."""
+    path = tmp_path / "f.mkv"
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("libx264", rate=30, options={"bf": "0", "g": "4"})
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        packets = [packet for one in noise(12, 64) for packet in stream.encode(av.VideoFrame.from_ndarray(one, "rgb24"))]
+        for packet, at in zip([*packets, *stream.encode()], times, strict=True):
+            packet.pts, packet.dts, packet.time_base = at, at, Fraction(1, 10)
+            file.mux(packet)
+    film = open_film(path)
+    whole = [float(frame.rgb.mean()) for frame in film.frames()]
+    assert len(whole) == 12
+    for begin, end in ((0, 12), (0, 3), (2, 3), (3, 7), (7, 9), (6, None), (9, 40)):
+        window = list(film.between(begin, end))
+        assert [frame.index for frame in window] == list(range(12))[begin:end]
+        assert [float(frame.rgb.mean()) for frame in window] == whole[begin:end]
+
+
 def test_a_window_beyond_the_end_is_empty(plain):
     assert list(open_film(plain).frames(99)) == []
 
