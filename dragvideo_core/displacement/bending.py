@@ -2,7 +2,8 @@
 
 A frame's vertex takes the mean of its own displacement and of those that the frames before and after have where the flow of the
 pictures takes it, `ROUNDS` times over: the edge of a thin part goes through other cells of the mesh in every frame, and it would
-tremble. A frame whose points are nowhere on its mesh has no displacement of its own: it takes its neighbours'.
+tremble. Where a drag itself changes from frame to frame, the others' are first turned and sized as the drag is. A frame whose
+points are nowhere on its mesh has no displacement of its own: it takes its neighbours'.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ LARGE = 256  # px: of clips whose shorter side is at least this, to the pixels o
 HIDDEN, GONE = 4, 12  # frames: what shows no point for fewer goes on as it is, for more it is gone
 ROUNDS = 3  # of the mean with the frames before and after: a film's window has as many beside it (`film_window.py`)
 AROUND = 20  # px of these pictures: flow is measured no further around the meshes
+
+MOST_LARGER = 2.0  # times: a displacement of a drag that is shorter than that is not enlarged
 
 Places = tuple[np.ndarray, np.ndarray]  # on a mesh, as `place_in` says them: cells (V,), -1 for none, and shares (V, 4)
 
@@ -70,14 +73,15 @@ def bend_frame(
     return Bent(mesh, bend(mesh, asked, round(MOST_ROUNDS * stiffness**2)), pulled)
 
 
-def held_in_time(frames: Tensor, bents: list[Bent | None]) -> list[Bent | None]:
-    """The bent meshes of the frames (N, 3, H, W), held together in time, without folds."""
+def held_in_time(frames: Tensor, bents: list[Bent | None], moves: np.ndarray) -> list[Bent | None]:
+    """The bent meshes of the frames (N, 3, H, W), held together in time, without folds. moves: (N, J, 2) px that are asked for."""
     if any(bent is not None and bent.moved.any() for bent in bents):
         to_next, to_last = _flows(frames, [bent.mesh for bent in bents if bent is not None])
         bents = [bent and _without_folds(bent) for bent in _inherited(bents, to_next, to_last)]
-        beside = [_beside(bents, i, to_next, to_last) for i in range(len(bents))]
+        drags = np.ascontiguousarray(moves, np.float64).view(np.complex128)[..., 0]
+        beside = [_beside(bents, i, to_next, to_last, drags) for i in range(len(bents))]
         for _ in range(ROUNDS):
-            bents = [_mean(bents, i, places) for i, places in enumerate(beside)]
+            bents = [_mean(bents, i, others) for i, others in enumerate(beside)]
     return [bent and replace(_without_folds(bent), had_folds=bent.had_folds) for bent in bents]  # later folds are ours
 
 
@@ -143,26 +147,47 @@ def _middle(bent: Bent | None, neighbours: list[Bent]) -> Bent | None:
     return replace(bent, moved=np.mean([one.moved for one in neighbours], 0) * ~bent.mesh.held[:, None])
 
 
-def _beside(bents: list[Bent | None], i: int, to_next: list[np.ndarray], to_last: list[np.ndarray]) -> dict[int, Places]:
-    """Where the vertices of frame i are on the meshes of the frames after and before it."""
-    bent, both = bents[i], ((i + 1, to_next), (i - 1, to_last))
-    if bent is None:
-        return {}
-    there = [(j, bents[j], flows[i]) for j, flows in both if 0 <= j < len(bents)]
-    return {j: _places_on(giver.mesh, bent.mesh, flow) for j, giver, flow in there if giver is not None}
+@dataclass(frozen=True)
+class _Neighbour:
+    """A frame beside another one."""
+
+    number: int
+    places: Places  # of the other's vertices on its mesh
+    turn: complex  # that makes its drags the other's, x + iy
 
 
-def _mean(bents: list[Bent | None], i: int, places: dict[int, Places]) -> Bent | None:
-    """The bent mesh of frame i, held together with those of the frames beside it, on which its vertices have these places."""
+def _beside(
+    bents: list[Bent | None], i: int, to_next: list[np.ndarray], to_last: list[np.ndarray], drags: np.ndarray
+) -> list[_Neighbour]:
+    """The frames after and before frame i. drags: (N, J) complex px."""
+    bent, found = bents[i], []
+    for j, flows in ((i + 1, to_next), (i - 1, to_last)):
+        giver = bents[j] if 0 <= j < len(bents) else None
+        turn = None if giver is None else _turn(drags[j], drags[i])
+        if bent is not None and giver is not None and turn is not None:
+            found.append(_Neighbour(j, _places_on(giver.mesh, bent.mesh, flows[i]), turn))
+    return found
+
+
+def _turn(drags: np.ndarray, wanted: np.ndarray) -> complex | None:
+    """By what drags (J,) complex are turned and sized to be most like those that are wanted; None where they are too short."""
+    length, other = (float(np.linalg.norm(one)) for one in (drags, wanted))
+    if other > MOST_LARGER * length:
+        return None
+    return 1.0 if length == 0 else complex(np.vdot(drags, wanted)) / length**2
+
+
+def _mean(bents: list[Bent | None], i: int, beside: list[_Neighbour]) -> Bent | None:
+    """The bent mesh of frame i, held together with those of the frames beside it."""
     bent = bents[i]
     if bent is None:
         return None
     total, weight = bent.moved.copy(), np.ones(len(bent.moved))
-    for j, at in places.items():
-        giver = bents[j]
+    for one in beside:
+        giver = bents[one.number]
         if giver is not None:
-            total += _moved_at(giver, at)
-            weight += at[0] >= 0
+            total += (_moved_at(giver, one.places).view(np.complex128) * one.turn).view(np.float64)
+            weight += one.places[0] >= 0
     return replace(bent, moved=np.where(bent.mesh.held[:, None], 0, total / weight[:, None]))
 
 

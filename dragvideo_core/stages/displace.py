@@ -73,7 +73,7 @@ def bend_layers(
         scene_of_frame = scene.region[i], scene.holding(i), scene.touchable[i]
         bents.append(bending.bend_frame(*scene_of_frame, handles[i], moves[i], visible[i], settings.stiffness))
         on_progress(i + 1, len(clip), None)
-    bents = bending.held_in_time(clip.frames, bents)
+    bents = bending.held_in_time(clip.frames, bents, moves.mean(2))
     shown = _array(tracks.visible.flatten(1).any(1))
     return [bent if scene.knows_thing(i) else bending.weaker(bent, shown, i) for i, bent in enumerate(bents)]
 
