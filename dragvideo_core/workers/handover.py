@@ -86,7 +86,7 @@ def _value(given: Any, folder: Path, device: torch.device) -> Any:
     if "slice" in given:
         return slice(*given["slice"])
     if "tensor" in given:
-        return load_file(folder / given["tensor"])[VALUE]
+        return _loaded(folder / given["tensor"])[VALUE]
     if "tuple" in given:
         return tuple(_value(item, folder, device) for item in given["tuple"])
     if "items" in given:
@@ -94,7 +94,7 @@ def _value(given: Any, folder: Path, device: torch.device) -> Any:
     if "kind" in given:
         parts = {name: _value(part, folder, device) for name, part in given["parts"].items()}
         return KINDS[given["kind"]](**parts)
-    weights = load_file(folder / given["weights"])
+    weights = _loaded(folder / given["weights"])
     with torch.device("meta"):
         if "denoiser" in given:
             module: nn.Module = UNet2DConditionModel.from_config(given["denoiser"])
@@ -105,6 +105,12 @@ def _value(given: Any, folder: Path, device: torch.device) -> Any:
     module.load_state_dict(weights, assign=True)
     module = module.to(device).eval().requires_grad_(False)
     return Codec(module) if "autoencoder" in given else module
+
+
+def _loaded(path: Path) -> dict[str, Tensor]:
+    """The tensors of a file in memory of their own: some processors add up in another order where memory is not aligned, as in a
+    file, and a drag makes much of that."""
+    return {name: tensor.clone() for name, tensor in load_file(path).items()}
 
 
 def _below(path: Path, name: object) -> Path:
