@@ -63,6 +63,19 @@ class Box:
         """The same part of a latent whose cells are so many pixels wide; the box has to be of whole cells."""
         return Box(*(slice(part.start // pixels, part.stop // pixels) for part in (self.rows, self.columns)))
 
+    def as_tensor(self) -> Tensor:
+        """What goes into a file: (4,) int64, the first row and the one behind the last, and the columns likewise."""
+        return torch.tensor([self.rows.start, self.rows.stop, self.columns.start, self.columns.stop])
+
+    @staticmethod
+    def read_from(numbers: Tensor, size: Size) -> Box | None:
+        """The box of a picture of `size` (H, W) that `as_tensor` made these numbers of; None where they are none."""
+        if numbers.dtype != torch.int64 or numbers.shape != (4,):
+            return None
+        top, bottom, left, right = numbers.tolist()
+        is_inside = 0 <= top < bottom <= size[0] and 0 <= left < right <= size[1]
+        return Box(slice(top, bottom), slice(left, right)) if is_inside else None
+
     def cut(self, pictures: Tensor) -> Tensor:
         """That part of pictures (..., H, W)."""
         return pictures[..., self.rows, self.columns]

@@ -29,10 +29,8 @@ class Plate:
 
     def as_tensors(self) -> dict[str, Tensor]:
         """What is handed over to another process."""
-        rows, columns = self.box.rows, self.box.columns
-        box = torch.tensor([rows.start, rows.stop, columns.start, columns.stop])
         octets = torch.from_numpy(np.ascontiguousarray(self.picture).view(np.uint8))
-        return {"plate.box": box, "plate.picture": octets, "plate.known": torch.from_numpy(self.known)}
+        return {"plate.box": self.box.as_tensor(), "plate.picture": octets, "plate.known": torch.from_numpy(self.known)}
 
     @staticmethod
     def of(tensors: dict[str, Tensor]) -> Plate | None:
@@ -51,13 +49,10 @@ class Plate:
         if not tensors.keys() >= {*names}:
             return None
         place, octets, known = (tensors[name] for name in names)
-        if place.dtype != torch.int64 or place.shape != (4,) or octets.dtype != torch.uint8 or known.dtype != torch.bool:
+        box = Box.read_from(place, size)
+        if box is None or octets.dtype != torch.uint8 or known.dtype != torch.bool:
             return None
-        top, bottom, left, right = place.tolist()
-        if not (0 <= top < bottom <= size[0] and 0 <= left < right <= size[1]):
-            return None
-        shape = bottom - top, right - left
-        fits = known.shape == shape and octets.shape == (*shape, 3 * dtype.itemsize)
+        fits = known.shape == box.size and octets.shape == (*box.size, 3 * dtype.itemsize)
         return Plate.of(tensors) if fits else None
 
     def seen_in(self, box: Box) -> Plate:

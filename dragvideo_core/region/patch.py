@@ -49,10 +49,9 @@ class Patch:
 
     def as_tensors(self) -> dict[str, Tensor]:
         """What goes into a file."""
-        rows, columns = self.box.rows, self.box.columns
         values = np.concatenate(self.values)
         return {
-            "patch.box": torch.tensor([rows.start, rows.stop, columns.start, columns.stop]),
+            "patch.box": self.box.as_tensor(),
             "patch.changed": torch.from_numpy(np.stack([np.packbits(one) for one in self.changed])),
             "patch.values": torch.from_numpy(values.view(np.uint8).copy()),
         }
@@ -68,12 +67,9 @@ def patch_from(tensors: dict[str, Tensor], count: int, size: Size, dtype: np.dty
     if not tensors.keys() >= {*NAMES}:
         return None
     place, bits, octets = (tensors[name] for name in NAMES)
-    if place.dtype != torch.int64 or place.shape != (4,) or bits.dtype != torch.uint8 or octets.dtype != torch.uint8:
+    box = Box.read_from(place, size)
+    if box is None or bits.dtype != torch.uint8 or octets.dtype != torch.uint8:
         return None
-    top, bottom, left, right = place.tolist()
-    if not (0 <= top < bottom <= size[0] and 0 <= left < right <= size[1]):
-        return None
-    box = Box(slice(top, bottom), slice(left, right))
     area = box.size[0] * box.size[1]
     if bits.shape != (count, -(-area // 8)) or octets.ndim != 2 or octets.shape[1] != 3 * dtype.itemsize:
         return None
