@@ -84,10 +84,10 @@ def fill_freed(
     count, known, holes = len(pictures), list(~(covered | freed)), list(freed)
     if plate is not None:  # one more frame, which nothing is filled in
         pictures, known, holes = [*pictures, plate.picture], [*known, plate.known], [*holes, np.zeros_like(plate.known)]
-    shown = _Ground(pictures, known)
+    motions = GroundMotions(pictures, known, holes)
+    shown = _Ground(pictures, motions.without_passing(known))
     tight = {i: _rows_and_columns(freed[i]) for i in busy}
     filled = _Ground(pictures, [known.copy() for known in shown.known], tight, {i: shown.copy(i, tight[i]) for i in busy})
-    motions = GroundMotions(pictures, known, holes)
     for done, i in enumerate(busy):
         others = [j for j in range(count) if j != i]
         shown_elsewhere[i] = _take(i, freed[i], _box(freed[i]), filled, shown, others, motions)

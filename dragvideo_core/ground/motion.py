@@ -17,6 +17,7 @@ import numpy as np
 
 from . import camera
 from .camera import Array, Mask, Matrix, Seen
+from .passing import passing
 from .pictures import Box, Picture, as_floats
 from .spread import spread
 
@@ -82,6 +83,12 @@ class GroundMotions:
         motions = camera.chained_motions(self._pictures, self._known, holes)
         self._from_first = [np.vstack([motion, [0, 0, 1]]) for motion in motions]
         self._to_first = [np.linalg.inv(motion) for motion in self._from_first]
+        self._passing = passing(self._pictures, self._known, self._from_first)
+        self._known = [one & ~other for one, other in zip(self._known, self._passing, strict=True)]
+
+    def without_passing(self, known: Sequence[Mask]) -> list[Mask]:
+        """Where pictures show ground, (H, W) each, without what passes over it (`passing.py`)."""
+        return [one & ~_enlarged(other, one.shape) if other.any() else one for one, other in zip(known, self._passing, strict=True)]
 
     def guess(self, i: int, j: int) -> Matrix:
         """From frame i to frame j by the camera's motion alone, (2, 3)."""
@@ -140,6 +147,13 @@ def _blocks(joined: np.ufunc, mask: Mask, times: int) -> Mask:
     height, width = mask.shape[0] // times, mask.shape[1] // times
     lines = joined.reduce(mask[: height * times, : width * times].reshape(height, times, -1), axis=1)
     return joined.reduce(lines.reshape(height, width, times), axis=2)
+
+
+def _enlarged(mask: Mask, size: tuple[int, ...]) -> Mask:
+    """A mask of a picture made smaller, for the picture itself, of this size (H, W)."""
+    times = size[0] // mask.shape[0]
+    large = np.repeat(np.repeat(mask, times, 0), times, 1)
+    return np.pad(large, [(0, side - own) for side, own in zip(size, large.shape, strict=True)], mode="edge")
 
 
 def _grid(x: Array, y: Array) -> Array:
