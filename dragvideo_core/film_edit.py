@@ -34,7 +34,7 @@ from .film_window import FilmSettings, FilmWork, Followed
 from .media.film import Film, FilmFrame, open_film
 from .media.film_writer import FilmWriter
 from .points.flow import DIS, Flow
-from .points.naming import said_of_whole_film
+from .points.naming import runs_of, said_of_whole_film
 from .region.patch import Patch, is_patched, patch_from
 from .region.scaled import as_frames, factor_for, small_corrections, small_picks, small_size
 from .region.windows import Start, Window, later_start, turned_round, window_from
@@ -150,13 +150,13 @@ def drag_a_film(
 
 class _Walk:
     """The way over one film. `shot_first`, `shot_end`: the frames that begin the picked frame's shot and the next one, once they
-    are known; `lost`: first frame and end of what shows no point, once that was met."""
+    are known; `lost`: the frames that show no point, once they were met."""
 
     def __init__(self, work: FilmWork, kept: KeptWindows, drawers: Drawers):
         self.work, self.film, self.settings, self.kept, self.drawers = work, work.film, work.settings, kept, drawers
         self.shot_first = 0
         self.shot_end: int | None = None
-        self.lost: list[tuple[int, int]] = []
+        self.lost: list[int] = []
         self.box: Box | None = None  # of the picked frame's window
         self.rest: list[FilmFrame] = []  # read, but of another shot
 
@@ -167,10 +167,9 @@ class _Walk:
                 f"the shot with the picked frame goes from frame {self.shot_first + 1} to {end} of {count}: the edit ends at its "
                 "cuts. Edit the other shots by themselves."
             )
-        lost = [(self.shot_first, first)] * (first > self.shot_first) + self.lost
+        lost = [*range(self.shot_first, first), *self.lost]
         if lost:
-            ranges = ", ".join(f"{begin + 1} to {stop}" for begin, stop in lost)
-            warn(f"the points were lost in frames {ranges}: nothing changes there. Put them on a spot that can be seen for longer.")
+            warn(f"the points were lost in {runs_of(lost)}: nothing changes there. Put them on a spot that can be seen for longer.")
 
     def starts_before(self, done: Callable[[int], None]) -> list[Start]:
         """The picked frame's start, and those of the windows before it, the earliest last; these windows are finished then.
@@ -234,7 +233,7 @@ class _Walk:
             if frames and frames[0].index == starts[0].index and window.patch is not None:
                 self.box = window.patch.box
             if window.is_lost:
-                self.lost.append((frames[0].index, frames[0].index + window.count))
+                self.lost += [frame.index for frame in frames]
             yield from _patched(frames, window.patch)
             del frames, window  # which are written, before the next ones are waited for
         if self.rest:

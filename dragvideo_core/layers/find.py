@@ -116,7 +116,7 @@ def asked_layer(clip: VideoClip, picks: PointPicks, segmenter: Segmenter, handle
 
 
 def guess(frames: Tensor, index: int, picks: PointPicks, edit_mask: Tensor, front: Tensor | None = None) -> Segmenter:
-    """A segmenter that knows what can be guessed on the picks' frame; one that knows nothing if no thing stands out.
+    """A segmenter that knows what can be guessed on the picks' frame. Where no thing stands out it knows nothing, and that is said.
 
     frames: (N, 3, H, W), the picks' frame is the one at `index`; edit_mask: (H, W) bool, of that frame; front: as a segmenter's.
     """
@@ -126,6 +126,10 @@ def guess(frames: Tensor, index: int, picks: PointPicks, edit_mask: Tensor, fron
     others = [as_picture(frames[index + step]) for step in STEPS if 0 <= index + step < len(frames)]
     answer = guessed_layer(as_picture(frames[index]), *points, edit_mask.numpy(), others)
     if answer is None:
+        warn(
+            "no thing stands out where the arrow starts, so all that lies near the arrow bends. To move a thing alone, paint a "
+            "stroke over it (tool Thing) and one beside it (tool Ground) on the Pick Points node."
+        )
         return EverythingSegmenter(front)
     return GuessedSegmenter(front, torch.from_numpy(answer)[None])
 

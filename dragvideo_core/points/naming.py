@@ -50,7 +50,7 @@ def said_of_whole_film() -> Iterator[None]:
             yield
     finally:
         for text, frames in said.items():
-            warn(text.replace(WHERE, _runs(sorted(frames))))
+            warn(text.replace(WHERE, runs_of(sorted(frames))))
 
 
 @contextmanager
@@ -83,6 +83,14 @@ def named(frames: list[int]) -> str:
     return _numbered(_in_film(frames))
 
 
+def runs_of(frames: list[int]) -> str:
+    """Frames by their numbers in the film, in order; those that follow one another as "9 to 14"."""
+    starts = [i for i, frame in enumerate(frames) if i == 0 or frames[i - 1] != frame - 1]
+    runs = [frames[start:end] for start, end in zip(starts, [*starts[1:], len(frames)], strict=True)]
+    shown = [f"{run[0] + 1} to {run[-1] + 1}" if len(run) > 2 else ", ".join(str(frame + 1) for frame in run) for run in runs]
+    return _listed(shown, is_one=len(frames) == 1)
+
+
 def place_of(x: float, y: float) -> str:
     """A place of the clip."""
     window = _window.get()
@@ -109,14 +117,6 @@ def _in_film(frames: list[int]) -> list[int]:
 
 def _numbered(numbers: list[int]) -> str:
     return _listed([str(number + 1) for number in numbers], is_one=len(numbers) == 1)
-
-
-def _runs(frames: list[int]) -> str:
-    """Many frames, those that follow one another as "9 to 14"."""
-    starts = [i for i, frame in enumerate(frames) if i == 0 or frames[i - 1] != frame - 1]
-    runs = [frames[start:end] for start, end in zip(starts, [*starts[1:], len(frames)], strict=True)]
-    shown = [f"{run[0] + 1} to {run[-1] + 1}" if len(run) > 2 else ", ".join(str(frame + 1) for frame in run) for run in runs]
-    return _listed(shown, is_one=len(frames) == 1)
 
 
 def _listed(shown: list[str], is_one: bool) -> str:

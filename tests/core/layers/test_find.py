@@ -40,6 +40,12 @@ def test_a_mask_of_another_size_is_resized(size: tuple[int, int]):
     assert float((layer[0, 0] - THING).abs().mean()) < 0.05
 
 
+def test_where_no_thing_stands_out_people_read_that_all_bends_and_what_to_paint():
+    with pytest.warns(UserWarning, match="no thing stands out where the arrow starts.*paint a stroke over it"):
+        tracks = propagate(CLIP, PICKS, segment(), settings=PropagateSettings(tracker="flow"))
+    assert tracks.layer is None
+
+
 @pytest.mark.parametrize("frame", [0, 2])
 def test_a_single_mask_is_of_the_picks_frame_and_is_carried(frame: int):
     soft, picks = 0.9 * THING + 0.01, replace(PICKS, frame=frame)
