@@ -94,15 +94,16 @@ def warnings_of(call) -> list[str]:
 
 def test_a_target_outside_every_square_is_told_before_the_work():
     picks, model, texts = replace(tiny_picks(), targets=torch.tensor([[60.0, 60.0]])), tiny_model(), []
+    settings = replace(QUICK, guess_layer=False)
 
     def told_first(*asked) -> None:
         assert texts
 
     model.denoiser.register_forward_pre_hook(told_first)
     with warnings_go_to(texts.append):
-        propagate(tiny_clip(2), picks, Everything(), model, replace(QUICK, mask_radius=40.0))
+        propagate(tiny_clip(2), picks, Everything(), model, replace(settings, mask_radius=40.0))
     assert len(texts) == 1 and "target 1 lies outside the edit mask in frame 1" in texts[0] and "Pick Points" in texts[0]
-    assert warnings_of(lambda: propagate(tiny_clip(1), tiny_picks(), Everything(), tiny_model(), QUICK)) == []
+    assert warnings_of(lambda: propagate(tiny_clip(1), tiny_picks(), Everything(), tiny_model(), settings)) == []
 
 
 def test_a_pin_holds_its_place_and_nothing_is_told_of_it():
@@ -170,7 +171,8 @@ def test_a_mask_that_is_black_or_away_from_the_target_in_some_frames_is_told_wit
     clip, mask = shifted_clip(0, frames=4), left_half(4)
     mask[1] = False
     mask[3] = ~left_half(1)
-    texts = warnings_of(lambda: propagate(clip, tiny_picks(), Everything(), tiny_model(), FLOW, edit_mask=mask))
+    settings = replace(FLOW, guess_layer=False)
+    texts = warnings_of(lambda: propagate(clip, tiny_picks(), Everything(), tiny_model(), settings, edit_mask=mask))
     assert len(texts) == 2
     assert "black in frame 2:" in texts[0] and "target 1 lies outside the edit mask in frame 4 " in texts[1]
 
