@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -50,18 +51,33 @@ def carry(
         hints = []
         if handles is not None and visible is not None:
             hints = hints_of(handles[source], handles[frame], visible[source] & visible[frame])
-        layers[frame] = moved(frames[source], frames[frame], layers[source], palettes[origin], hints)
+        layers[frame] = moved(frames[source], frames[frame], layers[source], palettes[origin], hints).layer
     return torch.from_numpy(np.stack([layers[i] for i in range(len(frames))]))[:, None]
 
 
-def moved(source: Tensor, frame: Tensor, layer: Coverage, palette: Palette | None = None, hints: Sequence[Hint] = ()) -> Coverage:
+@dataclass(frozen=True)
+class Moved:
+    """A layer as it is in a neighbouring picture, and how it came there."""
+
+    layer: Coverage  # (H, W), of the neighbouring picture
+    motion: np.ndarray  # (2, h, w) px, from a part of the first picture to the other
+    corner: tuple[int, int]  # row and column of that part
+
+    def move_at(self, place: np.ndarray) -> np.ndarray | None:
+        """By how much the layer moves at a place (2,) px of the first picture, (2,) px; None beside the part that is known."""
+        column, row = np.rint(place).astype(int) - self.corner[::-1]
+        is_known = 0 <= row < self.motion.shape[1] and 0 <= column < self.motion.shape[2]
+        return self.motion[:, row, column] if is_known else None
+
+
+def moved(source: Tensor, frame: Tensor, layer: Coverage, palette: Palette | None = None, hints: Sequence[Hint] = ()) -> Moved:
     """The layer (H, W) of the picture `source` (3, H, W) as it is in the neighbouring picture `frame`.
 
     palette: the colours of the thing and the ground where the layer is known; hints: moves of points, of which those on the layer
     count.
     """
     if not (layer >= 0.5).any() or (layer >= 0.5).all():
-        return layer.copy()
+        return Moved(layer.copy(), np.zeros((2, 0, 0), np.float32), (0, 0))
     side = min(layer.shape)
     box = _around(layer >= 0.5, math.ceil(MOST_STEP * side))
     one, other = source[:, box[0], box[1]], frame[:, box[0], box[1]]
@@ -81,7 +97,7 @@ def moved(source: Tensor, frame: Tensor, layer: Coverage, palette: Palette | Non
         brought = palette.put_right(brought, now, side)
     pushed = np.zeros_like(layer)
     pushed[box][near] = brought
-    return matte(as_picture(frame), pushed)
+    return Moved(matte(as_picture(frame), pushed), motion, (box[0].start + rows.start, box[1].start + columns.start))
 
 
 def layer_motion(layer: Coverage, there: np.ndarray, back: np.ndarray, side: int) -> np.ndarray:

@@ -263,6 +263,12 @@ def _follow(
     visible[frame] = points.inside(start, clip.size)
     foreground[frame] = regions.of_picks(frame, start)
     together = [*[members] * regions.pairs, len(start) - sets]
+
+    def with_sets(latest: Tensor, counts: Tensor) -> Tensor:
+        """Points (P, 2) whose mask points go along with the sets, by the members that count, (P,) bool."""
+        members_of = [part[:sets].unflatten(0, (-1, members)) for part in (start, latest, counts)]
+        return torch.cat([latest[:sets], carry_with_sets(start[sets:], *members_of)])
+
     new_finder, looked = _finders(clip, start, together, frame, features, settings, scale, on_progress, flow)
     done, total = looked + 1, looked + count  # the frame of the picks is done
     for order in (range(frame + 1, count), range(frame - 1, -1, -1)):
@@ -278,12 +284,17 @@ def _follow(
                 latest = latest + chosen[:, None] * (centre - latest[handle * members + members // 2])
                 seen = seen | chosen
                 finder.restart(i, latest, chosen)
-            members_of = [part[:sets].unflatten(0, (-1, members)) for part in (start, latest, before & seen)]
-            latest = torch.cat([latest[:sets], carry_with_sets(start[sets:], *members_of)])
+            latest = with_sets(latest, before & seen)
             seen = seen & points.inside(latest, clip.size)
+            on_thing = regions.of_frame(i, latest, before, seen, source)
+            back = regions.back_on_layer(i, latest, seen, source, places[source])
+            if back is not None:
+                latest, seen = back
+                on_thing = regions.on_layer(i, latest)
+                latest = with_sets(latest, on_thing & seen)
             places[i], visible[i] = latest, seen
             finder.settle(i, latest, seen)
-            before = foreground[i] = regions.of_frame(i, latest, before, seen, source)
+            before = foreground[i] = on_thing
             source = i
             done += 1
             on_progress(done, total, None)

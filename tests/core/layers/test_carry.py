@@ -27,11 +27,12 @@ def test_a_drawn_layer_is_carried_from_the_first_the_middle_and_the_last_frame()
 
 def test_each_frame_is_reached_from_the_nearest_known_one(monkeypatch):
     steps, frames = [], torch.arange(6.0).reshape(6, 1, 1, 1).expand(6, 3, 64, 64)
-    monkeypatch.setattr(
-        carrying,
-        "moved",
-        lambda source, frame, layer, palette, hints: steps.append((int(source[0, 0, 0]), int(frame[0, 0, 0]))) or layer,
-    )
+
+    def as_it_is(source, frame, layer, palette, hints) -> carrying.Moved:
+        steps.append((int(source[0, 0, 0]), int(frame[0, 0, 0])))
+        return carrying.Moved(layer, np.zeros((2, 0, 0)), (0, 0))
+
+    monkeypatch.setattr(carrying, "moved", as_it_is)
     ones, zeros = np.ones((64, 64), np.float32), np.zeros((64, 64), np.float32)
     layer = carry(frames, {1: ones, 4: zeros})
     assert sorted(steps) == [(1, 0), (1, 2), (4, 3), (4, 5)]
@@ -60,4 +61,4 @@ def test_an_empty_and_a_full_layer_stay_so():
     frames = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     for value in (0.0, 1.0):
         layer = np.full((64, 64), value, np.float32)
-        assert np.array_equal(moved(*frames, layer), layer)
+        assert np.array_equal(moved(*frames, layer).layer, layer)

@@ -2,12 +2,16 @@
 
 from dataclasses import replace
 
+import cv2
+import numpy as np
 import torch
 from core.tiny import tiny_clip, tiny_model, tiny_picks
 
 from dragvideo_core.layers.find import asked_layer
 from dragvideo_core.layers.regions import Regions
 from dragvideo_core.stages.propagate import PropagateSettings, propagate
+from dragvideo_core.stages.segment import segment
+from dragvideo_core.types import PointPicks, VideoClip
 
 CLIP = tiny_clip(3)
 
@@ -104,3 +108,30 @@ def test_points_that_are_known_in_every_frame_are_asked_for_in_the_same_way():
     layer = asked_layer(CLIP, picks, segmenter, handles, torch.ones(3, 1, 3, dtype=torch.bool))
     assert layer.shape == (3, 1, 64, 64) and [index for index, _ in segmenter.asked] == [1, 1, 2, 0]
     assert all((prompts[:, 0] < 32).all() for _, prompts in segmenter.asked)
+
+
+def rods(count: int) -> tuple[torch.Tensor, torch.Tensor, np.ndarray]:
+    """A body with a thin rod on it that goes fast over a textured ground: frames (N, 3, 160, 200), the layer of the first
+    (160, 200), and where the rod's tip is, (N, 2) px."""
+    random = np.random.default_rng(0)
+    ground, looks = (cv2.GaussianBlur(random.random((160, 200, 3)).astype(np.float32), (0, 0), sigma) for sigma in (2, 1.5))
+    frames, masks = [], []
+    tips = np.array([[100.0 + 9 * i, 52.0 - 5 * i] for i in range(count)])
+    for i, (x, y) in enumerate(tips.astype(int)):
+        mask = np.zeros((160, 200), np.uint8)
+        cv2.rectangle(mask, (x - 25, y + 53), (x + 25, y + 88), 1, -1)
+        cv2.line(mask, (x, y + 53), (x, y - 2), 1, 3)
+        thing = np.roll(looks, (-5 * i, 9 * i), (0, 1)) * 1.5 - 0.4
+        frame = np.where(mask[..., None] > 0, thing.clip(0, 0.5), ground * 0.8 + 0.2)
+        frames.append(cv2.GaussianBlur(frame, (0, 0), 0.6))
+        masks.append(mask)
+    return torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2), torch.from_numpy(masks[0]).float(), tips
+
+
+def test_a_handle_at_the_tip_of_a_thin_part_goes_along_with_the_layer_where_flow_slips_off():
+    frames, layer, tips = rods(6)
+    handle = torch.tensor(tips[:1]).float()
+    picks = PointPicks(handle, handle - torch.tensor([12.0, 0.0]), torch.zeros(0, 2), 0, (160, 200))
+    clip = VideoClip(frames, torch.arange(len(frames)), 24.0)
+    tracks = propagate(clip, picks, segment(layer[None]), settings=PropagateSettings(tracker="flow"))
+    assert np.abs(tracks.handles[:, 0].mean(1).numpy() - tips).max() < 1.5 and tracks.visible.any(2).all()
