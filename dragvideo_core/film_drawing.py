@@ -23,6 +23,7 @@ from .displacement.bending import Bent
 from .ground.plate import Plate, numbered, of_each
 from .group import ALONE, Group, LostRank, State
 from .layers.matte import matte
+from .layers.steady import hold_still, ways_of
 from .points.naming import gathered, in_film, warn_of_numbers
 from .region.box import box_around, tracks_in
 from .region.patch import Patch, is_patched, patch_from
@@ -114,17 +115,26 @@ def first_plate(drawing: Drawing) -> Plate | None:
 def _sketch(drawing: Drawing) -> Sketch | None:
     """What there is to draw in a window's own frames, None for nothing."""
     shown, box = drawing.shown, drawing.box
+    clip = _clip(drawing.copies, _rooms.copies)
     with in_film(drawing.numbers, drawing.factor):
-        bents = bend_layers(_clip(drawing.copies, _rooms.copies), drawing.tracks, drawing.settings)
+        bents = bend_layers(clip, drawing.tracks, drawing.settings)
         folded = [i for i, bent in enumerate(bents) if bent is not None and bent.had_folds]
         warn_of_folds([i for i in folded if shown.start <= i < shown.stop])
-    bents, tracks = bents[shown], drawing.tracks.of_frames(shown)
+    bents = bents[shown]
     if box is None or not any(bent is not None and bent.moved.any() for bent in bents):
         return None
-    cut = enlarged_masks(tracks_in(box, tracks), drawing.factor, _rooms.layer)
-    if cut.layer is not None and drawing.factor > 1:
-        edge = box_around(cut.edit_mask.any(0)[0].numpy(), EDGE, 1)
-        cut = replace(cut, layer=cut.layer if edge is None else _sharp(drawing.pixels, cut.layer, edge))
+    tracks = tracks_in(box, drawing.tracks)
+    cut = enlarged_masks(tracks, drawing.factor, _rooms.layer)
+    edge = box_around(cut.edit_mask[shown].any(0)[0].numpy(), EDGE, 1)
+    layer = cut.layer
+    if tracks.layer is not None and layer is not None and edge is not None:
+        if drawing.factor > 1:
+            _sharpen(drawing.pixels, layer[shown], edge)
+        else:
+            layer = layer.clone()
+        hold_still(layer, ways_of(box.cut(clip.frames), tracks.layer, min(clip.size)), drawing.factor)
+        cut = replace(cut, layer=layer)
+    cut = cut.of_frames(shown)
     return Sketch.of(drawing.pixels, cut, [bent and _in_box(bent, box) for bent in bents], drawing.plate, drawing.earlier)
 
 
@@ -155,14 +165,13 @@ def _in_box(bent: Bent, box: Box) -> Bent:
     return replace(bent, mesh=replace(mesh, vertices=mesh.vertices - [x, y], corner=corner, size=box.size))
 
 
-def _sharp(pixels: list[np.ndarray], layer: Tensor, box: Box) -> Tensor:
-    """An enlarged layer (N, 1, H, W), in the box with its edge where the film's own pixels have it. Nothing is drawn elsewhere.
-    In its own memory, as it is large and nobody else has it."""
+def _sharpen(pixels: list[np.ndarray], layer: Tensor, box: Box) -> None:
+    """Draw an enlarged layer (N, 1, H, W) in the box with its edge where the film's own pixels have it, in place. Nothing is drawn
+    elsewhere."""
     layer.ge_(0.5)
     for picture, one in zip(pixels, box.cut(layer), strict=True):
         part = picture[box.rows, box.columns]
         one[0] = torch.from_numpy(matte(part if part.dtype == np.uint8 else (part >> 8).astype(np.uint8), one[0].numpy()))
-    return layer
 
 
 # ----------------------------------------------------------------------------------------------- the ranks of a group

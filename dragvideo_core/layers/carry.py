@@ -107,14 +107,18 @@ def layer_motion(layer: Coverage, there: np.ndarray, back: np.ndarray, side: int
     """
     scale = max(0.5, side / REFERENCE)
     inside = layer >= 0.5
-    home = _fetched(back, places_after(layer.shape, there))
-    is_sure = ((there + home) ** 2).sum(0) <= RELATIVE * (there**2 + home**2).sum(0) + ABSOLUTE
-    trusted = shrunk(inside, RIM) & is_sure
+    trusted = shrunk(inside, RIM) & is_round_trip(there, back)
     weight = (trusted if trusted.sum() >= LEAST else inside).astype(np.float32)
     near, far = (np.stack([_blurred(part, size * scale) for part in (weight, *(there * weight))]) for size in (NEAR, FAR))
     average = (there * weight).sum((1, 2), keepdims=True) / weight.sum()
     distant = np.where(far[0] > 1e-6, far[1:] / np.maximum(far[0], 1e-6), average)
     return (near[1:] + LITTLE * distant) / (near[0] + LITTLE)
+
+
+def is_round_trip(there: np.ndarray, back: np.ndarray) -> Region:
+    """Where a motion (2, H, W) px and the one back, from where it ends, (2, H, W), come out where they began: (H, W)."""
+    home = _fetched(back, places_after(there.shape[1:], there))
+    return ((there + home) ** 2).sum(0) <= RELATIVE * (there**2 + home**2).sum(0) + ABSOLUTE
 
 
 def _is_on(layer: Coverage, hint: Hint) -> bool:

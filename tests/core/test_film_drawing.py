@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.torch import load, save
+from torch.nn import functional
 
 from dragvideo_core import film_drawing
 from dragvideo_core.film_drawing import Drawing, draw
@@ -114,3 +115,16 @@ def test_who_fails_ends_the_film_in_a_sentence_and_the_next_run_goes_on(
     monkeypatch.setattr(film_drawing, "draw", lambda drawing: again.append(drawing) or draw(drawing))
     film_shared.plain(tmp_path, ALONE, "whole")
     assert len(again) == 5 - len(kept) and is_same(tmp_path / "whole by 1.mkv", alone / "from the first frame by 1.mkv")
+
+
+def test_a_layer_whose_edge_trembles_is_drawn_with_a_steady_one(alone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    seen: list[Drawing] = []
+    monkeypatch.setattr(film_drawing, "draw", lambda drawing: seen.append(drawing) or draw(drawing))
+    drag_a_film(alone / "plain.mkv", points(), tmp_path / "out.mkv", SHORT)
+    drawing = max(seen, key=lambda one: len(one.pixels))
+    layer = drawing.tracks.layer.clone()
+    layer[1::2] = -functional.max_pool2d(-layer[1::2], 3, 1, 1)  # smaller by a pixel all around
+    sketch = film_drawing._sketch(replace(drawing, tracks=replace(drawing.tracks, layer=layer)))
+    given = drawing.box.cut(layer[drawing.shown]).sum((1, 2, 3)).numpy()
+    drawn = sketch.scene.matte.sum((1, 2))
+    assert np.abs(np.diff(drawn)).max() < 0.5 * np.abs(np.diff(given)).max() * drawing.factor**2
