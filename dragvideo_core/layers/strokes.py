@@ -21,7 +21,7 @@ from torch import Tensor
 from ..types import Size, Stroke
 from .apart import odds_of_motion, view
 from .colours import blurred_lab
-from .grabcut import WORKING, cut
+from .grabcut import LARGEST, WORKING, cut
 from .pixels import Coverage, Picture, Region, distance_to, grown, opencv, resized, shrunk, touching
 from .walk import Walk
 
@@ -39,6 +39,7 @@ MOST_ODDS = 2.0  # of colours
 BESIDE = 0.35  # CIE Lab: a colour that is found one pixel further off counts as so much more different
 EXAMPLES = 3000  # pixels on each side whose colours are compared, at most
 NEAREST = 3  # of them count
+BACKED = 3.0  # px: GrabCut's answer is changed where motion so near by does not speak against it
 SURE = 0.85  # of the walks must come to one side: its colours are examples
 FINE = 4  # bits of a pixel's fraction in OpenCV's drawing
 
@@ -64,7 +65,7 @@ def layer_of_strokes(picture: Picture, strokes: Sequence[Stroke], handles: Tenso
 
 def _drawn_anew(picture: Picture, others: Sequence[Picture], layer: Coverage, thing: Region, ground: Region) -> Coverage:
     """The layer (H, W) with the edge where the thing moves apart from the ground; as it is where no frame shows that."""
-    size, scale = layer.shape, min(1.0, WORKING / min(layer.shape))
+    size, scale = layer.shape, min(LARGEST, WORKING / min(layer.shape))
     small = round(size[0] * scale), round(size[1] * scale)
     picture, first, thing, ground = (resized(values, small) for values in (picture, layer, thing, ground))
     views = [view(picture, resized(other, small)) for other in others]
@@ -74,17 +75,20 @@ def _drawn_anew(picture: Picture, others: Sequence[Picture], layer: Coverage, th
         return layer
     colours = blurred_lab(picture, min(small) // 2)  # less than elsewhere: a walk stops at thin edges
     walk = Walk(colours, known, inside & ~ground | thing)
-    found = first
+    found, motion = first, np.zeros(small)
     for _ in range(TURNS):
-        inside = found >= 0.5
-        odds = odds_of_motion(picture, views, (shrunk(inside, 1.5) | thing) & ~ground, shrunk(ground, 2.0))
-        if odds is None:
+        told = odds_of_motion(picture, views, (shrunk(found >= 0.5, 1.5) | thing) & ~ground, shrunk(ground, 2.0))
+        if told is None:
             break
-        odds += BY_GRABCUT * (2 * first - 1)
+        motion, odds = told, told + BY_GRABCUT * (2 * first - 1)
         if found is not first:
             odds[~known] += _odds_of_colours(colours, found, ~known)
         found = walk.to_thing(odds, found)
-    return layer if found is first else resized(found, size)
+    if found is first:
+        return layer
+    change = (found >= 0.5).astype(np.float32) - (first >= 0.5)
+    backing = opencv().GaussianBlur((motion * change).astype(np.float32), (0, 0), BACKED)
+    return resized(np.where((change != 0) & (backing > 0), found, first), size)
 
 
 def _odds_of_colours(colours: np.ndarray, found: Coverage, asked: Region) -> np.ndarray:
