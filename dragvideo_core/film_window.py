@@ -16,7 +16,7 @@ from .displacement.checks import on_layer, pins
 from .displacement.compose import covered
 from .film_drawing import Drawing, first_plate
 from .ground.plate import Plate
-from .layers.find import guess
+from .layers.find import guess, stroked_layer
 from .layers.guess import GuessedSegmenter
 from .layers.moving import STEPS
 from .media.cuts import NEIGHBOURS, cuts
@@ -99,15 +99,22 @@ class FilmWork:
         self.plate: Plate | None = None  # of the picked frame: ground that no frame of a window shows is the same in all
 
     def first_start(self) -> Start:
-        """The picked frame. Where nobody marked the thing, a guess is made there: the same for all windows."""
+        """The picked frame. Where nobody marked the thing, a guess is made there: the same for all windows. Strokes are read there,
+        with the frames around it, which show what moves."""
         index, picks = self.picks.frame, replace(self.picks, frame=0, keys=(), strength=())
         is_guessed = self._is_guessed(picks)
-        first, end = (max(0, index + STEPS[0]), index + STEPS[-1] + 1) if is_guessed else (index, index + 1)
+        is_stroked = self.segmenter.masks is None and not self.segmenter.asks_points
+        is_stroked &= any(stroke.kind == "thing" for stroke in picks.strokes)
+        looks_around = is_guessed or is_stroked
+        first, end = (max(0, index + STEPS[0]), index + STEPS[-1] + 1) if looks_around else (index, index + 1)
         frames = list(self.film.between(first, end))
         copies = self.copies(frames)
         start = Start(index, copies[index - first], picks, None)
         if is_guessed:
             self.segmenter = self._guess(copies, index - first, picks)
+        elif is_stroked:
+            layer = torch.from_numpy(stroked_layer(as_frames(copies), index - first, picks))
+            self.segmenter = segment(mask=layer, front=self.segmenter.front)
         self.is_carried |= bool(picks.strokes)
         found = self.followed(start, [], [], is_first=True, with_start=True)
         self.plate = self._plate(start, frames[index - first], found.tracks)

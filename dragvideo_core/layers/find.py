@@ -21,7 +21,7 @@ from .given import EverythingSegmenter
 from .guess import GuessedSegmenter, guessed_layer, held
 from .matte import matte
 from .moving import STEPS
-from .pixels import Coverage, as_picture
+from .pixels import Coverage, Picture, as_picture
 from .regions import Regions
 from .strokes import layer_of_strokes
 
@@ -68,10 +68,15 @@ def known_layer(clip: VideoClip, picks: PointPicks, segmenter: Segmenter) -> Ten
             return None
         first = _of_mask(start, clicked.float())[0].numpy()
     else:
-        picture = as_picture(start)
-        first = matte(picture, layer_of_strokes(picture, picks.strokes, _dragged(picks)))
+        first = stroked_layer(clip.frames, picks.frame, picks)
     _warn_of_handles_off(torch.from_numpy(first), picks)
     return torch.from_numpy(first)[None, None]
+
+
+def stroked_layer(frames: Tensor, index: int, picks: PointPicks) -> Coverage:
+    """The layer (H, W) as strokes on the picks' frame say, which is the one at `index` of (N, 3, H, W)."""
+    picture = as_picture(frames[index])
+    return matte(picture, layer_of_strokes(picture, picks.strokes, _dragged(picks), _others(frames, index)))
 
 
 def clicks(picks: PointPicks) -> tuple[Tensor, Tensor]:
@@ -85,6 +90,10 @@ def clicks(picks: PointPicks) -> tuple[Tensor, Tensor]:
         return [along(stroke) for stroke in picks.strokes if stroke.kind == kind]
 
     return torch.cat([_dragged(picks), *of("thing")]), torch.cat([picks.handles[:0], *of("ground")])
+
+
+def _others(frames: Tensor, index: int) -> list[Picture]:
+    return [as_picture(frames[index + step]) for step in STEPS if 0 <= index + step < len(frames)]
 
 
 def _dragged(picks: PointPicks) -> Tensor:
@@ -123,8 +132,7 @@ def guess(frames: Tensor, index: int, picks: PointPicks, edit_mask: Tensor, fron
     moves = picks.targets - picks.handles
     dragged = moving(moves)
     points = picks.handles[dragged].float(), moves[dragged].float()
-    others = [as_picture(frames[index + step]) for step in STEPS if 0 <= index + step < len(frames)]
-    answer = guessed_layer(as_picture(frames[index]), *points, edit_mask.numpy(), others)
+    answer = guessed_layer(as_picture(frames[index]), *points, edit_mask.numpy(), _others(frames, index))
     if answer is None:
         warn(
             "no thing stands out where the arrow starts, so all that lies near the arrow bends. To move a thing alone, paint a "

@@ -95,3 +95,25 @@ def test_a_cut_keeps_what_is_certain_and_with_nothing_to_learn_from_gives_the_gu
 
 def test_distances_to_nothing_are_infinite():
     assert np.isinf(distance_to(np.zeros((4, 4), bool))).all() and not grown(np.zeros((4, 4), bool), 9).any()
+
+
+def test_a_part_of_another_colour_that_moves_along_is_part_of_the_thing():
+    """Fault: a white sock on a brown leg was lost, as white was not painted over and part of the ground is white as well."""
+    rng = np.random.default_rng(0)
+    grain = opencv().GaussianBlur(rng.normal(0, 90, (2, 96, 128)).astype(np.float32).transpose(1, 2, 0), (0, 0), 1.5)
+    grounds = np.where(np.arange(128)[:, None] < 70, [90.0, 130, 80], [215.0, 210, 205]) + grain[:, :, :1]
+    leg = np.zeros((96, 128), bool)
+    leg[16:80, 50:62] = True
+    colours = np.where(np.arange(96)[:, None, None] < 56, [120.0, 70, 30], [215.0, 210, 205]) + grain[:, :, 1:]
+
+    def frame(shift: int) -> np.ndarray:
+        at = np.roll(leg, shift, 1)[..., None]
+        return np.where(at, np.roll(colours, shift, 1), grounds).clip(0, 255).astype(np.uint8)
+
+    near = grown(leg, 12.0)
+    outline = opencv().findContours(near.astype(np.uint8), opencv().RETR_EXTERNAL, opencv().CHAIN_APPROX_NONE)[0][0][:, 0]
+    around = np.concatenate([outline[::4], outline[:1]]).astype(np.float32)
+    strokes = [Stroke("thing", 2.0, torch.tensor([[56.0, 22], [56.0, 50]])), Stroke("ground", 2.0, torch.tensor(around))]
+    handles = torch.tensor([[56.0, 22]])
+    alone, seen = (layer_of_strokes(frame(0), strokes, handles, others) >= 0.5 for others in ([], [frame(-4), frame(4), frame(8)]))
+    assert iou(seen, leg) >= 0.85 > iou(alone, leg)
