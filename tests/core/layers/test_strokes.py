@@ -101,7 +101,7 @@ def test_a_part_of_another_colour_that_moves_along_is_part_of_the_thing():
     """Fault: a white sock on a brown leg was lost, as white was not painted over and part of the ground is white as well."""
     rng = np.random.default_rng(0)
     grain = opencv().GaussianBlur(rng.normal(0, 90, (2, 96, 128)).astype(np.float32).transpose(1, 2, 0), (0, 0), 1.5)
-    grounds = np.where(np.arange(128)[:, None] < 70, [90.0, 130, 80], [215.0, 210, 205]) + grain[:, :, :1]
+    grounds = np.where(np.arange(128)[:, None] < 76, [90.0, 130, 80], [215.0, 210, 205]) + grain[:, :, :1]
     leg = np.zeros((96, 128), bool)
     leg[16:80, 50:62] = True
     colours = np.where(np.arange(96)[:, None, None] < 56, [120.0, 70, 30], [215.0, 210, 205]) + grain[:, :, 1:]
