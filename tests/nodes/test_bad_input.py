@@ -175,6 +175,7 @@ def test_a_target_outside_every_mask_square_is_a_warning_on_the_node_before_the_
     graph = graphs.whole_edit(comfy)
     del graph["pick"]["inputs"]["other_points"]
     graph["pick"]["inputs"]["points"] = graphs.picks(handle=(20, 20), target=(100, 100), mask_points=[(20, 20)])
+    graph["propagate"]["inputs"]["guess_layer"] = False  # else people read that there is nothing to guess
     outcome = comfy.run(graphs.up_to(graph, "propagate"))
     assert outcome.status == "success"
     ((node, text),) = outcome.listener.node_texts
@@ -222,7 +223,7 @@ def test_a_mask_that_is_nowhere_white_is_refused_before_the_work(comfy: Comfy, r
 def test_a_wired_mask_is_judged_and_the_squares_are_not(comfy: Comfy, random_weights):
     """White everywhere, with squares that the target is not in: it was warned of all the same."""
     graph = graphs.whole_edit(comfy, frames=2)
-    graph["propagate"]["inputs"]["mask_radius"] = 1.0
+    graph["propagate"]["inputs"] |= {"mask_radius": 1.0, "guess_layer": False}
     graph["batch"] = graphs.node("EmptyImage", width=128, height=128, batch_size=1, color=0xFFFFFF)
     graph["masks"] = graphs.node("ImageToMask", image=["batch", 0], channel="red")
     squares = comfy.run(graphs.up_to(graph, "propagate"))
