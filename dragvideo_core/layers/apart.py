@@ -14,13 +14,13 @@ import numpy as np
 import torch
 
 from ..points.flow import optical_flow
+from .carry import is_round_trip
 from .colours import blurred_lab
 from .pixels import Picture, Region, fetched, opencv, places_after
 
 LEAST, MOST = 1.5, 24.0  # px at 256 px, short side, that the thing departs from the ground: less tells nothing, flow loses more
 AGREES = 0.3  # of what is known on each side must be followed there and back, or the frame tells nothing: there may be a cut
 ENOUGH = 16  # px of it
-RELATIVE, ABSOLUTE = 0.01, 0.5  # of Sundaram et al. 2010, as in `carry.py`
 NEAR, FAR, LITTLE = 3.0, 9.0, 0.02  # px: motion is continued from what is so near, else from so far, four times so far at last
 NOISE = 4.0  # CIE Lab: pictures differ by so much in any case
 UNREST = 4.0  # times the ground's own differences near by are noise too
@@ -43,10 +43,7 @@ def view(picture: Picture, other: Picture) -> View:
     """Another frame as seen from a picture of the same size."""
     one, two = (torch.from_numpy(np.ascontiguousarray(part.transpose(2, 0, 1))).float() / 255 for part in (picture, other))
     there, back = optical_flow(one, two).numpy(), optical_flow(two, one).numpy()
-    places = places_after(there.shape[1:], there)
-    home = np.stack([fetched(line, places) for line in back])
-    is_sure = ((there + home) ** 2).sum(0) <= RELATIVE * (there**2 + home**2).sum(0) + ABSOLUTE
-    return View(there, is_sure, blurred_lab(other))
+    return View(there, is_round_trip(there, back), blurred_lab(other))
 
 
 def odds_of_motion(picture: Picture, views: Sequence[View], thing: Region, ground: Region) -> np.ndarray | None:
