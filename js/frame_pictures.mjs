@@ -38,7 +38,7 @@ class VideoFile {
   constructor(url) {
     this.video = document.createElement("video");
     Object.assign(this.video, { muted: true, preload: "auto", playsInline: true, src: url });
-    this.isClosed = false;
+    this.isClosed = this.hasShown = false;
     this.ready = once(this.video, "loadeddata").then(() => this.check());
     this.ready.catch(() => {});
     this.queue = Promise.resolve();
@@ -93,6 +93,7 @@ class VideoFile {
         await seeked;
         this.check();
       }
+      this.hasShown = true;
       return use(video);
     };
     this.queue = this.queue.then(job, job);
@@ -142,12 +143,13 @@ export class FramePictures {
     }
     if (this.video?.url !== url) this.#open(url);
     const { file } = this.video;
-    await file.ready;
-    const fps = source.rate || (await file.fps());
-    file.check();
-    const frames = frameCount(source, file.video.duration, fps);
-    const time = frameTime(Math.min(index, frames - 1), source, fps);
-    return file.at(time, (video) => ({ ...cut(video, file.size, source), frames }));
+    try {
+      return await frameOf(file, source, index);
+    } catch (error) {
+      if (!file.hasShown || this.video?.url !== url) throw error;
+      if (this.video.file === file) this.#open(url); // what a browser has played may still break: it is opened once more
+      return frameOf(this.video.file, source, index);
+    }
   }
 
   /** Opens another video. Reads of the one before it come to nothing: whoever asks again has them read anew. */
@@ -169,6 +171,16 @@ export class FramePictures {
     }
     return this.kept.get(key);
   }
+}
+
+/** The clip's frame `index` out of a video that is open. */
+async function frameOf(file, source, index) {
+  await file.ready;
+  const fps = source.rate || (await file.fps());
+  file.check();
+  const frames = frameCount(source, file.video.duration, fps);
+  const time = frameTime(Math.min(index, frames - 1), source, fps);
+  return file.at(time, (video) => ({ ...cut(video, file.size, source), frames }));
 }
 
 /** The clip's frame out of a decoded picture: `{ picture: canvas, size }`. */

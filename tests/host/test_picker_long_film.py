@@ -39,13 +39,14 @@ def write_film(path) -> None:
         file.mux(stream.encode())
 
 
-def shows(canvas: Canvas, i: int) -> bool:
-    """Whether frame i is the picture, within a second."""
-    for _ in range(40):
+def wait_for(canvas: Canvas, i: int, source: str) -> None:
+    """Until frame i is the picture."""
+    for _ in range(200):
         if canvas.has_picture() and abs(canvas.node(MIDDLE) - grey(i)) <= 6:
-            return True
-        canvas.page.wait_for_timeout(25)
-    return False
+            return
+        canvas.page.wait_for_timeout(50)
+    seen = f"{canvas.node(MIDDLE)} in the middle, note {canvas.note!r}, status {canvas.said!r}"
+    raise AssertionError(f"frame {i} did not come {source}: {seen} in place of {grey(i)}")
 
 
 def test_every_frame_of_a_long_film_can_be_drawn_on(page: ComfyPage, comfy: ComfyUI, renderer: str, artifacts, tmp_path):
@@ -57,7 +58,7 @@ def test_every_frame_of_a_long_film_can_be_drawn_on(page: ComfyPage, comfy: Comf
     canvas = Canvas(page, ids["pick"])
     canvas.wait_for_picture()
     canvas.node(LOOK % LATE)
-    assert shows(canvas, LATE), "from the file, before any run"
+    wait_for(canvas, LATE, "from the file, before any run")
     canvas.page.get_by_role("button", name="Draw on this frame", exact=True).click()
     canvas.drag((60, 60), (80, 40), SIZE)
     assert canvas.data["frame"] == LATE
@@ -70,10 +71,10 @@ def test_every_frame_of_a_long_film_can_be_drawn_on(page: ComfyPage, comfy: Comf
         [first],
         [COUNT],
     )
-    assert shows(canvas, LATE), "as the run saved it"
+    wait_for(canvas, LATE, "as the run saved it")
     canvas.node(LOOK % EARLY)
-    assert shows(canvas, EARLY), "from the file, which the run did not save"
+    wait_for(canvas, EARLY, "from the file, which the run did not save")
     canvas.node(LOOK % (COUNT - 1))
-    assert shows(canvas, COUNT - 1)
+    wait_for(canvas, COUNT - 1, "as the run saved it")
     page.screenshot(artifacts / f"picker_long_film_{renderer}.png")
     assert canvas.data["frame"] == LATE and pack_errors(page) == []

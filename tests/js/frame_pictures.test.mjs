@@ -71,3 +71,18 @@ test("a video whose length nobody knows is refused, and asked again the next tim
   fire(videos[0], "loadeddata");
   assert.equal(await first, "rejected");
 });
+
+test("a video that was shown and then breaks is opened once more; one that never could be shown is not", async () => {
+  const first = pictures.ofSource(source("a"), 0);
+  videos[0].loaded();
+  await first;
+  Object.defineProperty(videos[0], "currentTime", { get: () => 0, set: () => setTimeout(() => fire(videos[0], "error")) });
+  const broken = [3, 4].map((index) => settled(pictures.ofSource(source("a"), index)));
+  for (let turn = 0; turn < 50 && videos.length < 2; turn++) await new Promise((resolve) => setTimeout(resolve));
+  videos[1].loaded();
+  assert.deepEqual(await Promise.all(broken), [20, 20]);
+  const never = settled(pictures.ofSource(source("b"), 0));
+  fire(videos[2], "error");
+  assert.equal(await never, "rejected");
+  assert.equal(videos.length, 3);
+});
