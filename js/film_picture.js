@@ -22,6 +22,13 @@ function makeRoomForFilm(node) {
   takeAway(node, PICTURES);
 }
 
+/** The page loads pictures beside all else: one that comes after the film is not shown. */
+function refuseLatePictures(node) {
+  let { imgs } = node;
+  const set = (loaded) => (imgs = node.previewMediaType === "video" ? undefined : loaded);
+  Object.defineProperty(node, "imgs", { get: () => imgs, set, configurable: true, enumerable: true });
+}
+
 function makeRoomForPicture(node) {
   node.previewMediaType = "image";
   node.videoContainer = undefined; // else the page shows the next film in the one that is taken away
@@ -32,6 +39,7 @@ app.registerExtension({
   name: "dragavideo.film_picture",
   nodeCreated(node) {
     if (node.comfyClass !== "DragAVideo_Film") return;
+    refuseLatePictures(node);
     const { onExecuted } = node;
     node.onExecuted = function (output) {
       if (output?.animated) makeRoomForFilm(this);

@@ -187,13 +187,21 @@ class Canvas:
         return self.node("widget.element.querySelector('dialog').open")
 
 
+RUN = """() => {
+    window.hasEnded = false;
+    for (const way of ["success", "error", "interrupted"])
+        window.app.api.addEventListener(`execution_${way}`, () => (window.hasEnded = true), { once: true });
+    window.app.extensionManager.command.execute("Comfy.QueuePrompt");
+}"""
+
+
 def run_from_page(page: ComfyPage, timeout_ms: int = 120_000) -> dict:
-    """Queue the open graph with the page's own command and wait for its end: the server's history of the run."""
+    """Queue the open graph with the page's own command and wait until the page knows its end: the server's history of the run."""
     before = set(page.comfy.get("/history").json())
-    page.page.evaluate("() => window.app.extensionManager.command.execute('Comfy.QueuePrompt')")
+    page.page.evaluate(RUN)
     for _ in range(timeout_ms // 250):
         found = {key: run for key, run in page.comfy.get("/history").json().items() if key not in before}
-        if found:
+        if found and page.page.evaluate("() => window.hasEnded"):
             page.settle(700)
             return next(iter(found.values()))
         page.page.wait_for_timeout(250)

@@ -77,8 +77,13 @@ def test_a_picture_while_it_works_and_the_film_in_the_end(page: ComfyPage, rende
     assert [shown for shown, _ in groupby(noted)] == ["picture", "film"]
     value["pairs"][0]["target"][1] += 2
     page.page.evaluate(SET_POINTS, json.dumps(value))
+    late = []
+    page.page.route(lambda url: "/view" in url and ".mp4" not in url, lambda route: late.append(route))
     assert run_from_page(page)["status"]["status_str"] == "success"
     page.page.wait_for_function("() => window.noted.at(-1) === 'film'", timeout=10_000)
+    assert late, "no picture was asked for"
+    for route in late:
+        route.continue_()
     page.settle(1000)
     assert page.page.evaluate(ALONE, node) and page.page.get_by_text("failed to load").count() == 0
     assert not pack_errors(page)
