@@ -19,7 +19,7 @@ RIM = 2  # px round the layer where its colours may still be mixed into the grou
 GOES_ON = 0.6  # of the width of what the picture's border cuts
 SPREAD = (3.0, 1.5, 0.7)  # px, of the Gaussians that continue the colours outward: the nearest that reaches wins
 KERNEL = cv2.INTER_CUBIC
-BETWEEN, STRETCHED, FINE = 0.15, 1.2, 0.7  # unsharp mask: share half-way between pixels, at twice the length; its sigma in px
+BETWEEN, STRETCHED, FINE = 0.25, 1.2, 0.7  # unsharp mask: share half-way between pixels, at twice the length; its sigma in px
 BLURRED = 4  # px: its blur reaches no further
 
 
