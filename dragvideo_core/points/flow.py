@@ -7,6 +7,7 @@ torchvision's own file lies where torchvision itself would have put it.
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,11 +127,23 @@ def _raft_flow(raft: torch.nn.Module, first: Tensor, second: Tensor) -> Tensor:
     return flow[:, :height, :width].cpu()
 
 
+class _OfThread(threading.local):
+    """A thread's own measures of flow, which keep their memory from pair to pair: asking for it anew takes a fifth of the time."""
+
+    def __init__(self) -> None:
+        self.by_halved: dict[int, cv2.DISOpticalFlow] = {}
+
+
+_of_thread = _OfThread()
+
+
 def _dis(halved: int) -> cv2.DISOpticalFlow:
-    cv2 = opencv()
-    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    dis.setFinestScale(halved)
-    return dis
+    known = _of_thread.by_halved
+    if halved not in known:
+        cv2 = opencv()
+        known[halved] = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        known[halved].setFinestScale(halved)
+    return known[halved]
 
 
 def _gray(picture: Tensor) -> np.ndarray:
