@@ -128,7 +128,7 @@ def _raft_flow(raft: torch.nn.Module, first: Tensor, second: Tensor) -> Tensor:
 
 
 class _OfThread(threading.local):
-    """A thread's own measures of flow, which keep their memory from pair to pair: asking for it anew takes a fifth of the time."""
+    """A thread's own measures of flow. They keep their memory from pair to pair: getting new takes up to a fifth of the time."""
 
     def __init__(self) -> None:
         self.by_halved: dict[int, cv2.DISOpticalFlow] = {}
